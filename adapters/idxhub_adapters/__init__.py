@@ -1,0 +1,1 @@
+"""The built-in adapters: one module for each framework, imported when that framework is asked for."""

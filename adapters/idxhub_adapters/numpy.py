@@ -1,0 +1,22 @@
+"""NumPy: `Arrays(images, labels)`, images mapped copy-on-write from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from idxhub import Arrays, Split, hookimpl
+
+
+@hookimpl
+def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Arrays[NDArray[Any]]:
+    """uint8 (N, 28, 28) and int64 (N,), writable; what is written stays in these arrays."""
+    return Arrays(split.batch(), split.labels, **options)
+
+
+@hookimpl
+def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Arrays[NDArray[Any]]:
+    """The two arrays as they are."""
+    return Arrays(images, labels)

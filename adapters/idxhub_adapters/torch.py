@@ -1,0 +1,165 @@
+"""PyTorch: a map-style Dataset that a plain DataLoader reads a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from idxhub import Arrays, Conventions, DatasetInfo, Split, hookimpl
+
+Transform = Callable[[Any], Any]
+
+
+class IdxDataset(Dataset[tuple[Any, Any]]):
+    """Images and labels as a map-style dataset.
+
+    An element is `(image, label)`: a uint8 tensor (1, 28, 28), or float32 of pixel/255, and an int; the tensor is the
+    caller's own. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time.
+    Without them a DataLoader gathers each batch in one step: `[images, labels]`, uint8 or float32 (B, 1, 28, 28)
+    and int64 (B,). `data`, (N, 28, 28) as stored, and `targets`, (N,), are tensors over the mapped file; what is
+    written into them stays in this process, and travels with the dataset when it is pickled.
+    """
+
+    def __init__(
+        self, split: Split, transform: Transform | None = None, target_transform: Transform | None = None
+    ) -> None:
+        self.data = torch.from_numpy(split.images)
+        self.targets = torch.from_numpy(split.labels)
+        self.transform, self.target_transform = transform, target_transform
+        self._split = split
+
+    @property
+    def classes(self) -> list[str]:
+        """`classes[i]` is the name of label i."""
+        return list(self._split.classes)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each class name."""
+        return {name: label for label, name in enumerate(self.classes)}
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What this is, and where its bytes came from."""
+        return self._split.info
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} examples")
+        # a range, not an integer: for it the layout's axes stand where they do in a batch
+        index = range(len(self))[index]
+        return self._transformed(self._images(self.data[index : index + 1].clone())[0], self.targets[index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
+        """The elements at `indices`, gathered at once: what DataLoader calls for a batch."""
+        where = torch.as_tensor(indices, dtype=torch.int64)
+        if len(where) and not -len(self) <= int(where.min()) <= int(where.max()) < len(self):
+            raise IndexError(f"an index is out of range for {len(self)} examples")
+        where = torch.where(where < 0, where + len(self), where)
+        gathered = Gathered(
+            self._images(torch.index_select(self.data, 0, where)), torch.index_select(self.targets, 0, where)
+        )
+        if self.transform is None and self.target_transform is None:
+            return gathered
+        return [self._transformed(image, label) for image, label in zip(*gathered.arrays, strict=True)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self.targets.numpy())}
+        del state["data"], state["targets"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.data = torch.from_numpy(self._split.images)
+        self.targets = torch.from_numpy(self._split.labels)
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"{type(self).__name__}({info.dataset!r}, split={info.split!r}, {len(self):,} examples)"
+
+    def _images(self, images: torch.Tensor) -> torch.Tensor:
+        if self._split.layout == "CHW":
+            images = images.unsqueeze(1)
+        elif self._split.layout == "HWC":
+            images = images.unsqueeze(-1)
+        if self._split.dtype == "float32" and images.dtype == torch.uint8:
+            # on a fresh tensor: division, as pixel/255 is defined, and not a product with 1/255
+            return images.to(torch.float32).div_(255)
+        return images
+
+    def _transformed(self, image: Any, label: torch.Tensor) -> tuple[Any, Any]:
+        target: Any = int(label)
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
+
+
+class Sample(tuple[torch.Tensor, int]):
+    """An element of `Gathered`: a type of its own, so that default_collate knows a batch that is one already."""
+
+    __slots__ = ()
+
+
+class Gathered(Sequence[tuple[torch.Tensor, int]]):
+    """A gathered batch that reads as a sequence of elements, for a `collate_fn` of the user's own."""
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        self.arrays = Arrays(images, labels)
+
+    def __len__(self) -> int:
+        return len(self.arrays.labels)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Gathered(self.arrays.images[index], self.arrays.labels[index])
+        return Sample((self.arrays.images[index], int(self.arrays.labels[index])))
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, int]]:
+        return (Sample(pair) for pair in zip(self.arrays.images, self.arrays.labels.tolist(), strict=True))
+
+
+def _collate(batch: Sequence[tuple[torch.Tensor, int]], **_: Any) -> list[torch.Tensor]:
+    """What `default_collate` calls for a batch of `Sample`."""
+    if isinstance(batch, Gathered):
+        return list(batch.arrays)
+    return [torch.stack([image for image, _ in batch]), torch.tensor([label for _, label in batch])]
+
+
+# the registry is how torch documents adding an element type to default_collate
+default_collate_fn_map[Sample] = _collate
+
+
+@hookimpl
+def idxhub_conventions() -> Conventions:
+    """CHW, int64 targets."""
+    return Conventions(
+        layout="CHW",
+        label_dtype="int64",
+        options={
+            "transform": "a callable applied to each image tensor",
+            "target_transform": "a callable applied to each label",
+        },
+    )
+
+
+@hookimpl
+def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> IdxDataset:
+    """A map-style Dataset."""
+    return IdxDataset(split, **options)
+
+
+@hookimpl
+def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> list[torch.Tensor]:
+    """`[images, labels]`, as DataLoader's default collation gives them, sharing the arrays' memory."""
+    return [torch.from_numpy(images), torch.from_numpy(labels)]

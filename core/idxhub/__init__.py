@@ -1,0 +1,40 @@
+"""Fashion-MNIST, and every dataset in the IDX format, in each machine-learning framework's own type."""
+
+from typing import TYPE_CHECKING
+
+from idxhub import errors, idx
+from idxhub._api import adapters, datasets, load
+from idxhub._version import __version__
+from idxhub.arrays import Arrays, DatasetInfo, Split, as_layout, to_float32
+from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.hookspecs import Conventions, hookimpl
+from idxhub.order import order
+from idxhub.plugins import Plugins
+
+if TYPE_CHECKING:
+    # the same function, with the type that each framework's name gives
+    from idxhub._overloads import get_dataset
+else:
+    from idxhub._api import get_dataset
+
+__all__ = [
+    "Arrays",
+    "Conventions",
+    "DatasetInfo",
+    "DatasetSpec",
+    "Plugins",
+    "Resource",
+    "Split",
+    "SplitSpec",
+    "__version__",
+    "adapters",
+    "as_layout",
+    "datasets",
+    "errors",
+    "get_dataset",
+    "hookimpl",
+    "idx",
+    "load",
+    "order",
+    "to_float32",
+]

@@ -1,0 +1,113 @@
+"""The public functions: composition of the other modules and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from idxhub import arrays, splits
+from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
+from idxhub.catalog import DatasetSpec
+from idxhub.errors import UnknownNameError
+from idxhub.plugins import Plugins, installed
+
+
+def get_dataset(
+    name: str | DatasetSpec = "fashion-mnist",
+    *,
+    framework: str = "numpy",
+    split: str | Sequence[str] = "train",
+    dtype: str | None = None,
+    layout: Layout | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    verify: bool = True,
+    plugins: Plugins | None = None,
+    **adapter_options: Any,
+) -> Any:
+    """A dataset in a framework's own type.
+
+    `name` is one of `datasets()` or a `DatasetSpec`; `framework` one of `adapters()`. `split` is a string in TFDS'
+    form ("train", "train[:80%]", "train+test", "all"), or a sequence of them, which gives a tuple. `dtype` is None
+    for the images as stored (uint8) or "float32" for pixel/255; `layout` "HW", "CHW", "HWC" or None for the
+    framework's custom. `data_dir` is a folder to search first, `cache_dir` replaces IDXHUB_CACHE, `download=False`
+    keeps to this machine, `verify=False` trusts the cached arrays unread. `plugins` replaces the installed ones.
+    What else an adapter takes is on its page in the documentation.
+
+    Raises `UnknownNameError`, `MissingFrameworkError`, `DownloadError`, `ChecksumError`, `CacheError`,
+    `IdxFormatError`; nothing is fetched before the arguments have been checked.
+    """
+    plugins = plugins or installed()
+    spec = plugins.dataset(name)
+    adapter = plugins.adapter(framework)
+    adapter.check_options(adapter_options)
+    wanted = (split,) if isinstance(split, str) else tuple(split)
+    for text in wanted:
+        _check_request(spec, text, dtype, layout)
+    conventions = adapter.conventions
+    if layout is None and len(next(iter(spec.splits.values())).images.shape) == 3:
+        layout = conventions.layout
+    source = Source(spec, "", _text(data_dir), _text(cache_dir), download, verify)
+    native = tuple(
+        adapter.dataset(arrays.shaped(each, dtype, layout, conventions.label_dtype), adapter_options)
+        for each in _load(source, wanted, plugins)
+    )
+    return native[0] if isinstance(split, str) else native
+
+
+def load(
+    name: str | DatasetSpec = "fashion-mnist",
+    split: str = "train",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    verify: bool = True,
+    plugins: Plugins | None = None,
+) -> Split:
+    """The arrays behind every framework's dataset, as NumPy: see `Split`; arguments as for `get_dataset`."""
+    plugins = plugins or installed()
+    spec = plugins.dataset(name)
+    _check_request(spec, split, None, None)
+    return _load(Source(spec, "", _text(data_dir), _text(cache_dir), download, verify), (split,), plugins)[0]
+
+
+def datasets() -> tuple[str, ...]:
+    """The names that `get_dataset` takes: the built-in datasets and those that plugins add."""
+    return tuple(installed().datasets())
+
+
+def adapters() -> tuple[str, ...]:
+    """The frameworks that `get_dataset` takes, whether or not they are installed; none is imported."""
+    return installed().adapters()
+
+
+def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
+    specs = tuple(plugins.datasets().values())
+    # each split has mappings of its own, so that writing into one leaves the others alone
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda split: arrays.load(replace(source, split=split), specs=specs), wanted))
+
+
+def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> None:
+    ranges = splits.resolve(splits.parse(split, spec.splits), spec.sizes)
+    for part in ranges:
+        images = spec.splits[part.name].images
+        stored = images.dtype
+        choices = ("uint8", "float32") if stored == "uint8" else (stored,)
+        if dtype is not None:
+            check_choice(f"dtype for {spec.name}", dtype, choices)
+        if layout is not None:
+            check_choice("layout", layout, LAYOUTS)
+            if len(images.shape) != 3:
+                raise UnknownNameError(
+                    "layout", layout, ["None"], why=f"{spec.name} has arrays of shape {images.shape}"
+                )
+
+
+def _text(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)

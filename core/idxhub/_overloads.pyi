@@ -1,0 +1,51 @@
+"""`get_dataset` as type checkers see it: the native type that each framework's name gives.
+
+A stub without a module: nothing here exists at run time, and the core's code names no framework.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict, overload
+
+from numpy.typing import NDArray
+from typing_extensions import Unpack
+
+from idxhub.arrays import Arrays, Layout
+from idxhub.catalog import DatasetSpec
+from idxhub.plugins import Plugins
+from idxhub_adapters.torch import IdxDataset, Transform
+
+class Common(TypedDict, total=False):
+    dtype: Literal["uint8", "float32"] | str | None
+    layout: Layout | None
+    data_dir: str | os.PathLike[str] | None
+    cache_dir: str | os.PathLike[str] | None
+    download: bool
+    verify: bool
+    plugins: Plugins | None
+
+class TorchOptions(Common, total=False):
+    transform: Transform | None
+    target_transform: Transform | None
+
+Name = str | DatasetSpec
+Several = tuple[str, ...] | list[str]  # a str is a Sequence[str] too
+
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["numpy"] = ..., split: str = ..., **options: Unpack[Common]
+) -> Arrays[NDArray[Any]]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["numpy"] = ..., split: Several, **options: Unpack[Common]
+) -> tuple[Arrays[NDArray[Any]], ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["torch"], split: str = ..., **options: Unpack[TorchOptions]
+) -> IdxDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["torch"], split: Several, **options: Unpack[TorchOptions]
+) -> tuple[IdxDataset, ...]: ...
+@overload
+def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...

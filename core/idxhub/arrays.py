@@ -1,0 +1,254 @@
+"""A split of a dataset as arrays: what adapters are handed, and what `load` returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import idx, splits
+from idxhub.cache import Cache, Record, Stored
+from idxhub.catalog import DatasetSpec, Resource
+from idxhub.errors import CacheError, IdxFormatError, UnknownNameError
+from idxhub.fetch import Places, Verified, find
+from idxhub.storage import locked, touch
+
+T = TypeVar("T")
+Layout = Literal["HW", "CHW", "HWC"]
+LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")
+
+
+class Arrays(NamedTuple, Generic[T]):
+    """Images and labels of the same length, in some framework's array type."""
+
+    images: T
+    labels: T
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a split was loaded, so that another process can load it again."""
+
+    spec: DatasetSpec
+    split: str
+    data_dir: str | None
+    cache_dir: str | None
+    download: bool
+    verify: bool
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset object is: `dataset` and `split` as asked for, the spec, and a record for each file read."""
+
+    dataset: str
+    split: str
+    num_examples: int
+    spec: DatasetSpec
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The examples of a split string.
+
+    `images` is (N, H, W) as stored, uint8 in every built-in dataset: mapped copy-on-write from the cache where the
+    split is one range, a copy where it joins several. `labels` is (N,) of `label_dtype`. `dtype` and `layout` are
+    what the caller wants the images to become; `batch` makes them so. Pickling sends a reference where nothing
+    was written into the arrays, so that worker processes map the same file.
+    """
+
+    images: NDArray[Any]
+    labels: NDArray[Any]
+    info: DatasetInfo
+    source: Source
+    dtype: str
+    layout: Layout | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """`classes[i]` is the name of label i."""
+        return self.info.spec.classes
+
+    @property
+    def element_shape(self) -> tuple[int, ...]:
+        """The shape of one image in the layout asked for."""
+        return as_layout(self.images[:0], self.layout).shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, where: Any = slice(None)) -> NDArray[Any]:
+        """The images at `where` (a slice or an index array) in the dtype and layout asked for.
+
+        For uint8 and a slice this is a view of the mapped file; for "float32" a new array of pixel/255.
+        """
+        images = as_layout(self.images[where], self.layout)
+        return images if images.dtype == self.dtype else to_float32(images)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        by_value = Split, (self.images, self.labels, self.info, self.source, self.dtype, self.layout)
+        try:
+            fresh = load(self.source, verify=False, make=False)
+        except CacheError:  # the cache is gone, or made again differently: the arrays travel
+            return by_value
+        if _same(fresh.images, self.images) and np.array_equal(fresh.labels, self.labels):
+            return _reload, (self.source, self.labels.dtype.str, self.dtype, self.layout)
+        return by_value
+
+
+def to_float32(images: NDArray[Any]) -> NDArray[np.float32]:
+    """pixel/255 in float32, each quotient correctly rounded: the same bits everywhere."""
+    scaled: NDArray[np.float32] = np.divide(images, np.float32(255), dtype=np.float32)
+    return scaled
+
+
+def as_layout(images: NDArray[Any], layout: Layout | None) -> NDArray[Any]:
+    """(N, H, W) as (N, H, W), (N, 1, H, W) or (N, H, W, 1): a view. None leaves them as stored."""
+    if layout in (None, "HW"):
+        return images
+    return images[:, None] if layout == "CHW" else images[..., None]
+
+
+def load(
+    source: Source,
+    *,
+    verify: bool | None = None,
+    make: bool = True,
+    specs: tuple[DatasetSpec, ...] = (),
+) -> Split:
+    """The arrays of a split, from the cache or, with `make`, through it. See `idxhub.load` for what is raised."""
+    spec = source.spec
+    ranges = splits.resolve(splits.parse(source.split, spec.splits), spec.sizes)
+    resources: dict[str, Resource] = {}
+    for part in ranges:
+        files = spec.splits[part.name]
+        resources |= {files.images.stem: files.images, files.labels.stem: files.labels}
+    stored = _stored(resources, source, source.verify if verify is None else verify, make, specs)
+    images = [stored[spec.splits[r.name].images.stem].array[r.start : r.stop] for r in ranges]
+    labels = []
+    for part in ranges:
+        resource = spec.splits[part.name].labels
+        whole = stored[resource.stem].array
+        _check_labels(spec, resource, whole)
+        labels.append(whole[part.start : part.stop])
+    joined = images[0] if len(images) == 1 else np.concatenate(images)
+    info = DatasetInfo(spec.name, source.split, len(joined), spec, tuple(each.record for each in stored.values()))
+    return Split(joined, np.concatenate(labels).astype(np.int64), info, source, joined.dtype.name)
+
+
+def _stored(
+    resources: Mapping[str, Resource],
+    source: Source,
+    verify: bool,
+    make: bool,
+    specs: tuple[DatasetSpec, ...],
+) -> dict[str, Stored]:
+    cache = Cache(cache_root(source.cache_dir), source.spec)
+    stored = {name: cache.open(resource, verify=verify) for name, resource in resources.items()}
+    missing = [name for name, each in stored.items() if each is None]
+    if missing and not make:
+        raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
+    if missing:
+        places = Places.from_environment(source.data_dir, source.download)
+
+        def made(name: str) -> Stored:
+            return materialise(source.spec, resources[name], cache, places, specs=specs)
+
+        with ThreadPoolExecutor(min(2, len(missing))) as pool:
+            stored |= dict(zip(missing, pool.map(made, missing), strict=True))
+    return {name: each for name, each in stored.items() if each is not None}
+
+
+def materialise(
+    spec: DatasetSpec,
+    resource: Resource,
+    cache: Cache,
+    places: Places,
+    *,
+    specs: tuple[DatasetSpec, ...] = (),
+) -> Stored:
+    """The array of one file: from the cache, or found, verified, decoded and published there first."""
+    lock = cache.lock_file(resource)
+    with locked(lock):
+        stored = cache.open(resource)  # another process may have made it while this one waited
+        if stored is not None:
+            return stored
+        found = find(spec, resource, cache, places, specs=specs, alive=lambda: touch(lock))
+        cache.publish(
+            resource,
+            _decoded(resource, found),
+            payload_sha256=found.payload_sha256,
+            source=found.source,
+            form=found.form,
+        )
+        stored = cache.open(resource)
+    if stored is None:
+        raise CacheError(
+            f"{cache.array_file(resource)} does not hold what was written into it a moment ago; "
+            "the disk or another program has changed it"
+        )
+    return stored
+
+
+def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches."""
+    if cache_dir is None:
+        cache_dir = os.environ.get("IDXHUB_CACHE") or None
+    if cache_dir is None:
+        import platformdirs  # noqa: PLC0415 -- where nothing was set only
+
+        return platformdirs.user_cache_path("idxhub")
+    return Path(cache_dir).expanduser().absolute()
+
+
+def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: str) -> Split:
+    """The split with the dtype, layout and label type that a caller and an adapter agree on."""
+    return replace(
+        split,
+        labels=split.labels.astype(label_dtype, copy=False),
+        dtype=dtype or split.dtype,
+        layout=layout,
+    )
+
+
+def _decoded(resource: Resource, found: Verified) -> NDArray[Any]:
+    array = idx.decode(found.payload)
+    if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
+        raise IdxFormatError(
+            f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
+            f"the spec says {resource.dtype} of shape {resource.shape}"
+        )
+    return array
+
+
+def _check_labels(spec: DatasetSpec, resource: Resource, labels: NDArray[Any]) -> None:
+    if spec.classes and labels.size and not 0 <= labels.min() <= labels.max() < len(spec.classes):
+        raise IdxFormatError(
+            f"{resource.filename} of {spec.name}: labels from {labels.min()} to {labels.max()}, "
+            f"classes from 0 to {len(spec.classes) - 1}"
+        )
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays hold the same bytes, compared a few MiB at a time."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    step = max(1, (1 << 22) // max(1, one[:1].nbytes))
+    return all(one[i : i + step].tobytes() == other[i : i + step].tobytes() for i in range(0, len(one), step))
+
+
+def _reload(source: Source, label_dtype: str, dtype: str, layout: Layout | None) -> Split:
+    return shaped(load(source), dtype, layout, label_dtype)
+
+
+def check_choice(kind: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `UnknownNameError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise UnknownNameError(kind, value, choices)

@@ -1,0 +1,246 @@
+"""Decoded arrays: published once as .npy, mapped copy-on-write many times.
+
+Beside each array lies a record (.json) with its checksum and where its bytes came from. An array is handed out
+only if its shape and dtype are the spec's and, unless the caller says otherwise, its checksum the record's;
+anything else counts as absent and is made again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import mmap
+import os
+import shutil
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub._version import __version__
+from idxhub.catalog import DatasetSpec, Resource
+from idxhub.storage import unusable, write_atomically
+
+CHUNK = 1 << 22  # bytes under one CRC-32: small enough that checking a mapped file keeps few pages resident
+_RECORD_FORMAT = 1
+# bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
+_TAG = "CACHEDIR.TAG"
+_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a published array came from, and what proves that it is whole.
+
+    `source` is the path or URL that the bytes were read from; `form` is "published", "recompressed" or
+    "decompressed"; `crc32` holds one checksum for each 4 MiB of the array's bytes.
+    """
+
+    dataset: str
+    release: str
+    filename: str
+    md5: str
+    sha256: str | None
+    payload_sha256: str
+    source: str
+    form: str
+    published: str
+    version: str
+    crc32: tuple[int, ...]
+    format: int = _RECORD_FORMAT
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array mapped from the cache, and its record."""
+
+    array: NDArray[Any]
+    record: Record
+
+
+class Cache:
+    """The folder of one dataset's release inside the cache."""
+
+    def __init__(self, root: Path, spec: DatasetSpec) -> None:
+        self.spec = spec
+        self.folder = root / f"{spec.name}-{spec.fingerprint}"
+
+    def file(self, resource: Resource) -> Path:
+        """Where a downloaded file is kept as published."""
+        return self.folder / resource.filename
+
+    def array_file(self, resource: Resource) -> Path:
+        """Where its decoded array is kept."""
+        return self.folder / f"{resource.stem}.npy"
+
+    def record_file(self, resource: Resource) -> Path:
+        """Where the array's record is kept."""
+        return self.folder / f"{resource.stem}.json"
+
+    def lock_file(self, resource: Resource) -> Path:
+        """The lock that processes take turns on while the array is made."""
+        return self.folder / f".{resource.stem}.lock"
+
+    def open(self, resource: Resource, *, verify: bool = True) -> Stored | None:
+        """Map the published array copy-on-write; None if it is absent or not what it must be.
+
+        The array is of `resource.shape` and `resource.dtype`, its data starts on a 64-byte boundary, and writing
+        into it changes neither the file nor any other array. With `verify` every byte is checked first.
+        """
+        record = self._read_record(resource)
+        if record is None:
+            return None
+        try:
+            with open(self.array_file(resource), "rb") as file:
+                opened = _map(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unusable(self.array_file(resource), error) from error
+        if opened is None:
+            return None
+        array, mapped = opened
+        if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
+            return None
+        if verify and _checksums(mapped, array) != record.crc32:
+            return None
+        return Stored(array, record)
+
+    def publish(self, resource: Resource, array: NDArray[Any], *, payload_sha256: str, source: str, form: str) -> None:
+        """Write a verified array and its record. Raises `CacheError`."""
+        array = np.ascontiguousarray(array)
+        data = array.reshape(-1).view(np.uint8).data
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+        self._mark()
+        with ThreadPoolExecutor(1) as other:  # both let go of the GIL
+            crc32 = other.submit(_checksums_of, data)
+            write_atomically(self.array_file(resource), header.getvalue(), data)
+        record = Record(
+            dataset=self.spec.name,
+            release=self.spec.release,
+            filename=resource.filename,
+            md5=resource.md5,
+            sha256=resource.sha256,
+            payload_sha256=payload_sha256,
+            source=source,
+            form=form,
+            published=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+            crc32=crc32.result(),
+        )
+        write_atomically(self.record_file(resource), json.dumps(asdict(record), indent=1).encode())
+
+    def keep(self, resource: Resource, data: bytes) -> None:
+        """Keep a downloaded file as published. Raises `CacheError`."""
+        self._mark()
+        write_atomically(self.file(resource), data)
+
+    def _mark(self) -> None:
+        if not (self.folder / _TAG).exists():
+            write_atomically(self.folder / _TAG, _TAG_CONTENT)
+
+    def _read_record(self, resource: Resource) -> Record | None:
+        path = self.record_file(resource)
+        try:
+            fields = json.loads(path.read_bytes())
+            record = Record(**{**fields, "crc32": tuple(fields["crc32"])})
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError):  # damaged, or of another version
+            return None
+        except OSError as error:
+            raise unusable(path, error) from error
+        if record.format != _RECORD_FORMAT or record.md5 != resource.md5:
+            return None
+        if resource.payload_sha256 not in (None, record.payload_sha256):
+            return None
+        return record
+
+
+def remove(root: Path) -> int:
+    """Remove the datasets in a cache; returns the bytes freed. Only folders that idxhub made are touched."""
+    freed = 0
+    for folder in datasets_in(root):
+        freed += size_of(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise unusable(folder, error) from error
+    return freed
+
+
+def datasets_in(root: Path) -> list[Path]:
+    """The folders in a cache that idxhub made."""
+    if not root.is_dir():
+        return []
+    return sorted(
+        tag.parent
+        for tag in root.glob(f"*-{'[0-9a-f]' * 12}/{_TAG}")
+        if not tag.parent.is_symlink() and tag.read_bytes() == _TAG_CONTENT
+    )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def _map(file: io.BufferedReader) -> tuple[NDArray[Any], mmap.mmap] | None:
+    """Parse the .npy header and map what follows; None if that is not sound."""
+    try:
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        offset = file.tell()
+        if fortran_order or dtype.hasobject:
+            return None
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        count = (len(mapped) - offset) // dtype.itemsize
+        if len(mapped) - offset != count * dtype.itemsize:
+            return None
+        if count == 0:
+            return np.empty(shape, dtype), mapped
+        return np.frombuffer(mapped, dtype, offset=offset).reshape(shape), mapped
+    except ValueError:  # NumPy's word for a bad header, mmap's for an empty file
+        return None
+
+
+def _checksums(mapped: mmap.mmap, array: NDArray[Any]) -> tuple[int, ...]:
+    """CRC-32 of each chunk of the mapped array, leaving its pages out of the process's resident memory."""
+    if array.size == 0:
+        return ()
+    with memoryview(mapped) as whole:
+        start = len(whole) - array.nbytes
+        with whole[start:] as data:
+            sums = _checksums_of(data, lambda begin, end: _release(mapped, start + begin, start + end))
+    return sums
+
+
+def _checksums_of(data: memoryview, done: Any = None) -> tuple[int, ...]:
+    def one(begin: int) -> int:
+        end = min(begin + CHUNK, len(data))
+        with data[begin:end] as chunk:
+            value = zlib.crc32(chunk)
+        if done is not None:
+            done(begin, end)
+        return value
+
+    starts = range(0, len(data), CHUNK)
+    if len(starts) < 2:
+        return tuple(map(one, starts))
+    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1, 8)) as pool:
+        return tuple(pool.map(one, starts))  # zlib lets go of the GIL
+
+
+def _release(mapped: mmap.mmap, begin: int, end: int) -> None:
+    # the page that two chunks share is read again from the page cache: cheap, and never wrong,
+    # since nothing has been written into the mapping yet
+    if hasattr(mmap, "MADV_DONTNEED"):
+        begin -= begin % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_DONTNEED, begin, end - begin)

@@ -1,0 +1,98 @@
+"""Everything idxhub raises on purpose, under one root.
+
+IdxHubError
+├── UnknownNameError     (+ LookupError)  a dataset, split, framework, option or value that does not exist
+├── MissingFrameworkError (+ ImportError) the framework asked for cannot be imported
+├── AdapterError                          a plugin broke its contract
+├── DownloadError        (+ OSError)      nothing right was found anywhere; every place and its reason
+├── ChecksumError                         a file is there and is not the published one
+├── CacheError           (+ OSError)      the cache cannot be read or written
+└── IdxFormatError       (+ ValueError)   bytes that are not a sound IDX file, or arrays that cannot be one
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class IdxHubError(Exception):
+    """The root: `except idxhub.errors.IdxHubError` catches all of them."""
+
+
+class UnknownNameError(IdxHubError, LookupError):
+    """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead."""
+
+    def __init__(self, kind: str, name: object, choices: Iterable[str], *, why: str = "") -> None:
+        self.kind, self.name, self.choices = kind, name, tuple(choices)
+        self.why = why
+        super().__init__(kind, name, self.choices)
+
+    def __str__(self) -> str:
+        message = f"unknown {self.kind} {self.name!r}"
+        if self.why:
+            message += f": {self.why}"
+        nearest = self.nearest()
+        if nearest is not None:
+            message += f"; did you mean {nearest!r}?"
+        return f"{message} Choices: {', '.join(self.choices) or 'none'}."
+
+    def nearest(self) -> str | None:
+        """The choice most like the name, or like the word it starts with; None if nothing is near."""
+        import difflib  # noqa: PLC0415 -- on the way out only: it would slow every `import idxhub`
+
+        text = str(self.name)
+        for wanted in (text, re.split(r"[^\w.-]", text)[0]):
+            near = difflib.get_close_matches(wanted, self.choices, n=1)
+            if near and near[0] != text:
+                return near[0]
+        return None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unknown_name, (self.kind, self.name, self.choices, self.why)
+
+
+def _unknown_name(kind: str, name: object, choices: tuple[str, ...], why: str) -> UnknownNameError:
+    return UnknownNameError(kind, name, choices, why=why)
+
+
+class MissingFrameworkError(IdxHubError, ImportError):
+    """The framework is not installed, or does not import; the message ends with the command that mends it."""
+
+
+class AdapterError(IdxHubError):
+    """A plugin that does not do what the hooks ask of it."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One place that was tried: `where` (a path or URL), and `why` it did not serve."""
+
+    where: str
+    why: str
+
+
+class _Tried(IdxHubError):  # noqa: N818 -- a base, never raised itself
+    def __init__(self, message: str, failures: Iterable[Failure] = ()) -> None:
+        self.message, self.failures = message, tuple(failures)
+        super().__init__(message, self.failures)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {f.where}: {f.why}" for f in self.failures)])
+
+
+class DownloadError(_Tried, OSError):
+    """The file was found nowhere; `failures` lists each place with its reason."""
+
+
+class ChecksumError(_Tried):
+    """A file is there and is not the one asked for; `failures` lists each wrong file and every other place tried."""
+
+
+class CacheError(IdxHubError, OSError):
+    """The cache folder cannot be used as it is; the message names the setting that moves it."""
+
+
+class IdxFormatError(IdxHubError, ValueError):
+    """Not a sound IDX file (or .gz, .xz of one): what is wrong, and at which byte where that is known."""

@@ -1,0 +1,53 @@
+"""What a plugin can do for idxhub. A plugin is a module (or object) with some of these, marked `@hookimpl`.
+
+An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`; a plugin of the
+group `idxhub.datasets` must have `idxhub_datasets`. An implementation may leave out arguments it does not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+from numpy.typing import NDArray
+
+from idxhub.arrays import Layout, Split
+from idxhub.catalog import DatasetSpec
+
+hookspec = pluggy.HookspecMarker("idxhub")
+hookimpl = pluggy.HookimplMarker("idxhub")
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What users of a framework expect: the layout of an image, the dtype of labels; and the adapter's options.
+
+    `options` maps each keyword that `get_dataset` passes on to a line that says what it does.
+    """
+
+    layout: Layout = "HW"
+    label_dtype: str = "int64"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@hookspec(firstresult=True)
+def idxhub_conventions() -> Conventions | None:
+    """The framework's conventions; without it, those of NumPy and no options."""
+
+
+@hookspec(firstresult=True)
+def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Any:
+    """The native dataset of a split; `options` holds those the caller gave."""
+
+
+@hookspec(firstresult=True)
+def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
+    """The native batch of two arrays, already in the dtype and layout asked for."""
+
+
+@hookspec
+def idxhub_datasets() -> Iterable[DatasetSpec]:
+    """The datasets that the plugin adds to the catalog."""
+    raise NotImplementedError  # a specification: pluggy never calls it

@@ -1,0 +1,124 @@
+"""Inflating .gz and .xz with the output bounded beforehand: bytes to bytes, no I/O."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from typing import Protocol
+
+from idxhub.errors import IdxFormatError
+
+GZIP_MAGIC = b"\x1f\x8b"
+XZ_MAGIC = b"\xfd7zXZ\x00"
+_GZIP_WINDOW = 31  # zlib's number for "a gzip member, with its header and CRC-32"
+_STEP = 1 << 18  # bytes taken in, and given out at the most, by one call: both stay in the processor's cache
+
+
+class _Inflater(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def take(self, data: bytes | memoryview, most: int) -> bytes: ...
+    def hungry(self) -> bool: ...
+
+
+def is_compressed(data: bytes) -> bool:
+    """Whether `data` starts like a .gz or .xz file."""
+    return data.startswith((GZIP_MAGIC, XZ_MAGIC))
+
+
+def inflate(data: bytes, limit: int) -> bytes | memoryview:
+    """The content of a .gz or .xz file, or `data` itself if it is neither.
+
+    `limit` is in bytes, and no more than that is ever allocated for the result: a file that holds more, or that is
+    cut, corrupt or followed by anything else than padding zeros, raises `IdxFormatError`.
+    """
+    if not is_compressed(data):
+        if len(data) > limit:
+            raise IdxFormatError(f"holds {len(data):,} bytes where {limit:,} were expected")
+        return data
+    content = bytearray(limit)
+    filled, taken = 0, 0
+    while taken < len(data):
+        if not is_compressed(data[taken : taken + 6]):
+            if data[taken:].strip(b"\0"):
+                raise IdxFormatError(
+                    f"{len(data) - taken:,} bytes of something else follow the compressed data at byte {taken:,}"
+                )
+            break
+        filled, taken = _member(data, taken, content, filled)
+    return memoryview(content)[:filled]
+
+
+def peek(data: bytes, count: int) -> bytes:
+    """At most the first `count` bytes of the content, whatever the length of the rest."""
+    if not is_compressed(data):
+        return data[:count]
+    try:
+        return _inflater(data).take(data, count)
+    except (zlib.error, lzma.LZMAError) as error:
+        raise IdxFormatError(f"damaged compressed data: {error}") from error
+
+
+def _member(data: bytes, start: int, content: bytearray, filled: int) -> tuple[int, int]:
+    """Inflate one member (gzip) or stream (xz) into `content`; where the output and the input then stand."""
+    source = memoryview(data)
+    inflater = _inflater(data[start : start + 6])
+    taken = start
+    while not inflater.eof:
+        block = source[taken : taken + _STEP] if inflater.hungry() else b""
+        taken += len(block)
+        try:
+            output = inflater.take(block, _STEP)
+        except (zlib.error, lzma.LZMAError) as error:
+            raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
+        if filled + len(output) > len(content):
+            raise IdxFormatError(f"inflates to more than the {len(content):,} bytes expected")
+        content[filled : filled + len(output)] = output
+        filled += len(output)
+        if not output and not inflater.eof and inflater.hungry() and taken == len(data):
+            raise IdxFormatError(f"cut short: the compressed data ends at byte {taken:,}")
+    return filled, taken - len(inflater.unused_data)
+
+
+def _inflater(start: bytes) -> _Inflater:
+    return _Gzip() if start.startswith(GZIP_MAGIC) else _Xz()
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(_GZIP_WINDOW)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def hungry(self) -> bool:
+        return not self._stream.unconsumed_tail
+
+    def take(self, data: bytes | memoryview, most: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail or data, most)
+
+
+class _Xz:
+    def __init__(self) -> None:
+        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def hungry(self) -> bool:
+        return self._stream.needs_input
+
+    def take(self, data: bytes | memoryview, most: int) -> bytes:
+        return self._stream.decompress(bytes(data), most)

@@ -1,0 +1,207 @@
+"""The pluggy managers: adapters and datasets, found by entry-point metadata, imported when asked for.
+
+The only module that touches entry points.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import warnings
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pluggy
+
+from idxhub import builtin, hookspecs
+from idxhub.arrays import LAYOUTS, Split
+from idxhub.catalog import DatasetSpec
+from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
+from idxhub.hookspecs import Conventions
+
+ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
+_REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
+
+
+class Adapter:
+    """One loaded adapter: its hooks, checked on the way in and on the way out."""
+
+    def __init__(self, name: str, hooks: Mapping[str, pluggy.HookCaller]) -> None:
+        self.name, self._hooks = name, hooks
+        conventions = self._hooks["idxhub_conventions"]()
+        self.conventions: Conventions = Conventions() if conventions is None else conventions
+        if not isinstance(self.conventions, Conventions) or self.conventions.layout not in LAYOUTS:
+            raise AdapterError(
+                f"adapter {name!r}: idxhub_conventions gave {conventions!r}, not a Conventions with a layout "
+                f"of {', '.join(LAYOUTS)}"
+            )
+
+    def check_options(self, options: Iterable[str]) -> None:
+        """Raise `UnknownNameError` for an option that the adapter does not have."""
+        for option in options:
+            if option not in self.conventions.options:
+                raise UnknownNameError(f"option of {self.name}", option, self.conventions.options)
+
+    def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
+        """The native dataset of a split."""
+        return self._call("idxhub_dataset", split=split, options=dict(options))
+
+    def batch(self, images: Any, labels: Any) -> Any:
+        """The native batch of two arrays."""
+        return self._call("idxhub_batch", images=images, labels=labels)
+
+    def _call(self, hook: str, **arguments: Any) -> Any:
+        result = self._hooks[hook](**arguments)
+        if result is None:
+            raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
+        return result
+
+
+class Plugins:
+    """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
+
+    def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
+        self._given = None if entry_points is None else tuple(entry_points)
+        self._managers = {group: _manager() for group in _REQUIRED}
+        self._adapters: dict[str, Adapter] = {}
+        self._datasets: dict[str, DatasetSpec] | None = None
+
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the adapters, sorted; none is imported."""
+        return tuple(sorted(self._entry_points(ADAPTERS).names))
+
+    def register(self, name: str, plugin: object) -> None:
+        """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""
+        self._adapters[name] = self._register(ADAPTERS, name, plugin)
+
+    def adapter(self, name: str) -> Adapter:
+        """The adapter called `name`, imported on the first call.
+
+        Raises `UnknownNameError`, `MissingFrameworkError`, or `AdapterError` if the plugin is not sound.
+        """
+        if name not in self._adapters:
+            found = self._entry_points(ADAPTERS).select(name=name)
+            if not found:
+                raise UnknownNameError("framework", name, {*self.adapters(), *self._adapters})
+            entry_point = _only(name, found)
+            self._adapters[name] = self._register(ADAPTERS, name, _import(entry_point))
+        return self._adapters[name]
+
+    def datasets(self) -> Mapping[str, DatasetSpec]:
+        """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
+        if self._datasets is None:
+            catalog = {spec.name: spec for spec in builtin.DATASETS}
+            for entry_point in self._entry_points(DATASETS):
+                try:
+                    catalog |= self._contributed(entry_point, catalog)
+                except Exception as error:  # noqa: BLE001 -- a stranger's module may raise anything; the rest stays
+                    warnings.warn(
+                        f"idxhub: no datasets from {_origin(entry_point)}: {type(error).__name__}: {error}",
+                        stacklevel=2,
+                    )
+            self._datasets = catalog
+        return self._datasets
+
+    def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
+        """The spec called `name`; a spec is its own answer."""
+        if isinstance(name, DatasetSpec):
+            return name
+        if name in self.datasets():
+            return self.datasets()[name]
+        raise UnknownNameError("dataset", name, self.datasets())
+
+    def _contributed(self, entry_point: EntryPoint, catalog: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
+        hooks = self._hooks(DATASETS, entry_point.name, entry_point.load())
+        added: dict[str, DatasetSpec] = {}
+        for spec in (spec for contributed in hooks["idxhub_datasets"]() for spec in contributed):
+            if not isinstance(spec, DatasetSpec):
+                raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
+            if spec.name in catalog or spec.name in added:
+                raise AdapterError(f"{entry_point.value} adds {spec.name!r}, which exists already")
+            added[spec.name] = spec
+        return added
+
+    def _register(self, group: str, name: str, plugin: object) -> Adapter:
+        return Adapter(name, self._hooks(group, name, plugin))
+
+    def _hooks(self, group: str, name: str, plugin: object) -> dict[str, pluggy.HookCaller]:
+        """Register a plugin and return its own hooks; a plugin that is not sound leaves nothing behind."""
+        manager = self._managers[group]
+        try:
+            manager.register(plugin, name)
+            manager.check_pending()
+        except (ValueError, pluggy.PluginValidationError) as error:
+            if manager.get_plugin(name) is plugin:
+                manager.unregister(plugin)
+            raise AdapterError(f"plugin {name!r}: {error}") from error
+        callers = manager.get_hookcallers(plugin) or []
+        missing = [hook for hook in _REQUIRED[group] if hook not in {caller.name for caller in callers}]
+        if missing:
+            manager.unregister(plugin)
+            raise AdapterError(f"plugin {name!r} has no {' and no '.join(missing)} marked with hookimpl")
+        others = [each for each in manager.get_plugins() if each is not plugin]
+        return {
+            hook: manager.subset_hook_caller(hook, others) for hook in vars(manager.hook) if not hook.startswith("_")
+        }
+
+    def _entry_points(self, group: str) -> EntryPoints:
+        if self._given is None:
+            return importlib.metadata.entry_points(group=group)
+        return EntryPoints(self._given).select(group=group)
+
+
+@functools.cache
+def installed() -> Plugins:
+    """The plugins of this environment."""
+    return Plugins()
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("idxhub")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _only(name: str, found: EntryPoints) -> EntryPoint:
+    if len({entry_point.value for entry_point in found}) > 1:
+        origins = " and ".join(sorted(map(_origin, found)))
+        raise AdapterError(f"framework {name!r} is provided by {origins}; uninstall one")
+    return next(iter(found))
+
+
+def _import(entry_point: EntryPoint) -> object:
+    try:
+        return entry_point.load()
+    except IdxHubError:
+        raise
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise MissingFrameworkError(
+            f"framework {entry_point.name!r} needs the package {missing!r}, which is not installed; "
+            f"install it with: {_command(entry_point, missing)}",
+            name=error.name,
+        ) from error
+    except ImportError as error:
+        raise MissingFrameworkError(
+            f"framework {entry_point.name!r} is installed but does not import: {error}; "
+            f"install it afresh with: {_command(entry_point, entry_point.name)}",
+            name=error.name,
+        ) from error
+    except AttributeError as error:
+        raise AdapterError(f"{_origin(entry_point)}: {error}") from error
+
+
+def _command(entry_point: EntryPoint, package: str) -> str:
+    distribution = entry_point.dist
+    if distribution is None:
+        return f"pip install {package}"
+    extras = distribution.metadata.get_all("Provides-Extra") or []
+    if entry_point.name in extras:
+        return f"pip install '{distribution.name}[{entry_point.name}]'"
+    return f"pip install {package}"
+
+
+def _origin(entry_point: EntryPoint) -> str:
+    distribution = f" ({entry_point.dist.name})" if entry_point.dist is not None else ""
+    return f"{entry_point.value}{distribution}"

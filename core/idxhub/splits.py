@@ -1,0 +1,112 @@
+"""Split strings, as TFDS writes them: "train", "train[:80%]", "train[-1000:]", "train+test", "all".
+
+Parsing stands apart from applying: `parse` knows the grammar, `resolve` the sizes. Rules and rounding are
+those of tensorflow_datasets/core/splits.py: percentages are whole numbers in [-100, 100] rounded to the
+closest example (`round(percent * n / 100)`, halves to even), and a bound outside the split is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from idxhub.errors import UnknownNameError
+
+_PIECE = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*")
+_BOUND = re.compile(r"\s*(?:(?P<value>-?\d[\d_]*)(?P<percent>%?))?\s*")
+_GRAMMAR = "name[start:stop], in examples or percent, joined by +"
+
+
+class Bound(NamedTuple):
+    """One end of a slice; `percent` tells the unit."""
+
+    value: int
+    percent: bool
+
+
+class Piece(NamedTuple):
+    """`name[start:stop]`; None is an open end."""
+
+    name: str
+    start: Bound | None = None
+    stop: Bound | None = None
+
+
+class Range(NamedTuple):
+    """Examples `start` up to, not including, `stop` of the split `name`."""
+
+    name: str
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """How many examples that is."""
+        return self.stop - self.start
+
+
+def parse(text: str, names: Iterable[str]) -> tuple[Piece, ...]:
+    """The pieces of a split string. `names` are the split names that exist."""
+    known = tuple(names)
+    pieces: list[Piece] = []
+    for part in text.split("+"):
+        match = _PIECE.fullmatch(part)
+        if match is None:
+            raise _unreadable(text, known, f"cannot read {part.strip()!r}")
+        name, bounds = match["name"], match["bounds"]
+        if name == "all" and "all" not in known and bounds is None:
+            pieces.extend(Piece(each) for each in known)
+            continue
+        if name not in known:
+            raise UnknownNameError("split", name, known)
+        pieces.append(Piece(name, *_bounds(bounds, text, known)))
+    return tuple(pieces)
+
+
+def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, ...]:
+    """Index ranges, given each split's number of examples."""
+    ranges = []
+    for piece in pieces:
+        size = sizes[piece.name]
+        start = _position(piece.start, size, 0, piece.name)
+        stop = _position(piece.stop, size, size, piece.name)
+        if start > stop:
+            raise _unreadable(f"{piece.name}[{start}:{stop}]", sizes, "it would end before it starts")
+        ranges.append(Range(piece.name, start, stop))
+    return tuple(ranges)
+
+
+def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound | None, Bound | None]:
+    if text is None:
+        return None, None
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise _unreadable(whole, known, f"[{text}] has no colon")
+    matches = _BOUND.fullmatch(start), _BOUND.fullmatch(stop)
+    bounds: list[Bound | None] = []
+    for match, side in zip(matches, (start, stop), strict=True):
+        if match is None:
+            raise _unreadable(whole, known, f"{side.strip()!r} is neither a number nor a percentage")
+        if match["value"] is None:
+            bounds.append(None)
+            continue
+        bound = Bound(int(match["value"]), bool(match["percent"]))
+        if bound.percent and abs(bound.value) > 100:
+            raise _unreadable(whole, known, f"{side.strip()} is outside -100% to 100%")
+        bounds.append(bound)
+    return bounds[0], bounds[1]
+
+
+def _position(bound: Bound | None, size: int, default: int, name: str) -> int:
+    if bound is None:
+        return default
+    value = round(bound.value * size / 100) if bound.percent else bound.value
+    if abs(value) > size:
+        raise _unreadable(f"{name}[{value}]", [name], f"{name} has {size:,} examples")
+    # "-0%" and a "-1%" that rounds to nothing are position 0, as in TFDS
+    return value + size if value < 0 else value
+
+
+def _unreadable(text: str, known: Iterable[str], why: str) -> UnknownNameError:
+    return UnknownNameError("split", text, known, why=f"{why} (the form is {_GRAMMAR})")

@@ -20,7 +20,7 @@ from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
 
-ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
+ADAPTERS, DATASETS, SUBJECTS = "idxhub.adapters", "idxhub.datasets", "idxhub.conformance"
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
@@ -102,6 +102,15 @@ class Plugins:
                     )
             self._datasets = catalog
         return self._datasets
+
+    def subjects(self) -> tuple[str, ...]:
+        """The frameworks whose adapters the conformance kit can examine, sorted; none is imported."""
+        return tuple(sorted(self._entry_points(SUBJECTS).names))
+
+    def subject(self, framework: str) -> object | None:
+        """What the kit needs to examine an adapter, as its distribution gives it; None if it gives none."""
+        found = self._entry_points(SUBJECTS).select(name=framework)
+        return _import(_only(framework, found)) if found else None
 
     def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
         """The spec called `name`; a spec is its own answer."""

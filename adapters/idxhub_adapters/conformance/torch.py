@@ -1,0 +1,26 @@
+"""PyTorch under examination: read as its users do, through a plain DataLoader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from idxhub.conformance import Subject
+
+
+def _workers(native: Any, size: int, count: int, start_method: str) -> Any:
+    return DataLoader(native, batch_size=size, num_workers=count, multiprocessing_context=start_method)
+
+
+SUBJECT = Subject(
+    framework="torch",
+    batches=lambda native, size: DataLoader(native, batch_size=size),
+    to_numpy=lambda tensor: tensor.numpy(),
+    element=lambda native, i: native[i],
+    length=len,
+    class_names=lambda native: native.classes,
+    workers=_workers,
+    package="torch",
+    options={"transform": None, "target_transform": None},
+)

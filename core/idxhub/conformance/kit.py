@@ -1,0 +1,162 @@
+"""Running checks: a check is a function of a `Case` that returns nothing or raises `Violation`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub._api import get_dataset
+from idxhub.conformance.subject import Subject
+from idxhub.conformance.synthetic import Synthetic, make
+from idxhub.plugins import Plugins, installed
+
+
+class Violation(AssertionError):  # noqa: N818 -- what was promised and is not so; an error is something else
+    """An adapter does not keep a promise; the message says what was seen."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A promise, as a function: `id`, the promise in one line, and the capabilities it `needs`."""
+
+    id: str
+    promise: str
+    needs: frozenset[str]
+    function: Callable[[Case], None]
+
+    def __call__(self, case: Case) -> None:
+        """Raise `Violation` if the promise is not kept."""
+        self.function(case)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An adapter and the synthetic dataset, with the questions that checks ask."""
+
+    subject: Subject
+    truth: Synthetic
+    cache_dir: Path
+    plugins: Plugins
+
+    def dataset(self, split: str | Sequence[str] = "train", **arguments: Any) -> Any:
+        """The native dataset."""
+        return get_dataset(
+            self.truth.spec,
+            framework=self.subject.framework,
+            split=split,
+            cache_dir=self.cache_dir,
+            download=False,
+            plugins=self.plugins,
+            **arguments,
+        )
+
+    def read(self, native: Any, size: int = 32) -> tuple[NDArray[Any], NDArray[Any]]:
+        """All of a native dataset, as two NumPy arrays."""
+        return self.joined(self.subject.batches(native, size))
+
+    def joined(self, batches: Iterable[tuple[Any, Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Native batches, as two NumPy arrays."""
+        # a copy: a batch may be a view of memory that the next one reuses
+        pairs = [(self.array(images).copy(), self.array(labels).copy()) for images, labels in batches]
+        if not pairs:
+            return np.empty((0,), np.uint8), np.empty((0,), np.int64)
+        images, labels = zip(*pairs, strict=True)
+        return np.concatenate(images), np.concatenate(labels)
+
+    def array(self, native: Any) -> NDArray[Any]:
+        """A native array as NumPy's."""
+        return np.asarray(self.subject.to_numpy(native))
+
+    def flat(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Images as (N, 5, 7) whatever their layout."""
+        shape = images.shape
+        require(
+            len(shape) in (3, 4) and images.size == len(images) * 35,
+            f"images have shape {shape}, not 5x7 pixels each",
+        )
+        return images.reshape(len(images), 5, 7)
+
+    def child(self, code: str, *arguments: str) -> str:
+        """What a fresh interpreter prints when it runs `code` with `arguments` in sys.argv[1:]."""
+        done = subprocess.run(  # noqa: S603 -- this interpreter, and code written here
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=300
+        )
+        require(done.returncode == 0, f"a fresh interpreter failed:\n{done.stderr[-2000:]}")
+        return done.stdout
+
+
+def require(condition: object, seen: str) -> None:
+    """Raise `Violation(seen)` unless the condition holds."""
+    if not condition:
+        raise Violation(seen)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one check; `seen` is empty if it passed."""
+
+    id: str
+    promise: str
+    outcome: Literal["passed", "failed", "skipped"]
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of all checks."""
+
+    framework: str
+    results: tuple[Result, ...]
+
+    def count(self, outcome: str) -> int:
+        """How many checks ended so."""
+        return sum(result.outcome == outcome for result in self.results)
+
+    @property
+    def ok(self) -> bool:
+        """Whether something was checked and nothing failed."""
+        return self.count("failed") == 0 and self.count("passed") > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON-able data."""
+        counts = {outcome: self.count(outcome) for outcome in ("passed", "failed", "skipped")}
+        return {"framework": self.framework, **counts, "results": [asdict(result) for result in self.results]}
+
+    def __str__(self) -> str:
+        lines = [f"{result.outcome:8}{result.id:28}{result.seen or result.promise}" for result in self.results]
+        counts = ", ".join(f"{self.count(o)} {o}" for o in ("passed", "failed", "skipped"))
+        return "\n".join([*lines, f"{self.framework}: {counts}"])
+
+
+def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plugins | None = None) -> Report:
+    """Run the checks (all of them by default) on an adapter, in a temporary folder.
+
+    A check that fails in any way counts as failed; one whose capability the subject does not declare, as skipped.
+    """
+    from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks are written in terms of this module
+
+    with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
+        case = Case(subject, make(Path(folder, "files")), Path(folder, "cache"), plugins or installed())
+        results = tuple(_result(check, case) for check in (CHECKS if checks is None else checks))
+    return Report(subject.framework, results)
+
+
+def _result(check: Check, case: Case) -> Result:
+    missing = check.needs - case.subject.capabilities
+    if missing:
+        return Result(check.id, check.promise, "skipped", f"no capability: {', '.join(sorted(missing))}")
+    try:
+        check(case)
+    except Violation as violation:
+        return Result(check.id, check.promise, "failed", str(violation))
+    except Exception as error:  # noqa: BLE001 -- an adapter may raise anything; it is reported, and fails
+        return Result(check.id, check.promise, "failed", f"{type(error).__name__}: {error}")
+    return Result(check.id, check.promise, "passed")

@@ -1,0 +1,65 @@
+"""How the kit, and `idxhub demo`, read a native dataset back: what only its framework knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub.errors import AdapterError, UnknownNameError
+from idxhub.plugins import Plugins, installed
+
+Batches = Iterable[tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An adapter under examination.
+
+    `batches(native, size)` yields the native batches `(images, labels)` of a native dataset, in its own order, the
+    last one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's. What is
+    None here is a capability that the adapter does not have, and its checks are skipped and counted as such:
+    `element(native, i)` is example i with `length(native)` examples in all; `class_names(native)` the names in label
+    order; `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what
+    must be installed for it, `options` are valid adapter options with a value, `pickles` says whether the native
+    dataset can be pickled.
+    """
+
+    framework: str
+    batches: Callable[[Any, int], Batches]
+    to_numpy: Callable[[Any], NDArray[Any]] = np.asarray
+    element: Callable[[Any, int], tuple[Any, Any]] | None = None
+    length: Callable[[Any], int] | None = None
+    class_names: Callable[[Any], Sequence[str]] | None = None
+    workers: Callable[[Any, int, int, str], Batches] | None = None
+    package: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pickles: bool = True
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What checks may ask for."""
+        present = {
+            "index": self.element,
+            "length": self.length,
+            "classes": self.class_names,
+            "workers": self.workers,
+            "package": self.package,
+            "pickle": self.pickles or None,
+        }
+        return frozenset(name for name, value in present.items() if value is not None)
+
+
+def subject(framework: str, plugins: Plugins | None = None) -> Subject:
+    """The subject that an adapter's distribution offers (entry-point group `idxhub.conformance`)."""
+    plugins = plugins or installed()
+    found = plugins.subject(framework)
+    if found is None:
+        plugins.adapter(framework)  # its error is better than ours where there is no such framework
+        raise UnknownNameError("conformance subject", framework, plugins.subjects())
+    if not isinstance(found, Subject):
+        raise AdapterError(f"the conformance subject of {framework!r} is {found!r}, not a Subject")
+    return found

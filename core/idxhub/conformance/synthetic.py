@@ -1,0 +1,61 @@
+"""The dataset that adapters are examined on: small, and awkward where a mistake would otherwise not show."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import idx
+from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+
+# primes, so that no batch size divides them; 5 x 7, so that a transpose shows
+SIZES = {"train": 257, "test": 61}
+SHAPE = (5, 7)
+CLASSES = ("zero", "one", "two", "three", "four", "never")  # no example has the last one
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """The files' spec, and what they hold: `images[split]` uint8 (N, 5, 7), `labels[split]` int64 (N,)."""
+
+    spec: DatasetSpec
+    folder: Path
+    images: dict[str, NDArray[np.uint8]]
+    labels: dict[str, NDArray[np.int64]]
+
+
+def make(folder: Path) -> Synthetic:
+    """Write the four files into `folder`, the same bytes each time, and describe them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images: dict[str, NDArray[np.uint8]] = {}
+    labels: dict[str, NDArray[np.int64]] = {}
+    splits = {}
+    for seed, (split, count) in enumerate(SIZES.items()):
+        random = np.random.RandomState(seed)
+        # every value from 0 to 255 is there, so that float32 is proven for each
+        pixels = np.resize(np.arange(256), count * SHAPE[0] * SHAPE[1])
+        images[split] = random.permutation(pixels).astype(np.uint8).reshape(count, *SHAPE)
+        labels[split] = random.randint(0, len(CLASSES) - 1, count).astype(np.int64)
+        splits[split] = SplitSpec(
+            _write(folder / f"{split}-images-idx3-ubyte.gz", images[split]),
+            _write(folder / f"{split}-labels-idx1-ubyte.gz", labels[split].astype(np.uint8)),
+        )
+    spec = DatasetSpec(
+        name="idxhub-synthetic",
+        title="Made by the conformance kit",
+        splits=splits,
+        classes=CLASSES,
+        folders=(str(folder.absolute()),),
+    )
+    return Synthetic(spec, folder, images, labels)
+
+
+def _write(path: Path, array: NDArray[Any]) -> Resource:
+    if not path.exists():
+        path.write_bytes(gzip.compress(idx.encode(array), mtime=0))
+    return Resource.from_file(path)

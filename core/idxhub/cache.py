@@ -92,7 +92,7 @@ class Cache:
         The array is of `resource.shape` and `resource.dtype`, its data starts on a 64-byte boundary, and writing
         into it changes neither the file nor any other array. With `verify` every byte is checked first.
         """
-        record = self._read_record(resource)
+        record = self.record(resource)
         if record is None:
             return None
         try:
@@ -145,7 +145,8 @@ class Cache:
         if not (self.folder / _TAG).exists():
             write_atomically(self.folder / _TAG, _TAG_CONTENT)
 
-    def _read_record(self, resource: Resource) -> Record | None:
+    def record(self, resource: Resource) -> Record | None:
+        """The record of a published array; None if there is none, or one that does not belong to `resource`."""
         path = self.record_file(resource)
         try:
             fields = json.loads(path.read_bytes())

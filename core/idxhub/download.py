@@ -163,5 +163,4 @@ def _reason(error: Exception) -> str:
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
-    text = getattr(cause, "strerror", None) or str(cause)
-    return f"{type(cause).__name__}: {text}"
+    return getattr(cause, "strerror", None) or f"{type(cause).__name__}: {cause}"

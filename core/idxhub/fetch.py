@@ -53,7 +53,7 @@ class Places:
         """With IDXHUB_MIRRORS (comma-separated) and IDXHUB_OFFLINE. Raises `DownloadError` for a `data_dir`
         that is not a folder.
         """
-        folder = None if data_dir is None else Path(data_dir).expanduser().absolute()
+        folder = None if data_dir is None else _absolute(data_dir)
         if folder is not None and not folder.is_dir():
             state = "is not a folder" if folder.exists() else "does not exist"
             raise DownloadError(f"data_dir={str(data_dir)!r} {state}")
@@ -188,10 +188,10 @@ def local_files(spec: DatasetSpec, resource: Resource, cache: Cache, places: Pla
 def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
     expanded = [os.path.expandvars(os.path.expanduser(folder)) for folder in spec.folders]
-    folders = [Path(folder).absolute() for folder in expanded if "$" not in folder]
+    folders = [_absolute(folder) for folder in expanded if "$" not in folder]
     for mirror in (*places.mirrors, *spec.mirrors):
         if not _is_url(mirror):
-            base = Path(mirror.removeprefix("file://").replace("{dataset}", spec.name)).expanduser().absolute()
+            base = _absolute(mirror.removeprefix("file://").replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
 
@@ -231,6 +231,10 @@ def _is_published(resource: Resource, data: bytes) -> bool:
 
 def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 def _is_url(mirror: str) -> bool:

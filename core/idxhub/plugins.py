@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, EntryPoints
@@ -20,7 +21,8 @@ from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
 
-ADAPTERS, DATASETS, SUBJECTS = "idxhub.adapters", "idxhub.datasets", "idxhub.conformance"
+ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
+SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
@@ -88,6 +90,18 @@ class Plugins:
             self._adapters[name] = self._register(ADAPTERS, name, _import(entry_point))
         return self._adapters[name]
 
+    def framework_version(self, name: str) -> str:
+        """The installed versions of what an adapter's extra asks for; empty if it asks for nothing."""
+        found = self._entry_points(ADAPTERS).select(name=name)
+        distribution = next(iter(found)).dist if found else None
+        versions = []
+        for requirement in distribution.requires or [] if distribution is not None else []:
+            package, _, marker = requirement.partition(";")
+            if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
+                package = re.split(r"[^\w.-]", package.strip())[0]
+                versions.append(f"{package} {importlib.metadata.version(package)}")
+        return ", ".join(versions)
+
     def datasets(self) -> Mapping[str, DatasetSpec]:
         """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
         if self._datasets is None:
@@ -111,6 +125,18 @@ class Plugins:
         """What the kit needs to examine an adapter, as its distribution gives it; None if it gives none."""
         found = self._entry_points(SUBJECTS).select(name=framework)
         return _import(_only(framework, found)) if found else None
+
+    def commands(self) -> dict[str, str]:
+        """The subcommands that distributions add to `idxhub`, with the distribution of each; none is imported."""
+        return {
+            entry_point.name: entry_point.dist.name if entry_point.dist is not None else entry_point.value
+            for entry_point in self._entry_points(COMMANDS)
+        }
+
+    def command(self, name: str) -> object | None:
+        """The subcommand called `name`, imported; None if there is none."""
+        found = self._entry_points(COMMANDS).select(name=name)
+        return _import(_only(name, found)) if found else None
 
     def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
         """The spec called `name`; a spec is its own answer."""
@@ -175,7 +201,7 @@ def _manager() -> pluggy.PluginManager:
 def _only(name: str, found: EntryPoints) -> EntryPoint:
     if len({entry_point.value for entry_point in found}) > 1:
         origins = " and ".join(sorted(map(_origin, found)))
-        raise AdapterError(f"framework {name!r} is provided by {origins}; uninstall one")
+        raise AdapterError(f"{name!r} is provided by {origins}; uninstall one")
     return next(iter(found))
 
 
@@ -187,13 +213,13 @@ def _import(entry_point: EntryPoint) -> object:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise MissingFrameworkError(
-            f"framework {entry_point.name!r} needs the package {missing!r}, which is not installed; "
+            f"{entry_point.name!r} needs the package {missing!r}, which is not installed; "
             f"install it with: {_command(entry_point, missing)}",
             name=error.name,
         ) from error
     except ImportError as error:
         raise MissingFrameworkError(
-            f"framework {entry_point.name!r} is installed but does not import: {error}; "
+            f"{entry_point.name!r} is installed but does not import: {error}; "
             f"install it afresh with: {_command(entry_point, entry_point.name)}",
             name=error.name,
         ) from error

@@ -97,7 +97,7 @@ def image_dtype(case: Case) -> None:
 
 @check()
 def float32_bits(case: Case) -> None:
-    """Dtype='float32' is pixel/255, correctly rounded, bit for bit."""
+    """With dtype='float32' an image is pixel/255, correctly rounded, bit for bit."""
     images, _ = case.read(case.dataset(dtype="float32"))
     require(images.dtype == np.float32, f"dtype {images.dtype}")
     # in float64 the quotient is rounded twice; for the 256 values of a byte that gives the same float32
@@ -122,7 +122,7 @@ def native_byte_order(case: Case) -> None:
 
 @check()
 def default_layout(case: Case) -> None:
-    """Layout=None is the layout that the adapter declares."""
+    """Without layout= it is the layout that the adapter declares."""
     declared = case.plugins.adapter(case.subject.framework).conventions.layout
     images, _ = case.read(case.dataset())
     _same(images, _laid_out(case.truth.images["train"], declared), f"layout {declared}")
@@ -130,7 +130,7 @@ def default_layout(case: Case) -> None:
 
 @check()
 def layouts(case: Case) -> None:
-    """Layout= HW, CHW and HWC are what they say."""
+    """The layouts HW, CHW and HWC are what they say."""
     for layout in ("HW", "CHW", "HWC"):
         images, _ = case.read(case.dataset(layout=layout))
         _same(images, _laid_out(case.truth.images["train"], layout), f"layout {layout}")

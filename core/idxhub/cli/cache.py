@@ -1,0 +1,39 @@
+"""`idxhub cache`."""
+
+from __future__ import annotations
+
+import click
+
+from idxhub.arrays import cache_root
+from idxhub.cache import datasets_in, remove, size_of
+from idxhub.cli.output import json_option, print_json, print_table, size
+
+
+@click.command()
+@click.option("--remove", "removing", is_flag=True, help="Remove every dataset in the cache.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@json_option
+def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
+    """Show the cache, or remove it."""
+    root = cache_root()
+    held = {folder: size_of(folder) for folder in datasets_in(root)}
+    if removing:
+        if not yes and held:
+            click.confirm(f"Remove {len(held)} datasets, {size(sum(held.values()))}, from {root}?", abort=True)
+        freed = remove(root)
+        if as_json:
+            print_json({"cache": str(root), "freed": freed})
+        else:
+            click.echo(f"freed {size(freed)} in {root}")
+        return
+    if as_json:
+        print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in held.items()}})
+        return
+    click.echo(f"{root}  (set IDXHUB_CACHE to move it)")
+    if held:
+        print_table(("DATASET", "SIZE"), [(folder.name, size(count)) for folder, count in held.items()])
+    else:
+        click.echo("empty")
+
+
+COMMANDS = (cache,)

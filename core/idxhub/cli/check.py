@@ -1,0 +1,30 @@
+"""`idxhub conformance`."""
+
+from __future__ import annotations
+
+import click
+
+from idxhub.cli.output import json_option, print_json
+
+
+@click.command()
+@click.argument("framework")
+@json_option
+@click.pass_context
+def conformance(ctx: click.Context, framework: str, *, as_json: bool) -> None:
+    """Run the checks that every adapter must pass.
+
+    Exit status 1 if one fails.
+    """
+    from idxhub import conformance as kit  # noqa: PLC0415 -- the other subcommands do without it
+
+    report = kit.run(kit.subject(framework))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo(str(report))
+    if not report.ok:
+        ctx.exit(1)
+
+
+COMMANDS = (conformance,)

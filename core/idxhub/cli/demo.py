@@ -1,0 +1,115 @@
+"""`idxhub demo`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from idxhub._api import get_dataset, load
+from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
+from idxhub.conformance.subject import Subject, subject
+from idxhub.errors import IdxHubError, MissingFrameworkError
+from idxhub.plugins import installed
+
+_FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
+
+
+@click.command()
+@data_dir_option
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@json_option
+@click.pass_context
+def demo(ctx: click.Context, data_dir: Path | None, batch_size: int, *, offline: bool, as_json: bool) -> None:
+    """Read Fashion-MNIST in every framework installed.
+
+    Takes the full dataset if it can be had: from --data-dir, from this machine, from the mirrors. Otherwise, and it
+    says so, the sample that is installed with idxhub. Shows that all frameworks see the same bytes; exit status 1 if
+    two of them differ.
+    """
+    name, why = _FULL, ""
+    try:
+        load(_FULL, "train", data_dir=data_dir, download=not offline)
+    except IdxHubError as error:
+        name, why = _SAMPLE, str(error)
+        click.secho(
+            "THIS IS THE SAMPLE, 2,000 images, not the full Fashion-MNIST, which could not be had:", bold=True, err=True
+        )
+        click.echo(why, err=True)
+        click.echo(err=True)
+    rows = [_show(framework, name, data_dir, batch_size) for framework in installed().adapters()]
+    digests = {row["digest"] for row in rows if "digest" in row}
+    same = len(digests) == 1
+    if as_json:
+        print_json({"dataset": name, "split": "train", "batch_size": batch_size, "same": same, "frameworks": rows})
+    else:
+        _print(name, rows, same=same)
+    if not same:
+        ctx.exit(1)
+
+
+def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> dict[str, Any]:
+    try:
+        reader = subject(framework)
+    except MissingFrameworkError as error:
+        return {"framework": framework, "missing": str(error)}
+    native = get_dataset(name, framework=framework, data_dir=data_dir, download=False)
+    images, labels = next(iter(reader.batches(native, batch_size)))
+    count, seconds = _timed(reader, native, batch_size)
+    return {
+        "framework": framework,
+        "type": f"{type(native).__module__}.{type(native).__qualname__}",
+        "batch": f"{_brief(images)}, {_brief(labels)}",
+        "digest": _digest(reader, native, batch_size),
+        "examples": count,
+        "images_per_second": round(count / seconds),
+    }
+
+
+def _brief(array: Any) -> str:
+    """The shape and dtype of a native array, and its type."""
+    dtype = str(getattr(array.dtype, "name", array.dtype)).removeprefix("torch.")
+    return f"{type(array).__name__} {dtype} {tuple(array.shape)}"
+
+
+def _digest(reader: Subject, native: Any, batch_size: int) -> str:
+    """SHA-256 of the batch stream, whatever the layout and the width of the labels."""
+    digest = hashlib.sha256()
+    for images, labels in reader.batches(native, batch_size):
+        digest.update(np.ascontiguousarray(reader.to_numpy(images)).data)
+        digest.update(np.ascontiguousarray(reader.to_numpy(labels), dtype="<i8").data)
+    return digest.hexdigest()
+
+
+def _timed(reader: Subject, native: Any, batch_size: int) -> tuple[int, float]:
+    """Examples, and seconds, of one pass in which every byte is read."""
+    count, total = 0, 0
+    start = time.perf_counter()
+    for images, labels in reader.batches(native, batch_size):
+        total += int(np.asarray(reader.to_numpy(images)).sum(dtype=np.int64))
+        count += len(labels)
+    return count, time.perf_counter() - start
+
+
+def _print(name: str, rows: list[dict[str, Any]], *, same: bool) -> None:
+    shown = [row for row in rows if "missing" not in row]
+    click.echo(f"{name}, train, {shown[0]['examples']:,} images" if shown else name)
+    print_table(
+        ("FRAMEWORK", "DATASET", "FIRST BATCH", "DIGEST", "IMAGES/S"),
+        [
+            (row["framework"], row["type"], row["batch"], row["digest"][:16], f"{row['images_per_second']:,}")
+            for row in shown
+        ],
+    )
+    for row in rows:
+        if "missing" in row:
+            click.echo(f"{row['framework']}: {row['missing']}")
+    click.secho("the same bytes in all of them" if same else "THEY DIFFER", bold=True)
+
+
+COMMANDS = (demo,)

@@ -1,0 +1,120 @@
+"""`idxhub doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idxhub._version import __version__
+from idxhub.arrays import cache_root
+from idxhub.cache import Cache
+from idxhub.cli.output import json_option, print_json, print_table
+from idxhub.errors import AdapterError, MissingFrameworkError
+from idxhub.fetch import Places, known_folders
+from idxhub.plugins import installed
+
+_PACKAGES = ("numpy", "pluggy", "requests", "urllib3", "filelock", "platformdirs", "click", "tqdm")
+_SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Show versions, frameworks, and where data is looked for.
+
+    Exit status 1 if the cache cannot be written or an adapter is broken; a framework that is not installed is no
+    problem.
+    """
+    report = _examine()
+    if as_json:
+        print_json(report)
+    else:
+        _show(report)
+    if report["problems"]:
+        ctx.exit(1)
+
+
+def _examine() -> dict[str, Any]:
+    frameworks = {name: _framework(name) for name in installed().adapters()}
+    root = cache_root()
+    problems = [f"{name}: {state['message']}" for name, state in frameworks.items() if state["state"] == "broken"]
+    writable = _writable(root)
+    if not writable:
+        problems.append(f"the cache at {root} cannot be written; set IDXHUB_CACHE to a folder that can")
+    return {
+        "idxhub": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "byte_order": sys.byteorder,
+        "packages": {package: version(package) for package in _PACKAGES},
+        "frameworks": frameworks,
+        "settings": {name: os.environ.get(name) for name in _SETTINGS},
+        "cache": {"path": str(root), "writable": writable},
+        "datasets": {name: _data(name, root) for name in installed().datasets()},
+        "problems": problems,
+    }
+
+
+def _framework(name: str) -> dict[str, str]:
+    try:
+        installed().adapter(name)
+    except MissingFrameworkError as error:
+        missing = isinstance(error.__cause__, ModuleNotFoundError)
+        return {"state": "not installed" if missing else "broken", "message": str(error)}
+    except AdapterError as error:
+        return {"state": "broken", "message": str(error)}
+    return {"state": "installed", "message": installed().framework_version(name)}
+
+
+def _data(name: str, root: Path) -> dict[str, Any]:
+    spec = installed().dataset(name)
+    cache = Cache(root, spec)
+    return {
+        "cached": sum(cache.record(resource) is not None for resource in spec.resources),
+        "files": len(spec.resources),
+        "folders": {str(f): f.is_dir() for f in known_folders(spec, Places.from_environment())},
+        "mirrors": list(spec.mirrors),
+    }
+
+
+def _writable(root: Path) -> bool:
+    """Whether files can be made in the cache, or the cache in the nearest folder above it that exists."""
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
+def _show(report: dict[str, Any]) -> None:
+    click.echo(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
+    click.echo(", ".join(f"{package} {number}" for package, number in report["packages"].items()))
+    click.echo()
+    print_table(
+        ("FRAMEWORK", "STATE", ""),
+        [(name, state["state"], state["message"]) for name, state in report["frameworks"].items()],
+    )
+    click.echo()
+    for name, value in report["settings"].items():
+        click.echo(f"{name:16}{value or '(not set)'}")
+    cache = report["cache"]
+    click.echo(f"{'cache':16}{cache['path']} ({'can' if cache['writable'] else 'CANNOT'} be written)")
+    for name, data in report["datasets"].items():
+        click.echo()
+        click.secho(f"{name}: {data['cached']} of {data['files']} files in the cache; looked for in", bold=True)
+        for folder, there in data["folders"].items():
+            click.echo(f"  {folder} ({'there' if there else 'not there'})")
+        for mirror in data["mirrors"]:
+            click.echo(f"  {mirror}")
+    click.echo()
+    for problem in report["problems"]:
+        click.secho(f"PROBLEM: {problem}", fg="red")
+    if not report["problems"]:
+        click.echo("no problems found")
+
+
+COMMANDS = (doctor,)

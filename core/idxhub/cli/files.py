@@ -1,0 +1,141 @@
+"""`idxhub get` and `idxhub verify`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from idxhub import arrays, fetch, idx
+from idxhub.cache import Cache
+from idxhub.catalog import DatasetSpec, Resource
+from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
+from idxhub.errors import ChecksumError
+from idxhub.fetch import Places
+from idxhub.plugins import installed
+
+
+@click.command()
+@click.argument("name")
+@data_dir_option
+@json_option
+def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
+    """Fetch, verify and cache a dataset.
+
+    Says where each file came from. Looks in --data-dir, in the cache, where other programs keep these files, and at
+    the mirrors.
+    """
+    spec = installed().dataset(name)
+    cache = Cache(arrays.cache_root(), spec)
+    places = Places.from_environment(data_dir)
+    specs = tuple(installed().datasets().values())
+    rows = []
+    for resource in spec.resources:
+        cached = cache.open(resource) is not None
+        record = arrays.materialise(spec, resource, cache, places, specs=specs).record
+        rows.append({"file": resource.filename, "cached_already": cached, "source": record.source, "form": record.form})
+    if as_json:
+        print_json({"dataset": spec.name, "cache": str(cache.folder), "files": rows})
+        return
+    print_table(
+        ("FILE", "NOW", "FROM"),
+        [
+            (
+                row["file"],
+                "in the cache already" if row["cached_already"] else f"verified, {row['form']}",
+                row["source"],
+            )
+            for row in rows
+        ],
+    )
+    click.echo(f"in {cache.folder}")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One copy of a file, and whether it is right."""
+
+    file: str
+    expected_md5: str
+    found_md5: str
+    sound: bool
+    state: str
+    place: str
+
+
+@click.command()
+@click.argument("name")
+@data_dir_option
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: bool) -> None:
+    """Check a dataset's files against their digests.
+
+    Exit status 1 if one is not sound or not found. Looks at the files in --data-dir; without it, at each file found on this machine and at the decoded arrays in
+    the cache. Downloads nothing.
+    """
+    spec = installed().dataset(name)
+    cache = Cache(arrays.cache_root(), spec)
+    places = Places.from_environment(data_dir, download=False)
+    findings = [finding for resource in spec.resources for finding in _findings(spec, resource, cache, places)]
+    if as_json:
+        print_json({"dataset": spec.name, "files": [asdict(finding) for finding in findings]})
+    else:
+        print_table(
+            ("FILE", "EXPECTED MD5", "FOUND MD5", "STATE", "AT"),
+            [(f.file, f.expected_md5, f.found_md5, f.state, f.place) for f in findings],
+        )
+        wrong = sum(not finding.sound for finding in findings)
+        click.echo(f"{wrong} of {len(findings)} not sound" if wrong else "all sound")
+    if not all(finding.sound for finding in findings):
+        ctx.exit(1)
+
+
+def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> list[Finding]:
+    findings = [
+        _file(spec, resource, path)
+        for path in dict.fromkeys(fetch.local_files(spec, resource, cache, places))
+        if places.data_dir is None or path.is_relative_to(places.data_dir)
+    ]
+    if places.data_dir is None and cache.array_file(resource).exists():
+        findings.append(_array(resource, cache))
+    return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state="NOT FOUND", place="-")]
+
+
+def _file(spec: DatasetSpec, resource: Resource, path: Path) -> Finding:
+    try:
+        data = fetch.read(path, resource)
+    except OSError as error:
+        state = f"WRONG: {error.strerror or error}"
+        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=str(path))
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    try:
+        form = fetch.verify(resource, data, str(path), (spec, *installed().datasets().values())).form
+    except ChecksumError as error:
+        state = f"WRONG: {error.failures[0].why}"
+        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=str(path))
+    state = "sound" if form == "published" else f"sound, {form}"
+    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=str(path))
+
+
+def _array(resource: Resource, cache: Cache) -> Finding:
+    """The cached array, proven against the published payload and not only against its own record."""
+    stored = cache.open(resource)
+    sound = False
+    if stored is not None:
+        digest = hashlib.sha256(idx.encode_header(resource.shape, resource.dtype))
+        digest.update(stored.array.astype(stored.array.dtype.newbyteorder(">"), copy=False).data)
+        sound = digest.hexdigest() == (resource.payload_sha256 or stored.record.payload_sha256)
+    return Finding(
+        resource.filename,
+        resource.md5,
+        "-",
+        sound=sound,
+        state="sound, decoded" if sound else "WRONG: damaged; it will be made again when asked for",
+        place=str(cache.array_file(resource)),
+    )
+
+
+COMMANDS = (get, verify)

@@ -73,8 +73,8 @@ class Finding:
 def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: bool) -> None:
     """Check a dataset's files against their digests.
 
-    Exit status 1 if one is not sound or not found. Looks at the files in --data-dir; without it, at each file found on this machine and at the decoded arrays in
-    the cache. Downloads nothing.
+    Exit status 1 if one is not sound or not found. Looks at the files in --data-dir; without it, at each file found on
+    this machine and at the decoded arrays in the cache. Downloads nothing.
     """
     spec = installed().dataset(name)
     cache = Cache(arrays.cache_root(), spec)

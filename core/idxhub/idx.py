@@ -101,8 +101,9 @@ def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
         raise IdxFormatError(f"IDX has no element type for {np.dtype(dtype).name}; it has {names}")
     if not 1 <= len(shape) <= _MAX_DIMENSIONS:
         raise IdxFormatError(f"IDX takes 1 to {_MAX_DIMENSIONS} dimensions, not {len(shape)}")
-    if max(shape) >= 2**32:
-        raise IdxFormatError(f"a dimension of {max(shape):,} does not fit IDX's 32 bits")
+    for length in shape:
+        if not 0 <= length < 2**32:
+            raise IdxFormatError(f"a dimension of {length:,} does not fit IDX's 32 bits")
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, _CODES[stored], len(shape), *shape)
 
 

@@ -11,6 +11,7 @@ from idxhub.errors import IdxFormatError
 GZIP_MAGIC = b"\x1f\x8b"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 _GZIP_WINDOW = 31  # zlib's number for "a gzip member, with its header and CRC-32"
+_XZ_MEMORY = 1 << 27  # bytes; `xz -9` needs 65 MiB to inflate, and a hostile header can ask for 4 GiB
 _STEP = 1 << 18  # bytes taken in, and given out at the most, by one call: both stay in the processor's cache
 
 
@@ -38,8 +39,9 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
         if len(data) > limit:
             raise IdxFormatError(f"holds {len(data):,} bytes where {limit:,} were expected")
         return data
-    content = bytearray(limit)
-    filled, taken = 0, 0
+    # grown, not allocated: the limit may be what a hostile header claims
+    content = bytearray()
+    taken = 0
     while taken < len(data):
         if not is_compressed(data[taken : taken + 6]):
             if data[taken:].strip(b"\0"):
@@ -47,8 +49,8 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
                     f"{len(data) - taken:,} bytes of something else follow the compressed data at byte {taken:,}"
                 )
             break
-        filled, taken = _member(data, taken, content, filled)
-    return memoryview(content)[:filled]
+        taken = _member(data, taken, content, limit)
+    return memoryview(content)
 
 
 def peek(data: bytes, count: int) -> bytes:
@@ -61,8 +63,8 @@ def peek(data: bytes, count: int) -> bytes:
         raise IdxFormatError(f"damaged compressed data: {error}") from error
 
 
-def _member(data: bytes, start: int, content: bytearray, filled: int) -> tuple[int, int]:
-    """Inflate one member (gzip) or stream (xz) into `content`; where the output and the input then stand."""
+def _member(data: bytes, start: int, content: bytearray, limit: int) -> int:
+    """Append the content of one member (gzip) or stream (xz) to `content`; where in `data` it ends."""
     source = memoryview(data)
     inflater = _inflater(data[start : start + 6])
     taken = start
@@ -73,13 +75,12 @@ def _member(data: bytes, start: int, content: bytearray, filled: int) -> tuple[i
             output = inflater.take(block, _STEP)
         except (zlib.error, lzma.LZMAError) as error:
             raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
-        if filled + len(output) > len(content):
-            raise IdxFormatError(f"inflates to more than the {len(content):,} bytes expected")
-        content[filled : filled + len(output)] = output
-        filled += len(output)
+        if len(content) + len(output) > limit:
+            raise IdxFormatError(f"inflates to more than the {limit:,} bytes expected")
+        content += output
         if not output and not inflater.eof and inflater.hungry() and taken == len(data):
             raise IdxFormatError(f"cut short: the compressed data ends at byte {taken:,}")
-    return filled, taken - len(inflater.unused_data)
+    return taken - len(inflater.unused_data)
 
 
 def _inflater(start: bytes) -> _Inflater:
@@ -107,7 +108,7 @@ class _Gzip:
 
 class _Xz:
     def __init__(self) -> None:
-        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
     @property
     def eof(self) -> bool:

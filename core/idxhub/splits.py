@@ -14,7 +14,8 @@ from typing import NamedTuple
 from idxhub.errors import UnknownNameError
 
 _PIECE = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*")
-_BOUND = re.compile(r"\s*(?:(?P<value>-?\d[\d_]*)(?P<percent>%?))?\s*")
+# ASCII digits, and no more of them than any file can count: int() refuses thousands with an error of its own
+_BOUND = re.compile(r"\s*(?:(?P<value>-?[0-9](?:_?[0-9]){0,18})(?P<percent>%?))?\s*")
 _GRAMMAR = "name[start:stop], in examples or percent, joined by +"
 
 

@@ -1,0 +1,94 @@
+"""What every test starts from: a cache and a home of its own, no proxy, no mirror but its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from support import made
+from support.server import Server
+
+from idxhub import Plugins
+
+ROOT = Path(__file__).parents[1]
+FULL_FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+
+# no database: a run leaves nothing in the repository; no deadline: machines differ
+settings.register_profile("idxhub", database=None, deadline=None, max_examples=60)
+settings.load_profile("idxhub")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a cache in `tmp_path`, and an environment that says nothing else; returns the cache's folder."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in (
+            *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "XDG_CACHE_HOME"),
+            *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        ):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.setenv("IDXHUB_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture
+def cache_dir(isolated: Path) -> Path:
+    """The cache's folder; not made yet."""
+    return isolated
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> made.Made:
+    """A dataset of 30 and 12 images of 6x5, three classes, published as .gz in a folder that nothing points to."""
+    return made.make(tmp_path / "published")
+
+
+@pytest.fixture
+def plugins() -> Plugins:
+    """A plugin manager without plugins."""
+    return Plugins([])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def full_data_dir() -> Path:
+    """A folder with the four files of Fashion-MNIST; the test is skipped where none is to be had."""
+    named = os.environ.get("IDXHUB_TEST_DATA")
+    folders = (
+        [Path(named)]
+        if named
+        else [ROOT.parent / "shared" / "data" / "fashion-mnist", Path("/usr/share/datasets/fashion-mnist")]
+    )
+    for folder in folders:
+        if all((folder / name).is_file() for name in FULL_FILES):
+            return folder
+    if named:
+        pytest.fail(f"IDXHUB_TEST_DATA={named} does not hold {', '.join(FULL_FILES)}")
+    pytest.skip("needs Fashion-MNIST's four files: name their folder in IDXHUB_TEST_DATA")
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """A folder with real MNIST files (not the train images); the test is skipped where it is not to be had."""
+    folder = Path(os.environ.get("IDXHUB_TEST_MNIST") or ROOT.parent / "shared" / "data" / "mnist-partial")
+    if not (folder / "t10k-images-idx3-ubyte.gz").is_file():
+        pytest.skip("needs MNIST's files: name their folder in IDXHUB_TEST_MNIST")
+    return folder

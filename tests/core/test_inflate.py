@@ -1,0 +1,206 @@
+"""Inflating: what .gz and .xz may hold, what they may not, and how much memory any of it can cost."""
+
+import gzip
+import lzma
+import struct
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idxhub.errors import IdxFormatError
+from idxhub.inflate import inflate, is_compressed, peek
+
+CONTENT = b"".join(i.to_bytes(2, "big") for i in range(400))
+BOUNDED = 12 << 20  # bytes; 8 MiB of it is the dictionary that xz asks for by default
+FORMATS = {"gz": lambda data: gzip.compress(data, mtime=0), "xz": lzma.compress}
+
+
+@pytest.fixture(params=FORMATS)
+def compress(request):
+    return FORMATS[request.param]
+
+
+def test_content(compress):
+    assert bytes(inflate(compress(CONTENT), len(CONTENT))) == CONTENT
+
+
+def test_content_larger_than_one_step(compress):
+    large = CONTENT * 2000
+    assert bytes(inflate(compress(large), len(large))) == large
+
+
+def test_gzip_with_every_optional_field():
+    flags = 0x02 | 0x04 | 0x08 | 0x10  # header CRC, extra, name, comment: RFC 1952
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + b"\x03\0abc" + b"name\0" + b"comment\0"
+    head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+    deflate = zlib.compressobj(wbits=-15)
+    body = deflate.compress(CONTENT) + deflate.flush()
+    data = head + body + struct.pack("<II", zlib.crc32(CONTENT), len(CONTENT))
+    assert bytes(inflate(data, len(CONTENT))) == CONTENT
+
+
+def test_stored_blocks():
+    assert bytes(inflate(gzip.compress(CONTENT, 0), len(CONTENT))) == CONTENT
+
+
+def test_two_members_are_one_content(compress):
+    data = compress(CONTENT[:100]) + compress(CONTENT[100:])
+    assert bytes(inflate(data, len(CONTENT))) == CONTENT
+
+
+def test_members_of_different_formats():
+    data = gzip.compress(CONTENT[:100]) + lzma.compress(CONTENT[100:])
+    assert bytes(inflate(data, len(CONTENT))) == CONTENT
+
+
+def test_empty_content(compress):
+    assert bytes(inflate(compress(b""), 0)) == b""
+
+
+def test_less_than_the_limit(compress):
+    assert bytes(inflate(compress(CONTENT), len(CONTENT) + 1000)) == CONTENT
+
+
+@pytest.mark.parametrize("count", [1, 4, 512, 300_000])
+def test_trailing_zeros_are_padding(compress, count):
+    assert bytes(inflate(compress(CONTENT) + bytes(count), len(CONTENT))) == CONTENT
+
+
+@pytest.mark.parametrize("junk", [b"x", b"\0\0x", b"\x1f", b"\x1f\x8c" + bytes(20), b"<html>"])
+def test_trailing_junk_is_refused(compress, junk):
+    with pytest.raises(IdxFormatError, match="something else follow"):
+        inflate(compress(CONTENT) + junk, len(CONTENT))
+
+
+def test_a_damaged_second_member_is_refused(compress):
+    with pytest.raises(IdxFormatError):
+        inflate(compress(CONTENT) + compress(CONTENT)[:-3], 2 * len(CONTENT))
+
+
+@pytest.mark.parametrize(("offset", "what"), [(-8, "incorrect data check"), (-4, "incorrect length check")])
+def test_wrong_gzip_trailer_is_refused(offset, what):
+    data = bytearray(gzip.compress(CONTENT))
+    data[offset] ^= 1
+    with pytest.raises(IdxFormatError, match=what):
+        inflate(bytes(data), len(CONTENT))
+
+
+def test_every_cut_is_refused(compress):
+    data = compress(CONTENT[:64])
+    magic = 2 if data.startswith(b"\x1f") else 6
+    for length in range(magic, len(data)):
+        with pytest.raises(IdxFormatError):
+            inflate(data[:length], 64)
+
+
+def test_every_bit_flip_is_refused_or_harmless(compress):
+    """What gets through has the right content (a flag or a time in the header), or is no longer compressed at all."""
+    data = compress(CONTENT[:64])
+    refused = 0
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            content = bytes(inflate(bytes(flipped), 1000))
+        except IdxFormatError:
+            refused += 1
+        else:
+            assert content in (CONTENT[:64], bytes(flipped))
+    assert refused > len(data) * 4
+
+
+@pytest.mark.parametrize("limit", [0, 1, 399, len(CONTENT) - 1])
+def test_more_than_the_limit_is_refused(compress, limit):
+    with pytest.raises(IdxFormatError, match=f"more than the {limit:,} bytes"):
+        inflate(compress(CONTENT), limit)
+
+
+def peak_of(action) -> int:
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_costs_little_memory(compress):
+    bomb = compress(bytes(64 << 20))
+
+    def refused():
+        with pytest.raises(IdxFormatError, match="more than"):
+            inflate(bomb, 1000)
+
+    assert peak_of(refused) < BOUNDED
+
+
+@pytest.mark.parametrize("limit", [2**40, 2**128])
+def test_a_limit_beyond_all_memory_allocates_nothing(compress, limit):
+    """The limit is what a header claims: only what is there may be paid for."""
+    data = compress(CONTENT)
+    assert peak_of(lambda: inflate(data, limit)) < BOUNDED
+
+
+def test_an_xz_header_that_asks_for_a_dictionary_of_4_gib_is_refused():
+    data = bytearray(lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 4096}]))
+    size = 4 * (data[12] + 1)  # the block header follows the 12 bytes of the stream's: the .xz format, 3.1
+    assert data[14:16] == b"\x21\x01"  # LZMA2, one byte of properties
+    data[16] = 40
+    data[12 + size - 4 : 12 + size] = zlib.crc32(data[12 : 12 + size - 4]).to_bytes(4, "little")
+
+    def refused():
+        with pytest.raises(IdxFormatError, match=r"[Mm]emory"):
+            inflate(bytes(data), len(CONTENT))
+
+    assert peak_of(refused) < BOUNDED
+
+
+def test_plain_data_passes_through():
+    assert inflate(CONTENT, len(CONTENT)) is CONTENT
+    assert inflate(b"", 0) == b""
+
+
+def test_plain_data_beyond_the_limit_is_refused():
+    with pytest.raises(IdxFormatError, match="holds 800 bytes where 799"):
+        inflate(CONTENT, 799)
+
+
+@pytest.mark.parametrize("count", [1, 100, 10_000])
+def test_peek(compress, count):
+    assert peek(compress(CONTENT), count) == CONTENT[:count]
+    assert peek(CONTENT, count) == CONTENT[:count]
+
+
+def test_peek_costs_little_memory_on_a_bomb(compress):
+    bomb = compress(bytes(64 << 20))
+    assert peak_of(lambda: peek(bomb, 100)) < BOUNDED
+
+
+def test_peek_at_damaged_data():
+    with pytest.raises(IdxFormatError, match="damaged"):
+        peek(b"\x1f\x8b\x08\x00" + b"\xff" * 30, 10)
+
+
+@pytest.mark.parametrize(
+    ("data", "answer"), [(b"\x1f\x8b", True), (b"\xfd7zXZ\0", True), (b"\x1f", False), (b"", False), (b"PK\3\4", False)]
+)
+def test_is_compressed(data, answer):
+    assert is_compressed(data) is answer
+
+
+@given(st.binary(max_size=300), st.sampled_from(sorted(FORMATS)), st.integers(1, 3))
+def test_round_trip(content, kind, members):
+    data = FORMATS[kind](content) * members
+    assert bytes(inflate(data, members * len(content))) == content * members
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0\0\0\0\x03", b"\xfd7zXZ\0"]))
+def test_arbitrary_bytes_are_refused_or_bounded(data, magic):
+    try:
+        content = inflate(magic + data, 500)
+    except IdxFormatError:
+        return
+    assert len(content) <= 500

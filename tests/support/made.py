@@ -1,0 +1,81 @@
+"""Small datasets, made on the spot and published as files."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import DatasetSpec, Resource, SplitSpec, idx
+
+CLASSES = ("ant", "bee", "cat")
+COMPRESS = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress, "": bytes}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A dataset whose files lie in `folder`; `arrays` holds what they must decode to, by file stem."""
+
+    folder: Path
+    spec: DatasetSpec
+    arrays: dict[str, NDArray[Any]]
+
+    @property
+    def train_images(self) -> Resource:
+        return self.spec.splits["train"].images
+
+    @property
+    def train_labels(self) -> Resource:
+        return self.spec.splits["train"].labels
+
+    def path(self, resource: Resource) -> Path:
+        return self.folder / resource.filename
+
+    def bytes(self, resource: Resource) -> bytes:
+        return self.path(resource).read_bytes()
+
+    def array(self, resource: Resource) -> NDArray[Any]:
+        return self.arrays[resource.stem]
+
+    def mirrored(self, *mirrors: str) -> DatasetSpec:
+        """The spec with these mirrors."""
+        return replace(self.spec, mirrors=mirrors)
+
+
+def write(folder: Path, name: str, array: NDArray[Any]) -> Resource:
+    """Publish an array; the name's ending says how."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(COMPRESS[path.suffix](idx.encode(array)))
+    return Resource.from_file(path)
+
+
+def make(
+    folder: Path,
+    *,
+    name: str = "toy",
+    sizes: dict[str, int] | None = None,
+    shape: tuple[int, ...] = (6, 5),
+    dtype: str = "uint8",
+    suffix: str = ".gz",
+    seed: int = 0,
+    **described: Any,
+) -> Made:
+    """A dataset of random images in three classes."""
+    random = np.random.default_rng(seed)
+    splits, arrays = {}, {}
+    for split, n in (sizes or {"train": 30, "test": 12}).items():
+        images = random.integers(0, 256, (n, *shape)).astype(dtype)
+        labels = random.integers(0, len(CLASSES), n).astype(np.uint8)
+        files = SplitSpec(
+            images=write(folder, f"{split}-images-idx{images.ndim}-ubyte{suffix}", images),
+            labels=write(folder, f"{split}-labels-idx1-ubyte{suffix}", labels),
+        )
+        splits[split] = files
+        arrays |= {files.images.stem: images, files.labels.stem: labels}
+    return Made(folder, DatasetSpec(name, splits, **{"classes": CLASSES, **described}), arrays)

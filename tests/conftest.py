@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,17 +28,16 @@ settings.load_profile("idxhub")
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and a cache in `tmp_path`, and an environment that says nothing else; returns the cache's folder."""
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, a cache yet to be made, and an environment that says nothing else; returns the cache's folder."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name in (
             *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "XDG_CACHE_HOME"),
             *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
         ):
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    cache = tmp_path / "cache"
+    home = tmp_path_factory.mktemp("home")
+    cache = home / "cache" / "idxhub"
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("IDXHUB_CACHE", str(cache))
@@ -66,6 +66,14 @@ def plugins() -> Plugins:
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """A folder that every user can reach and read; `tmp_path` is this user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 -- its purpose
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

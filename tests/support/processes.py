@@ -2,40 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+import pytest
 
 NOBODY = 65534
 
 
 def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails."""
-    done = subprocess.run(  # noqa: S603 -- the tests' own code
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
+    return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
 
 
-def start(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Start `code` with its standard input and output as pipes."""
-    return subprocess.Popen(  # noqa: S603 -- the tests' own code
+@contextlib.contextmanager
+def running(code: str, *arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start `code` with its standard input and output as pipes; it is killed at the end of the block."""
+    with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         **options,
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def without(what: str) -> NoReturn:
+    """Skip for want of something in this environment; in continuous integration, where all is to be had, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have what this test needs: {what}")
+    pytest.skip(f"needs {what}")
+
+
+def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a mount namespace of its own, after the shell command `mount` has changed it."""
+    unshare = shutil.which("unshare")
+    possible = unshare and subprocess.run(
+        [unshare, "-rm", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False
+    )
+    if not possible or possible.returncode:
+        without("mount namespaces (unshare -rm)")
+    return _finished(
+        [unshare, "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh", sys.executable, "-c", textwrap.dedent(code)],
+        arguments,
     )
 
 
-def is_root() -> bool:
-    """Whether permission bits mean nothing to this process."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0
+def python_as_nobody(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `code` as a user to whom permission bits apply."""
+    if not hasattr(os, "geteuid"):
+        without("a system with user ids")
+    if os.geteuid() == 0:
+        # the group stays: an interpreter below /root may be reachable by it
+        options |= {"user": NOBODY, "extra_groups": []}
+    try:
+        return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
+    except PermissionError:
+        without(f"an interpreter that another user can run, not {sys.executable}")
+
+
+def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done

@@ -1,0 +1,338 @@
+"""Files appear whole or not at all; the lock saves work and never decides correctness."""
+
+import os
+import signal
+import stat
+import textwrap
+import threading
+import time
+
+import pytest
+from support.processes import python, python_as_nobody, python_mounted, running, without
+
+from idxhub import storage
+from idxhub.errors import CacheError
+from idxhub.storage import locked, touch, write_atomically
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_parts_are_written_one_after_another(tmp_path):
+    path = tmp_path / "deep" / "er" / "file"
+    write_atomically(path, b"one ", memoryview(b"two"), b"", b" three")
+    assert path.read_bytes() == b"one two three"
+    assert names(path.parent) == ["file"]
+
+
+def test_what_was_there_is_replaced(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"a longer content")
+    with path.open("rb") as before:
+        write_atomically(path, b"new")
+        assert before.read() == b"a longer content"  # whoever had it open keeps it whole
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o077, 0o600), (0o000, 0o666)])
+def test_the_mode_follows_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "file", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt(), MemoryError()], ids=repr)
+def test_whatever_fails_nothing_is_left(tmp_path, monkeypatch, call, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(*arguments):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, fail)
+        with pytest.raises(CacheError if isinstance(error, OSError) else type(error)):
+            write_atomically(path, b"new")
+
+    assert names(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old"
+    write_atomically(path, b"newer")
+    assert path.read_bytes() == b"newer"
+
+
+def test_ctrl_c_in_the_middle_of_a_write(tmp_path):
+    """A real SIGINT, while the file is half written."""
+    code = """
+        import os, sys
+        from pathlib import Path
+        from idxhub.storage import write_atomically
+
+        write = os.write
+
+        def half(descriptor, data):
+            if descriptor > 2 and len(data) == 10:
+                return write(descriptor, data[:5])
+            print(os.listdir(sys.argv[1]), flush=True)
+            sys.stdin.read()
+
+        os.write = half
+        try:
+            write_atomically(Path(sys.argv[1], "file"), b"0123456789")
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+    """
+    with running(code, tmp_path) as child:
+        assert ".tmp" in child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+    assert names(tmp_path) == []
+
+
+def test_short_writes_are_continued(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    write_atomically(tmp_path / "file", b"0123456789" * 10)
+    assert (tmp_path / "file").read_bytes() == b"0123456789" * 10
+
+
+def test_a_link_planted_at_the_final_path_is_replaced_not_followed(tmp_path):
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    (tmp_path / "file").symlink_to(target)
+    write_atomically(tmp_path / "file", b"new")
+    assert target.read_bytes() == b"precious"
+    assert not (tmp_path / "file").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_link_planted_at_the_temp_path_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage.secrets, "token_hex", lambda size: "guessed")
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    (tmp_path / f".file.{os.getpid()}-guessed.tmp").symlink_to(target)
+    with pytest.raises(CacheError, match="File exists"):
+        write_atomically(tmp_path / "file", b"new")
+    assert target.read_bytes() == b"precious"
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_link_planted_at_the_lock_path_is_not_followed(tmp_path):
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    os.utime(target, (1, 1))
+    (tmp_path / "lock").symlink_to(target)
+    with locked(tmp_path / "lock"):
+        touch(tmp_path / "lock")
+    assert target.read_bytes() == b"precious"
+    assert target.stat().st_mtime == 1
+
+
+def test_orphans_are_swept_when_old(tmp_path):
+    old, young, other = tmp_path / ".file.1-aa.tmp", tmp_path / ".file.2-bb.tmp", tmp_path / "data.tmp"
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    day_ago = time.time() - storage._ORPHAN_AGE - 60
+    os.utime(old, (day_ago, day_ago))
+    os.utime(other, (day_ago, day_ago))
+    write_atomically(tmp_path / "file", b"x")
+    assert names(tmp_path) == [young.name, "data.tmp", "file"]
+
+
+def test_an_orphaned_link_is_swept_and_its_target_stays(tmp_path):
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    orphan = tmp_path / ".file.1-aa.tmp"
+    orphan.symlink_to(target)
+    os.utime(orphan, (1, 1), follow_symlinks=False)
+    write_atomically(tmp_path / "file", b"x")
+    assert names(tmp_path) == ["file", "target"]
+
+
+@pytest.mark.parametrize("there", ["a file", "a link to nowhere"])
+def test_a_parent_that_is_no_folder(tmp_path, there):
+    parent = tmp_path / "cache"
+    parent.write_bytes(b"") if there == "a file" else parent.symlink_to(tmp_path / "nowhere" / "at" / "all")
+    with pytest.raises(CacheError, match="IDXHUB_CACHE"):
+        write_atomically(parent / "file", b"x")
+
+
+def test_a_name_too_long(tmp_path):
+    with pytest.raises(CacheError, match="IDXHUB_CACHE"):
+        write_atomically(tmp_path / ("x" * 300), b"x")
+
+
+def test_a_folder_that_cannot_be_written(open_dir):
+    os.chmod(open_dir, 0o555)  # noqa: S103 -- read-only for all
+    python_as_nobody(
+        """
+        import sys
+        from pathlib import Path
+        from idxhub.errors import CacheError
+        from idxhub.storage import locked, write_atomically
+
+        path = Path(sys.argv[1]) / "file"
+        with locked(path.with_name("lock")):  # goes on without one
+            try:
+                write_atomically(path, b"x")
+            except CacheError as error:
+                assert "Permission denied" in str(error) and "IDXHUB_CACHE" in str(error), error
+            else:
+                sys.exit("written")
+        """,
+        open_dir,
+    )
+    os.chmod(open_dir, 0o755)  # noqa: S103
+    assert names(open_dir) == []
+
+
+FULL = """
+    import os, sys
+    from pathlib import Path
+    from idxhub.errors import CacheError
+    from idxhub.storage import write_atomically
+
+    path = Path(sys.argv[1]) / "file"
+    write_atomically(path, b"old")
+    for size in (1 << 20, 100_000, 70_000):
+        try:
+            write_atomically(path, bytes(size))
+        except CacheError as error:
+            print(error)
+        else:
+            sys.exit("there was room")
+        assert path.read_bytes() == b"old"
+        assert os.listdir(path.parent) == ["file"]
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+"""
+
+
+def test_a_full_disk_keeps_the_old_file_and_is_named(tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    said = python_mounted(f"mount -t tmpfs -o size=64k none '{full}'", FULL, full).stdout
+    assert said.count("No space left on device") == 3
+    assert said.count("bytes free; make room, or set IDXHUB_CACHE") == 3
+
+
+def test_a_limit_on_file_sizes_keeps_the_old_file(tmp_path):
+    try:
+        import resource  # noqa: F401, PLC0415 -- POSIX alone has it
+    except ImportError:
+        without("resource limits (POSIX)")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))\n"
+    assert python(limit + textwrap.dedent(FULL), tmp_path).stdout.count("File too large") == 3
+
+
+HOLD = """
+    import sys
+    from pathlib import Path
+    from idxhub.storage import locked
+
+    with locked(Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    with running(HOLD, tmp_path / "lock") as child:
+        assert child.stdout.readline() == "held\n"
+        yield child
+
+
+def seconds_to_lock(path) -> float:
+    began = time.monotonic()
+    with locked(path):
+        return time.monotonic() - began
+
+
+def test_one_at_a_time(tmp_path, holder):
+    timer = threading.Timer(0.5, holder.stdin.close)
+    timer.start()
+    assert seconds_to_lock(tmp_path / "lock") > 0.4
+    timer.join()
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert seconds_to_lock(tmp_path / "lock") < 0.5
+
+
+def test_a_stopped_holder_is_not_waited_for_beyond_patience(tmp_path, holder, monkeypatch):
+    monkeypatch.setattr(storage, "_PATIENCE", 1.5)
+    holder.send_signal(signal.SIGSTOP)
+    assert 1.0 < seconds_to_lock(tmp_path / "lock") < 6
+
+
+def test_a_holder_that_shows_life_is_waited_for(tmp_path, holder, monkeypatch):
+    monkeypatch.setattr(storage, "_PATIENCE", 0.6)
+    done = threading.Event()
+
+    def live():
+        for _ in range(25):
+            touch(tmp_path / "lock")
+            time.sleep(0.1)
+        done.set()
+        holder.stdin.close()
+
+    alive = threading.Thread(target=live)
+    alive.start()
+    with locked(tmp_path / "lock"):
+        assert done.is_set()
+    alive.join()
+
+
+@pytest.mark.parametrize("error", [OSError(38, "Function not implemented"), NotImplementedError()], ids=repr)
+def test_where_locks_do_not_work_the_work_is_done(tmp_path, monkeypatch, error):
+    import filelock  # noqa: PLC0415 -- the real one, made to refuse
+
+    def refuse(self, *arguments, **options):
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with locked(tmp_path / "lock"):
+        write_atomically(tmp_path / "file", b"x")
+    assert (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_the_lock_is_released_when_the_work_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path / "lock"):
+        raise ZeroDivisionError
+    python(
+        """
+        import sys, time
+        from pathlib import Path
+        from idxhub.storage import locked
+
+        began = time.monotonic()
+        with locked(Path(sys.argv[1])):
+            assert time.monotonic() - began < 0.9
+        """,
+        tmp_path / "lock",
+    )
+
+
+def test_two_writers_without_a_lock_leave_one_whole_file(tmp_path):
+    contents = [bytes([i]) * 200_000 for i in range(8)]
+
+    def write(content):
+        for _ in range(5):
+            write_atomically(tmp_path / "file", content)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if (tmp_path / "file").exists():
+            assert (tmp_path / "file").read_bytes() in contents
+    for thread in threads:
+        thread.join()
+    assert names(tmp_path) == ["file"]

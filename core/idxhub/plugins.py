@@ -26,12 +26,24 @@ SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
+class _Hooks:
+    """The hooks of one plugin among those of its manager."""
+
+    def __init__(self, manager: pluggy.PluginManager, plugin: object) -> None:
+        self._manager, self._plugin = manager, plugin
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        # made anew for each call: a subset knows whom to leave out, and plugins may have come since
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not self._plugin]
+        return self._manager.subset_hook_caller(hook, others)(**arguments)
+
+
 class Adapter:
     """One loaded adapter: its hooks, checked on the way in and on the way out."""
 
-    def __init__(self, name: str, hooks: Mapping[str, pluggy.HookCaller]) -> None:
+    def __init__(self, name: str, hooks: _Hooks) -> None:
         self.name, self._hooks = name, hooks
-        conventions = self._hooks["idxhub_conventions"]()
+        conventions = self._hooks.call("idxhub_conventions")
         self.conventions: Conventions = Conventions() if conventions is None else conventions
         if not isinstance(self.conventions, Conventions) or self.conventions.layout not in LAYOUTS:
             raise AdapterError(
@@ -54,7 +66,7 @@ class Adapter:
         return self._call("idxhub_batch", images=images, labels=labels)
 
     def _call(self, hook: str, **arguments: Any) -> Any:
-        result = self._hooks[hook](**arguments)
+        result = self._hooks.call(hook, **arguments)
         if result is None:
             raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
         return result
@@ -149,7 +161,7 @@ class Plugins:
     def _contributed(self, entry_point: EntryPoint, catalog: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
         hooks = self._hooks(DATASETS, entry_point.name, entry_point.load())
         added: dict[str, DatasetSpec] = {}
-        for spec in (spec for contributed in hooks["idxhub_datasets"]() for spec in contributed):
+        for spec in (spec for contributed in hooks.call("idxhub_datasets") for spec in contributed):
             if not isinstance(spec, DatasetSpec):
                 raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
             if spec.name in catalog or spec.name in added:
@@ -160,7 +172,7 @@ class Plugins:
     def _register(self, group: str, name: str, plugin: object) -> Adapter:
         return Adapter(name, self._hooks(group, name, plugin))
 
-    def _hooks(self, group: str, name: str, plugin: object) -> dict[str, pluggy.HookCaller]:
+    def _hooks(self, group: str, name: str, plugin: object) -> _Hooks:
         """Register a plugin and return its own hooks; a plugin that is not sound leaves nothing behind."""
         manager = self._managers[group]
         try:
@@ -175,10 +187,7 @@ class Plugins:
         if missing:
             manager.unregister(plugin)
             raise AdapterError(f"plugin {name!r} has no {' and no '.join(missing)} marked with hookimpl")
-        others = [each for each in manager.get_plugins() if each is not plugin]
-        return {
-            hook: manager.subset_hook_caller(hook, others) for hook in vars(manager.hook) if not hook.startswith("_")
-        }
+        return _Hooks(manager, plugin)
 
     def _entry_points(self, group: str) -> EntryPoints:
         if self._given is None:

@@ -46,6 +46,11 @@ class Case:
     cache_dir: Path
     plugins: Plugins
 
+    @classmethod
+    def made(cls, subject: Subject, folder: Path, plugins: Plugins | None = None) -> Case:
+        """A case whose files and cache are in `folder`."""
+        return cls(subject, make(folder / "files"), folder / "cache", plugins or installed())
+
     def dataset(self, split: str | Sequence[str] = "train", **arguments: Any) -> Any:
         """The native dataset."""
         return get_dataset(
@@ -144,7 +149,7 @@ def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plu
     from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks are written in terms of this module
 
     with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
-        case = Case(subject, make(Path(folder, "files")), Path(folder, "cache"), plugins or installed())
+        case = Case.made(subject, Path(folder), plugins)
         results = tuple(_result(check, case) for check in (CHECKS if checks is None else checks))
     return Report(subject.framework, results)
 

@@ -1,0 +1,260 @@
+"""The PyTorch adapter: the kit, and what a Dataset and its DataLoader promise beyond it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from support import kit
+from support.needs import need
+
+import idxhub
+
+torch = need("torch")
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate, random_split  # noqa: E402
+
+NAME = "fashion-mnist-sample"
+unpickled = pickle.loads
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return kit.case("torch", tmp_path_factory.mktemp("conformance"))
+
+
+@kit.applicable("torch")
+def test_conformance(check, case):
+    check(case)
+
+
+def test_everything_is_applicable():
+    assert kit.not_applicable("torch") == set()
+
+
+@pytest.fixture
+def dataset():
+    return idxhub.get_dataset(NAME, framework="torch")
+
+
+@pytest.fixture
+def truth():
+    return idxhub.get_dataset(NAME)
+
+
+def test_it_is_a_map_style_dataset_with_torchvisions_attributes(dataset):
+    assert isinstance(dataset, Dataset)
+    assert len(dataset) == 2000
+    assert dataset.classes[:2] == ["T-shirt/top", "Trouser"]
+    assert dataset.class_to_idx["Ankle boot"] == 9
+    assert (dataset.data.shape, dataset.data.dtype) == ((2000, 28, 28), torch.uint8)
+    assert (dataset.targets.shape, dataset.targets.dtype) == ((2000,), torch.int64)
+    assert dataset.info.dataset == NAME
+    assert dataset.info.records[0].form == "published"
+    assert repr(dataset) == "IdxDataset('fashion-mnist-sample', split='train', 2,000 examples)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "dtype"),
+    [
+        ({}, (1, 28, 28), torch.uint8),
+        ({"dtype": "float32"}, (1, 28, 28), torch.float32),
+        ({"layout": "HWC"}, (28, 28, 1), torch.uint8),
+        ({"layout": "HW", "dtype": "float32"}, (28, 28), torch.float32),
+    ],
+)
+def test_an_element_and_a_batch(arguments, shape, dtype, truth):
+    dataset = idxhub.get_dataset(NAME, framework="torch", **arguments)
+    image, label = dataset[3]
+    assert (image.shape, image.dtype, type(label)) == (shape, dtype, int)
+    images, labels = next(iter(DataLoader(dataset, batch_size=64)))
+    assert (images.shape, images.dtype, labels.dtype) == ((64, *shape), dtype, torch.int64)
+    assert torch.equal(images[3], image)
+    assert labels.tolist() == truth.labels[:64].tolist()
+
+
+def test_elements_are_the_callers_own(dataset):
+    image, _ = dataset[0]
+    image.zero_()
+    images, _ = next(iter(DataLoader(dataset, batch_size=8)))
+    images.zero_()
+    assert int(dataset[0][0].sum()) > 0
+    assert int(dataset.data[:8].sum()) > 0
+
+
+def test_iterating_ends(dataset):
+    assert sum(1 for _ in dataset) == 2000
+
+
+def test_a_shuffled_epoch_is_a_permutation(dataset, truth):
+    generator = torch.Generator().manual_seed(0)
+    seen = [b for b, _ in DataLoader(dataset, batch_size=128, shuffle=True, generator=generator)]
+    assert sorted(image.numpy().tobytes() for image in torch.cat(seen)) == sorted(
+        image.tobytes() for image in truth.images
+    )
+
+
+def test_a_plain_loader_never_takes_the_per_sample_path(dataset, monkeypatch):
+    def per_sample(self, index):
+        raise AssertionError("one example at a time")
+
+    monkeypatch.setattr(type(dataset), "__getitem__", per_sample)
+    assert sum(len(labels) for _, labels in DataLoader(dataset, batch_size=128, shuffle=True)) == 2000
+
+
+def test_a_batch_looks_as_default_collation_makes_it(dataset):
+    batch = next(iter(DataLoader(dataset, batch_size=4)))
+    expected = default_collate([dataset[i] for i in range(4)])
+    assert type(batch) is type(expected) is list
+    assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda d: Subset(d, range(100, 110)),
+        lambda d: Subset(Subset(d, range(100, 200)), range(10)),
+        lambda d: ConcatDataset([Subset(d, range(100, 105)), Subset(d, range(105, 110))]),
+    ],
+    ids=["subset", "subset of a subset", "concatenation"],
+)
+def test_torchs_own_wrappers(wrap, dataset, truth):
+    images, labels = next(iter(DataLoader(wrap(dataset), batch_size=10)))
+    assert torch.equal(images[:, 0], torch.from_numpy(truth.images[100:110]))
+    assert labels.tolist() == truth.labels[100:110].tolist()
+
+
+def test_random_split(dataset):
+    train, validation = random_split(dataset, [0.8, 0.2], generator=torch.Generator().manual_seed(0))
+    assert sum(len(labels) for _, labels in DataLoader(train, batch_size=128)) == 1600
+    assert sum(len(labels) for _, labels in DataLoader(validation, batch_size=128)) == 400
+
+
+def test_a_collate_fn_of_ones_own_gets_elements(dataset):
+    def collate(batch):
+        assert isinstance(batch[0], tuple)
+        assert len(batch) == len(list(batch)) == len(batch[1:]) + 1
+        return [(image.shape, label) for image, label in batch]
+
+    (batch,) = DataLoader(Subset(dataset, range(3)), batch_size=3, collate_fn=collate)
+    assert batch == [((1, 28, 28), dataset[i][1]) for i in range(3)]
+
+
+def test_samples_that_a_wrapper_gathers_itself_collate_too(dataset):
+    gathered = dataset.__getitems__([0, 1, 2])
+    images, labels = default_collate([gathered[2], gathered[0]])
+    assert torch.equal(images, torch.stack([dataset[2][0], dataset[0][0]]))
+    assert labels.tolist() == [dataset[2][1], dataset[0][1]]
+
+
+def test_transforms_are_applied_one_example_at_a_time():
+    shapes = []
+
+    def flip(image):
+        shapes.append(image.shape)
+        return image.flip(-1)
+
+    plain = idxhub.get_dataset(NAME, framework="torch", dtype="float32")
+    dataset = idxhub.get_dataset(
+        NAME, framework="torch", dtype="float32", transform=flip, target_transform=lambda label: label + 100
+    )
+    image, label = dataset[5]
+    assert torch.equal(image, plain[5][0].flip(-1))
+    assert label == plain[5][1] + 100
+    images, labels = next(iter(DataLoader(dataset, batch_size=4)))
+    assert set(shapes) == {(1, 28, 28)}
+    assert torch.equal(images, torch.stack([plain[i][0].flip(-1) for i in range(4)]))
+    assert labels.tolist() == [plain[i][1] + 100 for i in range(4)]
+
+
+@pytest.mark.parametrize("indices", [[2000], [0, -2001], [5, 10_000]])
+def test_a_batch_out_of_range_is_an_index_error(dataset, indices):
+    with pytest.raises(IndexError, match="out of range for 2000 examples"):
+        dataset.__getitems__(indices)
+
+
+def test_a_batch_may_count_from_the_end(dataset):
+    assert [label for _, label in dataset.__getitems__([-1, 0, -2000])] == [dataset[i][1] for i in (1999, 0, 0)]
+
+
+def test_indices_may_be_numpys_or_torchs(dataset):
+    for index in (np.int64(7), torch.tensor(7)):
+        assert torch.equal(dataset[index][0], dataset[7][0])
+
+
+def test_it_pickles_by_reference_until_something_is_written(dataset):
+    small = pickle.dumps(dataset)
+    assert len(small) < 20_000
+    dataset.targets[0] = 5
+    dataset.data[0] = 0
+    large = pickle.dumps(dataset)
+    assert len(large) > 2000 * 784
+    again = unpickled(large)
+    assert again.targets[0] == 5
+    assert int(again.data[0].sum()) == 0
+    assert unpickled(small).targets[0] != 5
+
+
+def test_replaced_data_and_targets_travel_too(dataset):
+    dataset.data, dataset.targets = dataset.data[:50], dataset.targets[:50]
+    again = unpickled(pickle.dumps(dataset))
+    assert len(again) == len(again.targets) == 50
+    assert torch.equal(again[49][0], dataset[49][0])
+
+
+def test_a_deep_copy_is_independent(dataset):
+    other = copy.deepcopy(dataset)
+    other.data.zero_()
+    assert int(dataset.data.sum()) > 0
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_workers_give_the_same_batches(method, dtype):
+    dataset = idxhub.get_dataset(NAME, framework="torch", dtype=dtype)
+    alone = list(DataLoader(dataset, batch_size=300))
+    shared = list(DataLoader(dataset, batch_size=300, num_workers=2, multiprocessing_context=method))
+    for one, other in zip(alone, shared, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_float32_has_numpys_bits():
+    dataset = idxhub.get_dataset(NAME, framework="torch", dtype="float32")
+    (images, _), *_ = DataLoader(dataset, batch_size=2000)
+    expected, _ = idxhub.get_dataset(NAME, dtype="float32")
+    assert np.array_equal(images.numpy()[:, 0].view(np.uint32), expected.view(np.uint32))
+
+
+def test_the_default_dtype_of_torch_changes_nothing(dataset):
+    torch.set_default_dtype(torch.float64)
+    try:
+        image, _ = idxhub.get_dataset(NAME, framework="torch", dtype="float32")[0]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert image.dtype == torch.float32
+
+
+def test_no_warning_about_arrays_that_cannot_be_written():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        idxhub.get_dataset(NAME, framework="torch", split="train+test")
+
+
+def test_a_model_trains_on_it():
+    torch.manual_seed(0)
+    dataset = idxhub.get_dataset(NAME, framework="torch", dtype="float32")
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = []
+    for _ in range(3):
+        total = 0.0
+        for images, labels in DataLoader(dataset, batch_size=64, shuffle=True):
+            loss = torch.nn.functional.cross_entropy(model(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += float(loss.detach())
+        losses.append(total)
+    assert losses[2] < losses[1] < losses[0]

@@ -1,0 +1,181 @@
+"""The oracle under test: a right adapter passes every check, and for every check a wrong adapter fails it.
+
+A wrong adapter is `support/rows/idxhub_rows.py` with one change. Each is installed for real (a folder with metadata
+and entry points) and examined in an interpreter of its own, so that it can be as wrong as it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from idxhub.conformance import CHECKS
+
+ROWS = Path(__file__).parents[1] / "support" / "rows"
+BATCHES = """\
+        for start in range(0, len(self.labels), size):
+            yield self.at(start, size)
+"""
+INIT = "        self.images = split.batch()\n"
+WHOLE = (
+    "        text = split.info.split{cut}\n"
+    "        split = load(split.info.spec, text, cache_dir=split.source.cache_dir)\n" + INIT
+)
+MEMO = "        self.images = KEPT.setdefault('images', split.batch())\n"
+PRODUCT = (
+    "        self.images = split.batch()\n"
+    "        if split.dtype == 'float32':\n"
+    "            self.images = np.rint(self.images * 255) * np.float32(1 / 255)\n"
+)
+ONE_PLACE = (
+    "        self.start = 0\n"
+    "        while self.start < len(self.labels):\n"
+    "            start, self.start = self.start, self.start + size\n"
+    "            yield self.at(start, size)\n"
+)
+NEVER_REWOUND = ONE_PLACE.replace("self.start = 0", "self.start = getattr(self, 'start', 0)", 1) + (
+    "        self.start = 0\n"
+)
+EVERY_WORKER_ALL = "[(start, size) for start in (*starts, *starts)]"
+
+# check -> the change (old, new) that makes an adapter wrong in that way
+WRONG: dict[str, list[tuple[str, str]]] = {
+    "image-bytes": [("split.batch()", "split.batch() ^ np.uint8(1)")],
+    "label-values": [("split.labels", "split.labels[::-1]")],
+    "counts": [("range(0, len(self.labels), size)", "range(0, len(self.labels) - size, size)")],
+    "length": [("return len(self.labels)", "return len(self.labels) - 1")],
+    "image-dtype": [("split.batch()", "split.batch().astype('int32')")],
+    "float32-bits": [(INIT, PRODUCT)],
+    "label-dtype": [("split.labels", "split.labels.astype('int16')")],
+    "native-byte-order": [("split.labels", "split.labels.astype('>i8')")],
+    "default-layout": [("split.batch()", "split.batch()[:, None]")],
+    "layouts": [("split.batch()", "split.images")],
+    "class-names": [("split.classes", "split.classes[:-1]")],
+    "split-slices": [(INIT, WHOLE.format(cut=".partition('[')[0]"))],
+    "split-sum": [(INIT, WHOLE.format(cut=".partition('+')[0]"))],
+    "split-tuple": [("return Rows(split, **options)", "return KEPT.setdefault('rows', Rows(split))")],
+    "empty-slice": [(INIT, "        split.images[0]\n" + INIT)],
+    "two-passes": [(BATCHES, BATCHES + "        self.labels = self.labels[::-1]\n")],
+    "interleaved": [(BATCHES, ONE_PLACE)],
+    "early-break": [(BATCHES, NEVER_REWOUND)],
+    "last-short-batch": [(BATCHES, BATCHES.replace("size", "size + 1"))],
+    "index": [("self.images[i].copy()", "self.images[abs(i)].copy()")],
+    "index-out-of-range": [("            raise IndexError(i)", "            i = 0")],
+    "mutation-isolated": [
+        (INIT, MEMO),
+        ("self.images[start : start + size].copy()", "self.images[start : start + size]"),
+    ],
+    "pickling": [
+        (
+            "    def __len__",
+            (
+                "    def __setstate__(self, state):\n        self.__dict__ |= state | "
+                "{'images': state['images'] * 0}\n\n    def __len__"
+            ),
+        )
+    ],
+    "workers-fork": [("[(start, size) for start in starts]", EVERY_WORKER_ALL)],
+    "workers-spawn": [
+        # what the parent noted in a global is there after fork and not after spawn
+        (INIT, "        KEPT['images'] = split.batch()\n" + INIT),
+        ("self.images[start : start + size]", "KEPT['images'][start : start + size]"),
+    ],
+    "no-warnings": [(INIT, "        warnings.warn('the array is not writable')\n" + INIT)],
+    "random-state-untouched": [(INIT, "        np.random.rand()\n" + INIT)],
+    "unknown-option": [
+        (
+            'options={"reverse": "does nothing"}',
+            "options=type('Anything', (dict,), {'__contains__': lambda *_: True})(reverse='')",
+        ),
+        ("Rows(split, **options)", "Rows(split)"),
+    ],
+    "known-options": [("Rows(split, **options)", "Rows(split, *options, *options)")],
+    "unknown-split": [
+        # an adapter that meddles with the core
+        (
+            "KEPT = {}",
+            (
+                "KEPT = {}\nimport idxhub.splits as _s\n_parse = _s.parse\n"
+                "_s.parse = lambda text, names: _parse('train' if text == 'tran' else text, names)"
+            ),
+        ),
+    ],
+    "missing-framework": [
+        (
+            "import rowlib\n",
+            "try:\n    import rowlib\nexcept ImportError:\n    import types as rowlib\n    rowlib.Table = object\n",
+        )
+    ],
+    "lazy-import": [],  # made wrong by a start-up file: see `install`
+    "imports-alone": [("import rowlib\n", "import rowlib\nimport idxhub_adapters.numpy\n")],
+    "warm-is-quiet": [(INIT, "        Path(split.source.cache_dir, 'opened').write_text('')\n" + INIT)],
+    "no-descriptor-leaked": [(INIT, "        KEPT[len(KEPT)] = open(os.devnull)\n" + INIT)],
+}
+
+
+def install(folder: Path, changes: list[tuple[str, str]], check: str) -> None:
+    source = (ROWS / "idxhub_rows.py").read_text()
+    for old, new in changes:
+        assert old in source, f"nothing to change for {check}: {old!r}"
+        source = source.replace(old, new)
+    (folder / "idxhub_rows.py").write_text(source)
+    (folder / "rowlib.py").write_text((ROWS / "rowlib.py").read_text())
+    if check == "lazy-import":
+        (folder / "sitecustomize.py").write_text("import rowlib\n")
+    metadata = folder / "idxhub_rows-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: idxhub-rows\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\nrows = idxhub_rows\n[idxhub.conformance]\nrows = idxhub_rows:SUBJECT\n"
+    )
+
+
+def examine(folder: Path, check: str = "") -> dict:
+    code = (
+        "import json, sys, warnings\n"
+        "from idxhub import conformance as kit\n"
+        "if __name__ == '__main__':\n"
+        "    wanted = [c for c in kit.CHECKS if sys.argv[1] in ('', c.id)]\n"
+        "    print(json.dumps(kit.run(kit.subject('rows'), wanted).to_json()))\n"
+    )
+    script = folder / "examine.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [sys.executable, str(script), check],
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_right_adapter_passes_every_check(tmp_path):
+    install(tmp_path, [], "")
+    report = examine(tmp_path)
+    assert [r for r in report["results"] if r["outcome"] != "passed"] == []
+    assert report["passed"] == len(CHECKS)
+
+
+def test_every_check_has_a_wrong_adapter():
+    assert set(WRONG) == {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("check", WRONG)
+def test_a_wrong_adapter_fails(check, tmp_path):
+    install(tmp_path, WRONG[check], check)
+    (result,) = examine(tmp_path, check)["results"]
+    assert result["outcome"] == "failed", result
+    assert result["seen"]
+
+
+def test_ids_and_promises_are_unique():
+    assert len({check.id for check in CHECKS}) == len({check.promise for check in CHECKS}) == len(CHECKS)
+    assert all(check.promise.endswith(".") and "\n" not in check.promise for check in CHECKS)

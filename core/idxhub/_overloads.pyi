@@ -16,7 +16,7 @@ from idxhub.plugins import Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class Common(TypedDict, total=False):
-    dtype: Literal["uint8", "float32"] | str | None
+    dtype: str | None
     layout: Layout | None
     data_dir: str | os.PathLike[str] | None
     cache_dir: str | os.PathLike[str] | None

@@ -15,7 +15,7 @@ from idxhub._version import __version__
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
 from idxhub.cli.output import json_option, print_json, print_table
-from idxhub.errors import AdapterError, MissingFrameworkError
+from idxhub.errors import AdapterError, CacheError, MissingFrameworkError
 from idxhub.fetch import Places, known_folders
 from idxhub.plugins import installed
 
@@ -76,8 +76,12 @@ def _framework(name: str) -> dict[str, str]:
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache = Cache(root, spec)
+    try:
+        cached = sum(cache.record(resource) is not None for resource in spec.resources)
+    except CacheError:  # the cache is not a folder, which is said elsewhere
+        cached = 0
     return {
-        "cached": sum(cache.record(resource) is not None for resource in spec.resources),
+        "cached": cached,
         "files": len(spec.resources),
         "folders": {str(f): f.is_dir() for f in known_folders(spec, Places.from_environment())},
         "mirrors": list(spec.mirrors),

@@ -1,0 +1,279 @@
+"""The command: what it prints for people, what for scripts, and with which exit status it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from click.testing import CliRunner
+
+import idxhub
+from idxhub.cli import commands
+from idxhub.conformance import CHECKS
+
+SAMPLE = "fashion-mnist-sample"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the command offline; returns click's result, stdout and stderr apart."""
+    monkeypatch.setenv("IDXHUB_OFFLINE", "1")
+    return lambda *arguments: CliRunner().invoke(commands, arguments)
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_the_console_script_is_installed():
+    (script,) = entry_points(group="console_scripts", name="idxhub")
+    assert script.value == "idxhub.cli:main"
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"idxhub, version {idxhub.__version__}\n"
+
+
+def test_help_lists_every_subcommand_with_a_whole_sentence(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    listed = result.stdout.partition("Commands:\n")[2]
+    assert [line.split()[0] for line in listed.splitlines()] == [*commands.commands]
+    assert all(line.endswith(".") for line in listed.splitlines())
+
+
+@pytest.mark.parametrize("name", commands.commands)
+def test_every_subcommand_has_help(name, run):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+
+
+def test_list(run):
+    result = run("list")
+    assert result.exit_code == 0
+    assert rows(result.stdout)[1][:3] == ["fashion-mnist", "2017-08-31", "train"]
+    assert [each["name"] for each in json.loads(run("list", "--json").stdout)] == list(idxhub.datasets())
+
+
+def test_info(run):
+    result = run("info", "fashion-mnist")
+    assert result.exit_code == 0
+    for part in ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "26,421,880", "Ankle boot", "MIT", "@online{xiao2017/online"):
+        assert part in result.stdout
+    data = json.loads(run("info", "fashion-mnist", "--json").stdout)
+    assert data["classes"][9] == "Ankle boot"
+    assert data["splits"]["test"]["labels"]["md5"] == "bb300cfdad3c16e7a12a480ee83cd310"
+    assert data["cached"] == {}
+
+
+def test_info_shows_where_a_cached_file_came_from(run):
+    idxhub.load(SAMPLE, "test")
+    cached = json.loads(run("info", SAMPLE, "--json").stdout)["cached"]
+    assert set(cached) == {"t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}
+    record = cached["t10k-images-idx3-ubyte.gz"]
+    assert record["form"] == "published"
+    assert record["source"].endswith("t10k-images-idx3-ubyte.gz")
+    assert record["version"] == idxhub.__version__
+
+
+def test_get_says_where_each_file_came_from(run, cache_dir):
+    result = run("get", SAMPLE)
+    assert result.exit_code == 0
+    assert result.stdout.count("verified, published") == 4
+    assert str(cache_dir) in result.stdout
+    again = run("get", SAMPLE)
+    assert again.stdout.count("in the cache already") == 4
+    assert [row["cached_already"] for row in json.loads(run("get", SAMPLE, "--json").stdout)["files"]] == [True] * 4
+
+
+def test_get_from_a_folder(run, full_data_dir):
+    result = run("get", "fashion-mnist", "--data-dir", str(full_data_dir), "--json")
+    assert result.exit_code == 0
+    assert all(str(full_data_dir) in row["source"] for row in json.loads(result.stdout)["files"])
+
+
+def test_get_without_data_or_network_is_a_problem_that_lists_the_places(run, tmp_path):
+    result = run("get", "fashion-mnist")
+    assert result.exit_code == 1
+    assert "was not found" in result.stderr
+    assert "storage.googleapis.com" in result.stderr
+    assert "IDXHUB_OFFLINE is set" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def sample_folder():
+    (folder,) = idxhub.Plugins([]).dataset(SAMPLE).folders
+    return folder
+
+
+def test_verify_a_sound_dataset(run):
+    result = run("verify", SAMPLE)
+    assert result.exit_code == 0
+    assert result.stdout.endswith("all sound\n")
+    idxhub.load(SAMPLE)
+    states = [each["state"] for each in json.loads(run("verify", SAMPLE, "--json").stdout)["files"]]
+    assert states == ["sound", "sound, decoded"] * 2 + ["sound"] * 2
+
+
+@pytest.mark.parametrize(
+    ("harm", "state"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "WRONG: cut short"),
+        (lambda path: path.write_bytes(b""), "WRONG: is empty"),
+        (lambda path: path.write_bytes(b"<html>please log in</html>"), "WRONG: not IDX"),
+        (lambda path: path.unlink(), "NOT FOUND"),
+    ],
+    ids=["cut", "emptied", "a page", "missing"],
+)
+def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, run, tmp_path):
+    import shutil  # noqa: PLC0415
+
+    folder = tmp_path / "files"
+    shutil.copytree(sample_folder(), folder)
+    harm(folder / "t10k-labels-idx1-ubyte.gz")
+    result = run("verify", SAMPLE, "--data-dir", str(folder))
+    assert result.exit_code == 1
+    assert state in result.stdout
+    assert "1 of 4 not sound" in result.stdout
+    found = json.loads(run("verify", SAMPLE, "--data-dir", str(folder), "--json").stdout)["files"]
+    assert [each["sound"] for each in found] == [True, True, True, False]
+
+
+def test_verify_sees_a_damaged_array_in_the_cache(run, cache_dir):
+    idxhub.load(SAMPLE)
+    (array,) = cache_dir.glob("*/train-images-idx3-ubyte.npy")
+    data = bytearray(array.read_bytes())
+    data[-1] ^= 1
+    array.write_bytes(data)
+    result = run("verify", SAMPLE)
+    assert result.exit_code == 1
+    assert "WRONG: damaged" in result.stdout
+
+
+def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
+    assert "empty" in run("cache").stdout
+    idxhub.load(SAMPLE)
+    (cache_dir / "mine").mkdir()
+    (cache_dir / "mine" / "precious.npy").write_bytes(b"x")
+    shown = json.loads(run("cache", "--json").stdout)
+    assert shown["cache"] == str(cache_dir)
+    assert list(shown["datasets"]) == [f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}"]
+    assert run("cache", "--remove").exit_code == 1  # nobody said yes
+    assert len(list(cache_dir.iterdir())) == 2
+    freed = json.loads(run("cache", "--remove", "--yes", "--json").stdout)["freed"]
+    assert freed > 2000 * 784
+    assert [path.name for path in cache_dir.iterdir()] == ["mine"]
+
+
+def test_doctor(run, cache_dir):
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("no problems found\n")
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["frameworks"]["numpy"]["state"] == "installed"
+    assert set(report["frameworks"]) == set(idxhub.adapters())
+    assert report["cache"] == {"path": str(cache_dir), "writable": True}
+    assert report["settings"]["IDXHUB_OFFLINE"] == "1"
+
+
+def test_doctor_finds_a_cache_that_cannot_be_one(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "PROBLEM: the cache at" in result.stdout
+
+
+def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
+    result = run("demo")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("THIS IS THE SAMPLE")
+    assert "the same bytes in all of them" in result.stdout
+    data = json.loads(run("demo", "--json").stdout)
+    assert data["dataset"] == SAMPLE
+    assert data["same"]
+    numpy = next(row for row in data["frameworks"] if row["framework"] == "numpy")
+    assert numpy["examples"] == 2000
+    assert numpy["batch"] == "ndarray uint8 (128, 28, 28), ndarray int64 (128,)"
+    assert numpy["images_per_second"] > 0
+
+
+def test_demo_names_every_adapter_installed_or_not(run):
+    data = json.loads(run("demo", "--json").stdout)
+    assert {row["framework"] for row in data["frameworks"]} == set(idxhub.adapters())
+    for row in data["frameworks"]:
+        assert "digest" in row or "pip install" in row["missing"]
+
+
+def test_demo_with_the_full_data(run, full_data_dir):
+    result = run("demo", "--data-dir", str(full_data_dir))
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("fashion-mnist, train, 60,000 images\n")
+
+
+def test_conformance(run):
+    result = run("conformance", "numpy", "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["passed"] + report["skipped"] == len(CHECKS)
+    assert report["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["info", "fashon-mnist"], "did you mean 'fashion-mnist'?"),
+        (["get", "mnits"], "Choices: fashion-mnist"),
+        (["conformance", "numpi"], "did you mean 'numpy'?"),
+        (["info"], "Missing argument 'NAME'"),
+        (["lits"], "No such command 'lits'"),
+        (["list", "--jason"], "No such option"),
+        (["get", SAMPLE, "--data-dir", "nowhere"], "does not exist"),
+        (["demo", "--batch-size", "0"], "Invalid value for '--batch-size'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_usage_is_exit_status_2(arguments, says, run):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_path):
+    (tmp_path / "othercommand.py").write_text(
+        "import click\n@click.command()\ndef hello():\n    click.echo('hello from elsewhere')\n"
+    )
+    (tmp_path / "notacommand.py").write_text("thing = 3\n")
+    metadata = tmp_path / "elsewhere-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.commands]\nhello = othercommand:hello\nbroken = notacommand:thing\n"
+    )
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "import atexit; atexit.register(lambda: print('imported:', 'othercommand' in sys.modules))\n"
+        "from idxhub.cli import main; main()"
+    )
+
+    def idxhub_with(*arguments):
+        return subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), *arguments], capture_output=True, text=True, check=False
+        )
+
+    listed = idxhub_with("--help").stdout
+    assert "hello" in listed
+    assert "from elsewhere" in listed
+    assert "imported: False" in listed
+    assert idxhub_with("hello").stdout == "hello from elsewhere\nimported: True\n"
+    broken = idxhub_with("broken")
+    assert broken.returncode == 1
+    assert "the command 'broken' is 3, not a click command" in broken.stderr

@@ -1,0 +1,41 @@
+"""What a type checker knows of `get_dataset`, proven by mypy on the uses beside this file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.needs import need
+
+need("mypy")
+need("torch")
+
+
+def mypy(script: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cache.parent,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("mypy") / "cache"
+
+
+def test_mypy_knows_the_native_types(cache):
+    done = mypy(Path(__file__).with_name("uses.py"), cache)
+    assert done.returncode == 0, done.stdout
+
+
+def test_mypy_would_see_a_wrong_type(cache, tmp_path):
+    wrong = Path(__file__).with_name("uses.py").read_text().replace(", IdxDataset)", ", int)")
+    (tmp_path / "wrong.py").write_text(wrong)
+    done = mypy(tmp_path / "wrong.py", cache)
+    assert done.returncode == 1
+    assert done.stdout.count("[assert-type]") == 1

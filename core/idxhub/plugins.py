@@ -26,24 +26,13 @@ SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
-class _Hooks:
-    """The hooks of one plugin among those of its manager."""
-
-    def __init__(self, manager: pluggy.PluginManager, plugin: object) -> None:
-        self._manager, self._plugin = manager, plugin
-
-    def call(self, hook: str, **arguments: Any) -> Any:
-        # made anew for each call: a subset knows whom to leave out, and plugins may have come since
-        others = [plugin for plugin in self._manager.get_plugins() if plugin is not self._plugin]
-        return self._manager.subset_hook_caller(hook, others)(**arguments)
-
-
 class Adapter:
     """One loaded adapter: its hooks, checked on the way in and on the way out."""
 
-    def __init__(self, name: str, hooks: _Hooks) -> None:
-        self.name, self._hooks = name, hooks
-        conventions = self._hooks.call("idxhub_conventions")
+    def __init__(self, name: str, plugin: object) -> None:
+        self.name = name
+        self._hooks = _hooks(ADAPTERS, name, plugin)
+        conventions = self._hooks.idxhub_conventions()
         self.conventions: Conventions = Conventions() if conventions is None else conventions
         if not isinstance(self.conventions, Conventions) or self.conventions.layout not in LAYOUTS:
             raise AdapterError(
@@ -59,14 +48,13 @@ class Adapter:
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
-        return self._call("idxhub_dataset", split=split, options=dict(options))
+        return self._given("idxhub_dataset", self._hooks.idxhub_dataset(split=split, options=dict(options)))
 
     def batch(self, images: Any, labels: Any) -> Any:
         """The native batch of two arrays."""
-        return self._call("idxhub_batch", images=images, labels=labels)
+        return self._given("idxhub_batch", self._hooks.idxhub_batch(images=images, labels=labels))
 
-    def _call(self, hook: str, **arguments: Any) -> Any:
-        result = self._hooks.call(hook, **arguments)
+    def _given(self, hook: str, result: Any) -> Any:
         if result is None:
             raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
         return result
@@ -77,7 +65,6 @@ class Plugins:
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
         self._given = None if entry_points is None else tuple(entry_points)
-        self._managers = {group: _manager() for group in _REQUIRED}
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
@@ -87,7 +74,7 @@ class Plugins:
 
     def register(self, name: str, plugin: object) -> None:
         """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""
-        self._adapters[name] = self._register(ADAPTERS, name, plugin)
+        self._adapters[name] = Adapter(name, plugin)
 
     def adapter(self, name: str) -> Adapter:
         """The adapter called `name`, imported on the first call.
@@ -99,7 +86,7 @@ class Plugins:
             if not found:
                 raise UnknownNameError("framework", name, {*self.adapters(), *self._adapters})
             entry_point = _only(name, found)
-            self._adapters[name] = self._register(ADAPTERS, name, _import(entry_point))
+            self._adapters[name] = Adapter(name, _import(entry_point))
         return self._adapters[name]
 
     def framework_version(self, name: str) -> str:
@@ -159,35 +146,15 @@ class Plugins:
         raise UnknownNameError("dataset", name, self.datasets())
 
     def _contributed(self, entry_point: EntryPoint, catalog: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
-        hooks = self._hooks(DATASETS, entry_point.name, entry_point.load())
+        hooks = _hooks(DATASETS, entry_point.name, entry_point.load())
         added: dict[str, DatasetSpec] = {}
-        for spec in (spec for contributed in hooks.call("idxhub_datasets") for spec in contributed):
+        for spec in (spec for contributed in hooks.idxhub_datasets() for spec in contributed):
             if not isinstance(spec, DatasetSpec):
                 raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
             if spec.name in catalog or spec.name in added:
                 raise AdapterError(f"{entry_point.value} adds {spec.name!r}, which exists already")
             added[spec.name] = spec
         return added
-
-    def _register(self, group: str, name: str, plugin: object) -> Adapter:
-        return Adapter(name, self._hooks(group, name, plugin))
-
-    def _hooks(self, group: str, name: str, plugin: object) -> _Hooks:
-        """Register a plugin and return its own hooks; a plugin that is not sound leaves nothing behind."""
-        manager = self._managers[group]
-        try:
-            manager.register(plugin, name)
-            manager.check_pending()
-        except (ValueError, pluggy.PluginValidationError) as error:
-            if manager.get_plugin(name) is plugin:
-                manager.unregister(plugin)
-            raise AdapterError(f"plugin {name!r}: {error}") from error
-        callers = manager.get_hookcallers(plugin) or []
-        missing = [hook for hook in _REQUIRED[group] if hook not in {caller.name for caller in callers}]
-        if missing:
-            manager.unregister(plugin)
-            raise AdapterError(f"plugin {name!r} has no {' and no '.join(missing)} marked with hookimpl")
-        return _Hooks(manager, plugin)
 
     def _entry_points(self, group: str) -> EntryPoints:
         if self._given is None:
@@ -201,10 +168,20 @@ def installed() -> Plugins:
     return Plugins()
 
 
-def _manager() -> pluggy.PluginManager:
+def _hooks(group: str, name: str, plugin: object) -> pluggy.HookRelay:
+    """The hooks of one plugin, in a manager of its own: none answers for another, and a bad one leaves nothing."""
     manager = pluggy.PluginManager("idxhub")
     manager.add_hookspecs(hookspecs)
-    return manager
+    try:
+        manager.register(plugin, name)
+        manager.check_pending()
+    except (ValueError, pluggy.PluginValidationError) as error:
+        raise AdapterError(f"plugin {name!r}: {error}") from error
+    implemented = {caller.name for caller in manager.get_hookcallers(plugin) or []}
+    missing = [hook for hook in _REQUIRED[group] if hook not in implemented]
+    if missing:
+        raise AdapterError(f"plugin {name!r} has no {' and no '.join(missing)} marked with hookimpl")
+    return manager.hook
 
 
 def _only(name: str, found: EntryPoints) -> EntryPoint:

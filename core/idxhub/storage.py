@@ -131,6 +131,7 @@ def _sweep(folder: Path) -> None:
 
 def _age(path: Path) -> float:
     try:
-        return time.time() - path.lstat().st_mtime
+        # not the time of change: some releases of filelock truncate the file each time they try
+        return time.time() - path.lstat().st_atime
     except OSError:
         return 0.0

@@ -58,17 +58,15 @@ def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.Comp
     )
 
 
-def python_as_nobody(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run `code` as a user to whom permission bits apply."""
+def python_as_nobody(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `code` as a user to whom permission bits apply.
+
+    The user changes after the imports: an interpreter below /root cannot be reached by anyone else.
+    """
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
-    if os.geteuid() == 0:
-        # the group stays: an interpreter below /root may be reachable by it
-        options |= {"user": NOBODY, "extra_groups": []}
-    try:
-        return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
-    except PermissionError:
-        without(f"an interpreter that another user can run, not {sys.executable}")
+    drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
+    return python("import filelock, idxhub\n" + drop + textwrap.dedent(code), *arguments)
 
 
 def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:

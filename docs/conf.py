@@ -1,0 +1,107 @@
+"""The documentation's build: `sphinx-build -W -n docs docs/_build/html`. It needs no network."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import idxhub
+from idxhub.builtin import DATASETS
+from idxhub.conformance import CHECKS
+
+project = "idxhub"
+author = "The idxhub authors"
+copyright = "2026, the idxhub authors"
+release = version = idxhub.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+nitpicky = True
+
+html_theme = "furo"
+html_title = f"idxhub {release}"
+html_static_path = ["_static"]
+html_css_files = ["idxhub.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# docstrings are written in plain text with `names`, as they are read in an editor
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+
+# no inventories are fetched, so that the build needs no network: what others document is not linked
+nitpick_ignore_regex = [
+    ("py:.*", r"(numpy|np|torch|pluggy|collections|typing|os|pathlib|importlib)(\..*)?"),
+    ("py:.*", r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)"),
+    # type aliases and variables, which Sphinx looks for as classes
+    ("py:.*", r"(idxhub\..*\.)?(T|Layout|Batches)"),
+    ("py:.*", r"idxhub_adapters\.torch\.Transform"),
+    # not public: where an array came from, as the cache writes it down
+    ("py:.*", r"(idxhub\.cache\.)?(Record|Stored)"),
+    ("py:.*", r"(idxhub\.arrays\.)?Source"),
+]
+
+
+class Checks(SphinxDirective):
+    """`idxhub-checks`: the table of the conformance kit's checks, from the checks themselves."""
+
+    def run(self) -> list[nodes.Node]:
+        """Made as Markdown, so that what is in backticks becomes code."""
+        rows = [f"| `{check.id}` | {check.promise} | {_needs(check.needs)} |" for check in CHECKS]
+        return self.parse_text_to_nodes("\n".join(["| check | promise | needs |", "| --- | --- | --- |", *rows]))
+
+
+class Catalog(SphinxDirective):
+    """`idxhub-catalog`: the built-in datasets and their files' digests, from the catalog itself."""
+
+    has_content: ClassVar = False
+
+    def run(self) -> list[nodes.Node]:
+        """A section of text and a table for each dataset."""
+        text = "\n\n".join(_dataset(spec) for spec in DATASETS)
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+def _needs(capabilities: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(capabilities))
+
+
+def _dataset(spec: idxhub.DatasetSpec) -> str:
+    rows = [
+        f"| `{resource.filename}`<br>{resource.size:,} bytes, decompressed {resource.payload_size:,}<br>"
+        f"{' x '.join(map(str, resource.shape))}, {resource.dtype} "
+        f"| MD5 `{resource.md5}`<br>SHA-256 {_broken(resource.sha256)}<br>"
+        f"payload {_broken(resource.payload_sha256)} |"
+        for resource in spec.resources
+    ]
+    facts = [
+        f"release {spec.release}",
+        ", ".join(f"{name} {count:,}" for name, count in spec.sizes.items()),
+        f"licence {spec.license}",
+        f"fingerprint `{spec.fingerprint}`",
+    ]
+    return "\n".join(
+        [f"## {spec.name}", "", f"{spec.description}.", "", "; ".join(facts) + ".", ""]
+        + ["| file | digests |", "| --- | --- |", *rows]
+    )
+
+
+def _broken(digest: str | None) -> str:
+    """A digest in two halves, which a table can set on two lines."""
+    return "unknown" if digest is None else f"`{digest[:32]}`<wbr>`{digest[32:]}`"
+
+
+def setup(app: Sphinx) -> None:
+    """Make the two directives known."""
+    app.add_directive("idxhub-checks", Checks)
+    app.add_directive("idxhub-catalog", Catalog)

@@ -1,0 +1,284 @@
+"""What strangers read is true: examples run, public names are described, links lead somewhere, the pages build."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.needs import need
+
+import idxhub
+from idxhub import builtin, conformance, errors, hookspecs
+
+need("sybil")
+from sybil import Document, Example, Region, Sybil  # noqa: E402 -- after the skip where it is absent
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [page for page in PAGES if "_build" not in page.parts]
+ON_FULL_DATA = {"README.md"}  # the other pages use the sample, and find nothing else
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+TIMEOUT = 300  # seconds
+
+
+@dataclass
+class Page:
+    """A page whose examples run in order, in one namespace and one folder."""
+
+    path: Path
+    examples: list[Example] = field(default_factory=list)
+    folder: Path = Path()
+    done: int = 0
+    skipped: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(ROOT).as_posix()
+
+
+class Captioned:
+    """Blocks with a caption are files: they are written, not run."""
+
+    def __init__(self, language: str) -> None:
+        self._pattern = re.compile(
+            rf"^```{{code-block}} {language}\n:caption: (?P<file>\S+)\n(?P<source>.*?)^```$", re.MULTILINE | re.DOTALL
+        )
+
+    def __call__(self, document: Document) -> Iterator[Region]:
+        for match in self._pattern.finditer(document.text):
+            parsed = match["file"], match["source"].lstrip("\n")
+            yield Region(match.start(), match.end(), parsed=parsed, evaluator=write)
+
+
+def write(example: Example) -> None:
+    """Put the file into the page's folder, on sys.path; a pyproject.toml is installed as pip would note it."""
+    name, source = example.parsed
+    Path(name).write_text(source, encoding="utf-8")
+    if name != "pyproject.toml":
+        return
+    project = tomllib.loads(source)["project"]
+    info = Path(f"{project['name'].replace('-', '_')}-{project['version']}.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    groups = project["entry-points"].items()
+    lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    importlib.invalidate_caches()
+
+
+def console(example: Example) -> None:
+    """Run the lines `$ idxhub ...`, with their exit status (0, or what `$ echo $?` shows next) and their output.
+
+    What else a reader types is run only if it prepares a file; installing, for one, is not.
+    """
+    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", example.parsed, re.MULTILINE)
+    for i, (command, shown) in enumerate(steps):
+        if not re.match(r"(\w+=\S* )*idxhub\b|mkdir |cp ", command):
+            continue
+        following = steps[i + 1] if i + 1 < len(steps) else ("", "")
+        status = int(following[1]) if following[0] == "echo $?" else 0
+        environment = os.environ | {"PYTHONPATH": os.getcwd(), "COLUMNS": "80"}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        done = subprocess.run(  # noqa: S602 -- a command of our own documentation, as a reader's shell runs it
+            command,
+            shell=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=TIMEOUT,
+        )
+        assert done.returncode == status, f"{command}: exit status {done.returncode}\n{done.stdout}"
+        if "--help" in command:
+            assert done.stdout.strip() == shown.strip(), command
+        elif shown.strip():
+            # what differs from run to run: the speed in the last column
+            wanted, seen = (re.sub(r" [\d,]+$", " N", text, flags=re.MULTILINE) for text in (shown, done.stdout))
+            assert OutputChecker().check_output(wanted, seen, ELLIPSIS | NORMALIZE_WHITESPACE), f"{command}\n{seen}"
+
+
+def pages() -> list[Page]:
+    parsers = [
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="console", evaluator=console),
+        Captioned("python"),
+        Captioned("toml"),
+    ]
+    sybil = Sybil(parsers=parsers)
+    found = []
+    for path in PAGES:
+        document = sybil.parse(path)
+        document.namespace["__name__"] = "__main__"
+        found.append(Page(path, list(document.examples())))
+    return found
+
+
+EXAMPLES = [
+    pytest.param(page, i, id=f"{page.name}:{example.line}")
+    for page in pages()
+    for i, example in enumerate(page.examples)
+]
+
+
+@pytest.mark.parametrize(("page", "number"), EXAMPLES)
+def test_example(page: Page, number: int, request: Any, tmp_path_factory: Any, monkeypatch: Any) -> None:
+    if not page.done:
+        page.folder = tmp_path_factory.mktemp("page")
+    monkeypatch.chdir(page.folder)
+    monkeypatch.syspath_prepend(page.folder)
+    monkeypatch.setenv("IDXHUB_CACHE", str(page.folder / "cache"))
+    monkeypatch.setenv("IDXHUB_OFFLINE", "1")
+    full = full_data(request) if page.name in ON_FULL_DATA else None
+    if full is not None:
+        monkeypatch.setenv("IDXHUB_MIRRORS", str(full))
+    while page.done <= number:  # earlier ones too, where pytest was asked for this one alone
+        page.done += 1
+        try:
+            run(page, page.examples[page.done - 1], full=full is not None)
+        except pytest.skip.Exception:
+            page.skipped = True
+            if page.done > number:
+                raise
+
+
+def run(page: Page, example: Example, *, full: bool) -> None:
+    lacks_data = page.name in ON_FULL_DATA and not full
+    why = "needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
+    source = str(example.parsed)
+    if "torch" in source:
+        need("torch")
+    if "idxhub demo" in source:
+        if lacks_data:
+            pytest.skip(why)
+        if page.name not in ON_FULL_DATA and DEBIAN.is_dir():
+            pytest.skip(f"shows the sample, and the full dataset is in {DEBIAN}")
+    try:
+        example.evaluate()
+    except errors.DownloadError:
+        if lacks_data:
+            pytest.skip(why)
+        raise
+    except NameError as error:
+        if page.skipped:
+            pytest.skip(f"needs an example that was skipped: {error}")
+        raise
+
+
+def full_data(request: Any) -> Path | None:
+    try:
+        return request.getfixturevalue("full_data_dir")
+    except pytest.skip.Exception:
+        return None
+
+
+def test_there_are_examples() -> None:
+    counts: dict[str, int] = {}
+    for example in EXAMPLES:
+        page = example.values[0]
+        counts[page.name] = counts.get(page.name, 0) + 1
+    for page in ("README.md", "docs/tutorial.md", "docs/how-to/write-an-adapter.md", "docs/reference/command.md"):
+        assert counts.get(page), f"{page} has none"
+
+
+def reference() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "reference").rglob("*.md")))
+
+
+@pytest.mark.parametrize("name", idxhub.__all__)
+def test_public_name_is_described(name: str) -> None:
+    assert re.search(rf"^\.\. (auto\w+|py:\w+):: idxhub\.{name}$", reference(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", conformance.__all__)
+def test_conformance_name_is_described(name: str) -> None:
+    assert re.search(rf"^\.\. (auto\w+|py:\w+):: idxhub\.conformance\.{name}$", reference(), re.MULTILINE)
+
+
+def subclasses(kind: type[BaseException]) -> Iterator[type[BaseException]]:
+    for below in kind.__subclasses__():
+        yield from (below, *subclasses(below))
+
+
+@pytest.mark.parametrize("name", sorted({e.__name__ for e in subclasses(errors.IdxHubError) if e.__name__[0] != "_"}))
+def test_error_is_described(name: str) -> None:
+    assert re.search(rf"^\.\. autoexception:: idxhub\.errors\.{name}$", reference(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("idxhub_")])
+def test_hook_is_described(name: str) -> None:
+    assert re.search(rf"^\.\. autofunction:: idxhub\.hookspecs\.{name}$", reference(), re.MULTILINE)
+
+
+def test_subcommands_are_described() -> None:
+    from idxhub.cli import commands  # noqa: PLC0415 -- here only
+
+    text = (DOCS / "reference" / "command.md").read_text(encoding="utf-8")
+    missing = [name for name in commands.commands if f"$ idxhub {name} --help\n" not in text]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = [target for target in re.findall(r"\]\(([^)\s#]+)", text) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_has_the_digests_of_the_catalog() -> None:
+    rows = re.findall(r"^\| (\S+) \| ([\d,]+) \| `(\w{32})` \| `(\w{64})` \|$", readme(), re.MULTILINE)
+    expected = [
+        (resource.filename.removesuffix("-ubyte.gz"), f"{resource.size:,}", resource.md5, resource.sha256)
+        for resource in builtin.FASHION_MNIST.resources
+    ]
+    assert rows == expected
+
+
+def test_readme_has_the_labels_of_the_catalog() -> None:
+    cells = re.findall(r"(\d) \| ([A-Z][\w/ -]*?) \|", readme())
+    assert sorted(cells) == [(str(label), name) for label, name in enumerate(builtin.FASHION_MNIST.classes)]
+
+
+def test_readme_has_the_citation_of_the_catalog() -> None:
+    assert builtin.FASHION_MNIST.citation in readme()
+
+
+def test_readme_counts_the_checks() -> None:
+    assert f"[{len(conformance.CHECKS)} checks]" in readme()
+
+
+def test_readme_marks_its_two_commands() -> None:
+    blocks = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.+)\n```", readme()))
+    assert blocks == {
+        "demo": "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/idxhub demo",
+        "tests": "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox run",
+    }
+
+
+def test_pages_build_without_a_warning(tmp_path: Path) -> None:
+    need("sphinx")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", DOCS, tmp_path / "html"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr

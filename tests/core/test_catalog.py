@@ -1,0 +1,281 @@
+"""Specs: what they refuse, how one's own files are described, and where copies are found."""
+
+import gzip
+import hashlib
+import json
+import lzma
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import made
+
+from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
+from idxhub.builtin import DATASETS, FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.catalog import describe
+
+MD5, SHA256 = "0" * 32, "0" * 64
+
+
+def resource(**changes):
+    return Resource(**({"filename": "a-idx1-ubyte.gz", "md5": MD5, "shape": (5,)} | changes))
+
+
+def spec(**changes):
+    images, labels = resource(filename="images.gz", shape=(5, 2, 2)), resource(filename="labels.gz")
+    return DatasetSpec(**({"name": "toy", "splits": {"train": SplitSpec(images, labels)}} | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"filename": "../escape"},
+        {"filename": "a/b"},
+        {"filename": ""},
+        {"filename": ".hidden"},
+        {"filename": "a\n"},
+        {"filename": "a b"},
+        {"md5": "0" * 31},
+        {"md5": "G" * 32},
+        {"md5": "A" * 32},
+        {"md5": ""},
+        {"sha256": MD5},
+        {"payload_sha256": "x" * 64},
+        {"shape": ()},
+        {"shape": (2**32,)},
+        {"shape": (-1, 2)},
+        {"shape": (1,) * 65},
+        {"dtype": "int64"},
+        {"dtype": "bool"},
+    ],
+    ids=repr,
+)
+def test_a_resource_that_cannot_be_is_refused(changes):
+    with pytest.raises(ValueError, match=r".+"):
+        resource(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"name": "a/b"},
+        {"name": ".."},
+        {"name": "-x"},
+        {"name": "a b"},
+        {"name": "x\n"},
+        {"splits": {}},
+        {"splits": {"tr ain": SplitSpec(resource(filename="i", shape=(5, 1)), resource())}},
+        {"splits": {"a[b": SplitSpec(resource(filename="i", shape=(5, 1)), resource())}},
+    ],
+    ids=lambda changes: ascii(changes)[:30],
+)
+def test_a_spec_that_cannot_be_is_refused(changes):
+    with pytest.raises(ValueError, match=r".+"):
+        spec(**changes)
+
+
+def test_two_files_of_one_name_are_refused():
+    train = SplitSpec(resource(filename="images.gz", shape=(5, 2, 2)), resource(filename="labels.gz"))
+    test = SplitSpec(resource(filename="images.xz", shape=(5, 2, 2), md5="1" * 32), resource(filename="others.gz"))
+    with pytest.raises(ValueError, match="two different files are called images"):
+        spec(splits={"train": train, "test": test})
+
+
+def test_splits_may_share_a_file():
+    labels = resource(filename="labels.gz")
+    splits = {
+        "plain": SplitSpec(resource(filename="plain.gz", shape=(5, 2, 2)), labels),
+        "noisy": SplitSpec(resource(filename="noisy.gz", shape=(5, 2, 2)), labels),
+    }
+    assert len(spec(splits=splits).resources) == 4
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "says"),
+    [
+        ({"shape": (6, 2, 2)}, {"shape": (5,)}, "has 6 examples, a-idx1-ubyte.gz has 5"),
+        ({"shape": (5, 2, 2)}, {"shape": (5, 8)}, "one integer an example"),
+        ({"shape": (5, 2, 2)}, {"shape": (5,), "dtype": "float32"}, "one integer an example"),
+    ],
+)
+def test_images_and_labels_must_fit(images, labels, says):
+    with pytest.raises(ValueError, match=says):
+        SplitSpec(resource(filename="images.gz", **images), resource(**labels))
+
+
+@pytest.mark.parametrize("suffix", made.COMPRESS)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float64"])
+def test_a_file_of_ones_own_is_described_by_reading_it(tmp_path, suffix, dtype):
+    array = np.arange(24).reshape(4, 3, 2).astype(dtype)
+    path = tmp_path / f"mine-idx3{suffix}"
+    path.write_bytes(made.COMPRESS[suffix](idx.encode(array)))
+
+    described = Resource.from_file(str(path))
+
+    data = path.read_bytes()
+    assert described == Resource(
+        filename=path.name,
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        shape=(4, 3, 2),
+        dtype=dtype,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        payload_sha256=hashlib.sha256(idx.encode(array)).hexdigest(),
+    )
+    assert described.payload_size == len(idx.encode(array))
+    assert described.stem == "mine-idx3"
+
+
+HUGE = b"\0\0\x08\x04" + b"\xff" * 16
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html>",
+        idx.encode(np.zeros(9, np.uint8))[:-1],
+        gzip.compress(idx.encode(np.zeros(9, np.uint8)))[:-1],
+        gzip.compress(idx.encode(np.zeros(9, np.uint8))[:-1]),
+        gzip.compress(idx.encode(np.zeros(9, np.uint8)) + b"x"),
+        lzma.compress(b"not IDX"),
+        HUGE,
+        gzip.compress(HUGE),
+        lzma.compress(HUGE),
+        gzip.compress(b"\0\0\x08\x02" + (2**20).to_bytes(4, "big") * 2),
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_a_file_that_is_not_sound_is_named(tmp_path, data):
+    path = tmp_path / "mine.gz"
+    path.write_bytes(data)
+    with pytest.raises(errors.IdxFormatError) as caught:
+        Resource.from_file(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Resource.from_file(tmp_path / "nothing")
+
+
+def test_fingerprints_tell_releases_apart():
+    base = spec()
+    assert base.fingerprint == spec(title="another title", mirrors=("http://a",)).fingerprint
+    changed = {
+        replace(base, splits={"train": replace(base.splits["train"], **change)}).fingerprint
+        for change in (
+            {"labels": resource(filename="labels.gz", md5="1" * 32)},
+            {"labels": resource(filename="labels.gz", sha256=SHA256)},
+            {"labels": resource(filename="others.gz")},
+            {"images": resource(filename="images.gz", shape=(5, 2, 2), md5="2" * 32)},
+        )
+    }
+    assert len(changed | {base.fingerprint}) == 5
+    assert FASHION_MNIST.fingerprint != FASHION_MNIST_SAMPLE.fingerprint
+
+
+@pytest.mark.parametrize("each", [*DATASETS, spec()], ids=lambda each: each.name)
+def test_descriptions_are_json(each):
+    told = json.loads(json.dumps(describe(each)))
+    assert told["name"] == each.name
+    assert told["classes"] == list(each.classes)
+    assert told["fingerprint"] == each.fingerprint
+    for name, split in each.splits.items():
+        assert told["splits"][name]["num_examples"] == split.num_examples
+        assert told["splits"][name]["images"]["md5"] == split.images.md5
+        assert told["splits"][name]["images"]["shape"] == list(split.images.shape)
+
+
+# as published by zalandoresearch/fashion-mnist, README
+PUBLISHED = {
+    "train-images-idx3-ubyte.gz": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", (60_000, 28, 28)),
+    "train-labels-idx1-ubyte.gz": ("25c81989df183df01b3e8a0aad5dffbe", (60_000,)),
+    "t10k-images-idx3-ubyte.gz": ("bef4ecab320f06d8554ea6380940ec79", (10_000, 28, 28)),
+    "t10k-labels-idx1-ubyte.gz": ("bb300cfdad3c16e7a12a480ee83cd310", (10_000,)),
+}
+
+
+def test_fashion_mnist_is_as_published():
+    assert {each.filename: (each.md5, each.shape) for each in FASHION_MNIST.resources} == PUBLISHED
+    assert FASHION_MNIST.sizes == {"train": 60_000, "test": 10_000}
+    assert len(FASHION_MNIST.classes) == 10
+    assert FASHION_MNIST.classes[0] == "T-shirt/top"
+    assert "Xiao" in FASHION_MNIST.citation
+
+
+def test_fashion_mnist_matches_the_files_at_hand(full_data_dir):
+    for each in FASHION_MNIST.resources:
+        found = Resource.from_file(full_data_dir / each.filename)
+        assert (found.payload_sha256, found.shape, found.dtype) == (each.payload_sha256, each.shape, each.dtype)
+        if found.md5 == each.md5:  # Debian's are recompressed
+            assert found == each
+
+
+def recompressed(data: bytes) -> bytes:
+    return gzip.compress(gzip.decompress(data), 1, mtime=0)
+
+
+@pytest.fixture
+def like_fashion_mnist(toy, monkeypatch, tmp_path):
+    """The toy dataset, looked for wherever Fashion-MNIST is; Debian's folder is moved below `tmp_path`."""
+    debian = "/usr/share/datasets/fashion-mnist"
+    assert debian in FASHION_MNIST.folders
+    folders = [str(tmp_path / debian[1:]) if folder == debian else folder for folder in FASHION_MNIST.folders]
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return replace(toy.spec, folders=tuple(folders), subfolders=FASHION_MNIST.subfolders)
+
+
+def fill(folder, toy, *, change=bytes, rename=str):
+    folder.mkdir(parents=True)
+    for each in toy.spec.resources:
+        (folder / rename(each.filename)).write_bytes(change(toy.bytes(each)))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["debian", "keras", "keras home", "torchvision here", "torchvision at home", "decompressed by torchvision"],
+)
+def test_other_programs_folders_are_searched(like_fashion_mnist, toy, tmp_path, monkeypatch, place):
+    home = os.path.expanduser("~")
+    how = {}
+    if place == "debian":
+        folder, how = tmp_path / "usr/share/datasets/fashion-mnist", {"change": recompressed}
+    elif place == "keras":
+        folder = f"{home}/.keras/datasets/fashion-mnist"
+    elif place == "keras home":
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+        folder = tmp_path / "keras/datasets/fashion-mnist"
+    elif place == "torchvision here":
+        folder = "data/FashionMNIST/raw"
+    elif place == "torchvision at home":
+        folder = f"{home}/data/FashionMNIST/raw"
+    else:
+        folder = "data/FashionMNIST/raw"
+        how = {"change": gzip.decompress, "rename": lambda name: name.removesuffix(".gz")}
+    fill(Path(folder), toy, **how)
+
+    split = load(like_fashion_mnist, "train", plugins=Plugins([]))
+
+    np.testing.assert_array_equal(split.images, toy.array(toy.train_images))
+    expected = {"debian": "recompressed", "decompressed by torchvision": "decompressed"}.get(place, "published")
+    assert {record.form for record in split.info.records} == {expected}
+    assert {str(Path(record.source).parent) for record in split.info.records} == {str(Path(folder).absolute())}
+
+
+@pytest.mark.parametrize("below", ["", "fashion-mnist", "FashionMNIST/raw", "data/fashion"])
+def test_below_the_folder_that_the_user_names(like_fashion_mnist, toy, tmp_path, below):
+    fill(tmp_path / "mine" / below, toy)
+    split = load(like_fashion_mnist, "test", data_dir=tmp_path / "mine", plugins=Plugins([]))
+    assert len(split) == 12
+
+
+def test_a_folder_of_an_unset_variable_is_not_looked_for(like_fashion_mnist, toy, tmp_path):
+    fill(tmp_path / "work" / "$KERAS_HOME" / "datasets" / "fashion-mnist", toy)
+    with pytest.raises(errors.DownloadError):
+        load(like_fashion_mnist, "train", plugins=Plugins([]))

@@ -8,20 +8,22 @@ from idxhub._version import __version__
 from idxhub.arrays import Arrays, DatasetInfo, Split, as_layout, to_float32
 from idxhub.catalog import DatasetSpec, Resource, SplitSpec
 from idxhub.hookspecs import Conventions, hookimpl
+from idxhub.loader import Loader
 from idxhub.order import order
 from idxhub.plugins import Plugins
 
 if TYPE_CHECKING:
     # the same function, with the type that each framework's name gives
-    from idxhub._overloads import get_dataset
+    from idxhub._overloads import get_dataset, get_loader
 else:
-    from idxhub._api import get_dataset
+    from idxhub._api import get_dataset, get_loader
 
 __all__ = [
     "Arrays",
     "Conventions",
     "DatasetInfo",
     "DatasetSpec",
+    "Loader",
     "Plugins",
     "Resource",
     "Split",
@@ -32,6 +34,7 @@ __all__ = [
     "datasets",
     "errors",
     "get_dataset",
+    "get_loader",
     "hookimpl",
     "idx",
     "load",

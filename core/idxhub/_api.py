@@ -12,7 +12,9 @@ from idxhub import arrays, splits
 from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import UnknownNameError
-from idxhub.plugins import Plugins, installed
+from idxhub.loader import Loader
+from idxhub.order import Equal
+from idxhub.plugins import Adapter, Plugins, installed
 
 
 def get_dataset(
@@ -48,15 +50,57 @@ def get_dataset(
     wanted = (split,) if isinstance(split, str) else tuple(split)
     for text in wanted:
         _check_request(spec, text, dtype, layout)
-    conventions = adapter.conventions
-    if layout is None and len(next(iter(spec.splits.values())).images.shape) == 3:
-        layout = conventions.layout
     source = Source(spec, "", _text(data_dir), _text(cache_dir), download, verify)
     native = tuple(
-        adapter.dataset(arrays.shaped(each, dtype, layout, conventions.label_dtype), adapter_options)
+        adapter.dataset(_shaped(each, dtype, layout, adapter), adapter_options)
         for each in _load(source, wanted, plugins)
     )
     return native[0] if isinstance(split, str) else native
+
+
+def get_loader(
+    name: str | DatasetSpec = "fashion-mnist",
+    *,
+    batch_size: int,
+    framework: str = "numpy",
+    split: str = "train",
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_last: bool = False,
+    shard: tuple[int, int] = (0, 1),
+    equal: Equal = None,
+    prefetch: int = 0,
+    dtype: str | None = None,
+    layout: Layout | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    verify: bool = True,
+    plugins: Plugins | None = None,
+) -> Loader[Any]:
+    """Native batches `(images, labels)`, the same examples in the same batches in every framework: see `Loader`.
+
+    The last batch is short unless `drop_last`. `shard=(i, n)` is part i of n, for data-parallel training: the parts
+    are disjoint and complete; `equal="drop"` or `"pad"` makes them equally long. `prefetch` is how many batches a
+    thread makes ahead. The other arguments are those of `get_dataset`.
+    """
+    plugins = plugins or installed()
+    spec = plugins.dataset(name)
+    adapter = plugins.adapter(framework)
+    _check_request(spec, split, dtype, layout)
+    source = Source(spec, "", _text(data_dir), _text(cache_dir), download, verify)
+    (loaded,) = _load(source, (split,), plugins)
+    return Loader(
+        _shaped(loaded, dtype, layout, adapter),
+        adapter.batch,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_last=drop_last,
+        shard=shard,
+        equal=equal,
+        prefetch=prefetch,
+    )
 
 
 def load(
@@ -91,6 +135,12 @@ def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split
     # each split has mappings of its own, so that writing into one leaves the others alone
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda split: arrays.load(replace(source, split=split), specs=specs), wanted))
+
+
+def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
+    if layout is None and split.images.ndim == 3:
+        layout = adapter.conventions.layout
+    return arrays.shaped(split, dtype, layout, adapter.conventions.label_dtype)
 
 
 def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, overload
 
 from numpy.typing import NDArray
+from torch import Tensor
 from typing_extensions import Unpack
 
 from idxhub.arrays import Arrays, Layout
 from idxhub.catalog import DatasetSpec
+from idxhub.loader import Loader
+from idxhub.order import Equal
 from idxhub.plugins import Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 
@@ -27,6 +30,15 @@ class Common(TypedDict, total=False):
 class TorchOptions(Common, total=False):
     transform: Transform | None
     target_transform: Transform | None
+
+class Batching(Common, total=False):
+    split: str
+    shuffle: bool
+    seed: int
+    drop_last: bool
+    shard: tuple[int, int]
+    equal: Equal
+    prefetch: int
 
 Name = str | DatasetSpec
 Several = tuple[str, ...] | list[str]  # a str is a Sequence[str] too
@@ -49,3 +61,13 @@ def get_dataset(
 ) -> tuple[IdxDataset, ...]: ...
 @overload
 def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["numpy"] = ..., **options: Unpack[Batching]
+) -> Loader[Arrays[NDArray[Any]]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["torch"], **options: Unpack[Batching]
+) -> Loader[list[Tensor]]: ...
+@overload
+def get_loader(name: Name = ..., *, batch_size: int, framework: str, **options: Unpack[Batching]) -> Loader[Any]: ...

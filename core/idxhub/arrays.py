@@ -84,12 +84,18 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def batch(self, where: Any = slice(None)) -> NDArray[Any]:
-        """The images at `where` (a slice or an index array) in the dtype and layout asked for.
+    def batch(self, where: slice = slice(None)) -> NDArray[Any]:
+        """The images of a slice, all by default, in the dtype and layout asked for.
 
-        For uint8 and a slice this is a view of the mapped file; for "float32" a new array of pixel/255.
+        As stored this is a view of the mapped file; for "float32" a new array of pixel/255.
         """
         images = as_layout(self.images[where], self.layout)
+        return images if images.dtype == self.dtype else to_float32(images)
+
+    def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
+        """The images at `where`, indices in 0..n-1: a new array in the dtype and layout asked for."""
+        # take, which copies whole images, is twice as fast as an index expression
+        images = as_layout(self.images.take(where, axis=0), self.layout)
         return images if images.dtype == self.dtype else to_float32(images)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ IdxHubError
 ├── DownloadError        (+ OSError)      nothing right was found anywhere; every place and its reason
 ├── ChecksumError                         a file is there and is not the published one
 ├── CacheError           (+ OSError)      the cache cannot be read or written
+├── StateError           (+ ValueError)   a loader's state that belongs to another loader
 └── IdxFormatError       (+ ValueError)   bytes that are not a sound IDX file, or arrays that cannot be one
 """
 
@@ -92,6 +93,10 @@ class ChecksumError(_Tried):
 
 class CacheError(IdxHubError, OSError):
     """The cache folder cannot be used as it is; the message names the setting that moves it."""
+
+
+class StateError(IdxHubError, ValueError):
+    """A saved state that is not one of this loader's; the message names the first difference."""
 
 
 class IdxFormatError(IdxHubError, ValueError):

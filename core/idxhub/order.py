@@ -1,11 +1,15 @@
-"""The one order in which every framework sees a shuffled epoch."""
+"""The one order in which every framework sees an epoch, and the part of it that each process sees."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idxhub.errors import UnknownNameError
+
+Equal = Literal["drop", "pad"] | None
 
 
 def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -19,3 +23,33 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
             raise UnknownNameError(kind, value, ["an integer of 0 or more"])
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(n).astype(np.int64, copy=False)
+
+
+def check_shard(shard: tuple[int, int], equal: Equal) -> None:
+    """Raise `UnknownNameError` unless `shard` is (i, n) with 0 <= i < n, and `equal` something `sharded` knows."""
+    if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
+        raise UnknownNameError("shard", shard, ["(i, n) with 0 <= i < n"])
+    if equal not in (None, "drop", "pad"):
+        raise UnknownNameError("equal", equal, ["None", "drop", "pad"])
+
+
+def shard_size(n: int, shard: tuple[int, int], equal: Equal = None) -> int:
+    """How many of n examples shard (i, k) has: n/k, rounded so that all shards together have n, or all the same."""
+    i, k = shard
+    if equal == "drop":
+        return n // k
+    return -(-n // k) if equal == "pad" else len(range(i, n, k))
+
+
+def sharded(indices: NDArray[np.int64], shard: tuple[int, int], equal: Equal = None) -> NDArray[np.int64]:
+    """Shard (i, k) of an epoch: every k-th index from the i-th on.
+
+    Together the k shards are the epoch, each index once. `equal="drop"` leaves the last n mod k indices out, so that
+    all have the same length; `equal="pad"` gives the shorter shards one more, from the start of the epoch.
+    """
+    i, k = shard
+    part = indices[i::k]
+    size = shard_size(len(indices), shard, equal)
+    if len(part) < size:
+        return np.concatenate([part, np.resize(indices, k)[i : i + 1]])
+    return part[:size]

@@ -1,0 +1,121 @@
+"""Batches in the shared order: the same examples in the same batches in every framework."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub.arrays import Split
+from idxhub.errors import StateError, UnknownNameError
+from idxhub.order import Equal, check_shard, order, shard_size, sharded
+
+T = TypeVar("T")
+_STATE_FORMAT = 1
+_END: Any = object()
+
+
+class Loader(Generic[T]):
+    """An iterable of native batches `(images, labels)`; each pass is the next epoch.
+
+    The examples of a pass are those of `order(n, seed, epoch)` (of the file's order without `shuffle`), taken by turns
+    by the shards. `len` is the number of batches in a pass. `state_dict` says where the newest pass stands;
+    after `load_state_dict` the next pass begins at the batch that would have come. Images and labels are arrays
+    of the batch alone: writing into them changes nothing else.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        native: Callable[[NDArray[Any], NDArray[Any]], T],
+        *,
+        batch_size: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        equal: Equal = None,
+        prefetch: int = 0,
+    ) -> None:
+        for kind, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("prefetch", prefetch, 0)):
+            if value < least:
+                raise UnknownNameError(kind, value, [f"an integer of {least} or more"])
+        check_shard(shard, equal)
+        self.split, self._native = split, native
+        self.batch_size, self.shuffle, self.seed, self.drop_last = batch_size, shuffle, seed, drop_last
+        self.shard, self.equal, self.prefetch = shard, equal, prefetch
+        self._next = self._at = (0, 0)  # epoch and batch: where the next pass begins, where the newest stands
+
+    def __len__(self) -> int:
+        examples = shard_size(len(self.split), self.shard, self.equal)
+        return examples // self.batch_size if self.drop_last else -(-examples // self.batch_size)
+
+    def __iter__(self) -> Iterator[T]:
+        epoch, first = self._next
+        self._next, self._at = (epoch + 1, 0), (epoch, first)
+        return self._pass(epoch, first)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`, from its beginning."""
+        if epoch < 0:
+            raise UnknownNameError("epoch", epoch, ["an integer of 0 or more"])
+        self._next = self._at = (epoch, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the newest pass stands, and what it is a pass of: JSON-able."""
+        epoch, batch = self._at
+        return self._identity() | {"epoch": epoch, "batch": batch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next pass begin where the saved one stood. Raises `StateError` for a state of another loader."""
+        for what, mine in self._identity().items():
+            if state.get(what) != mine:
+                raise StateError(f"this state is of another loader: its {what} is {state.get(what)!r}, here {mine!r}")
+        epoch, batch = state.get("epoch"), state.get("batch")
+        if not (isinstance(epoch, int) and isinstance(batch, int) and epoch >= 0 and 0 <= batch <= len(self)):
+            raise StateError(f"epoch {epoch!r} and batch {batch!r} are no place in {len(self)} batches")
+        self._next = self._at = (epoch, batch)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "format": _STATE_FORMAT,
+            "dataset": self.split.info.dataset,
+            "fingerprint": self.split.info.spec.fingerprint,
+            "split": self.split.info.split,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+            "drop_last": self.drop_last,
+            "shard": list(self.shard),
+            "equal": self.equal,
+        }
+
+    def _pass(self, epoch: int, first: int) -> Iterator[T]:
+        batches = self._batches(epoch, first)
+        if self.prefetch:
+            batches = _ahead(batches, self.prefetch)
+        for number, batch in enumerate(batches, first + 1):
+            self._at = (epoch, number)
+            yield batch
+        self._at = (epoch + 1, 0)
+
+    def _batches(self, epoch: int, first: int) -> Iterator[T]:
+        n = len(self.split)
+        indices = order(n, self.seed, epoch) if self.shuffle else np.arange(n)
+        indices = sharded(indices, self.shard, self.equal)
+        for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):
+            where = indices[start : start + self.batch_size]
+            yield self._native(self.split.gather(where), self.split.labels.take(where))
+
+
+def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
+    """The same batches, made by a thread that is at most `count` ahead."""
+    with ThreadPoolExecutor(1, "idxhub-prefetch") as pool:
+        waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
+        while (batch := waiting.popleft().result()) is not _END:
+            waiting.append(pool.submit(next, batches, _END))
+            yield batch

@@ -1,0 +1,220 @@
+"""Batches in the shared order: epochs, shards, resuming, prefetching."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from idxhub import errors, get_loader, order
+
+N = 30  # train images of `toy`
+SHARDS = [(n, equal) for n in (1, 2, 3, 7, 31, 40) for equal in (None, "drop", "pad")]
+
+
+@pytest.fixture
+def loader(toy):
+    """A loader of `toy`; keywords change what is asked for."""
+
+    def make(**changes):
+        return get_loader(toy.spec, **({"batch_size": 8, "data_dir": toy.folder, "download": False} | changes))
+
+    return make
+
+
+@pytest.fixture
+def images(toy):
+    return toy.array(toy.train_images)
+
+
+def seen(batches, images) -> list[int]:
+    """Which examples batches hold, by their pixels: the images of `toy` are all different."""
+    known = {image.tobytes(): i for i, image in enumerate(images)}
+    return [known[image.tobytes()] for batch, _ in batches for image in batch]
+
+
+def test_an_epoch_is_the_shared_order(loader, images, toy):
+    batches = list(loader(seed=3))
+    assert seen(batches, images) == order(N, 3, 0).tolist()
+    assert [len(labels) for _, labels in batches] == [8, 8, 8, 6]
+    expected = toy.array(toy.train_labels)[order(N, 3, 0)]
+    assert np.concatenate([labels for _, labels in batches]).tolist() == expected.tolist()
+
+
+def test_without_shuffle_it_is_the_files(loader, images):
+    assert seen(loader(shuffle=False), images) == list(range(N))
+
+
+def test_each_pass_is_the_next_epoch(loader, images):
+    once = loader()
+    assert [seen(once, images) for _ in range(3)] == [order(N, 0, epoch).tolist() for epoch in range(3)]
+
+
+def test_a_pass_that_was_broken_off_counts(loader, images):
+    once = loader()
+    next(iter(once))
+    assert seen(once, images) == order(N, 0, 1).tolist()
+
+
+def test_two_passes_at_once_are_two_epochs(loader, images):
+    once = loader()
+    one, other = iter(once), iter(once)
+    pairs = list(zip(one, other, strict=True))
+    assert seen([pair[0] for pair in pairs], images) == order(N, 0, 0).tolist()
+    assert seen([pair[1] for pair in pairs], images) == order(N, 0, 1).tolist()
+
+
+def test_set_epoch(loader, images):
+    once = loader()
+    once.set_epoch(5)
+    assert seen(once, images) == order(N, 0, 5).tolist()
+    assert seen(once, images) == order(N, 0, 6).tolist()
+
+
+@pytest.mark.parametrize(("drop_last", "sizes"), [(False, [8, 8, 8, 6]), (True, [8, 8, 8])])
+def test_the_last_batch(drop_last, sizes, loader):
+    once = loader(drop_last=drop_last)
+    assert [len(labels) for _, labels in once] == sizes
+    assert len(once) == len(sizes)
+
+
+@pytest.mark.parametrize("split", ["train[:0]", "train[:1]", "train+test", "test[-5:]"])
+def test_any_split(split, loader, toy):
+    once = loader(split=split)
+    assert sum(len(labels) for _, labels in once) == len(once.split)
+    assert len(list(once)) == len(once)
+
+
+@pytest.mark.parametrize(("n", "equal"), SHARDS)
+def test_shards(n, equal, loader, images):
+    shards = [loader(shard=(i, n), equal=equal, seed=1) for i in range(n)]
+    parts = [seen(shard, images) for shard in shards]
+    whole = order(N, 1, 0).tolist()
+    assert [len(shard) for shard in shards] == [-(-len(part) // 8) for part in parts]
+    if equal is None:
+        assert sorted(itertools.chain(*parts)) == list(range(N))
+        assert [i for turn in itertools.zip_longest(*parts) for i in turn if i is not None] == whole
+    elif equal == "drop":
+        assert {len(part) for part in parts} == {N // n}
+        assert sorted(itertools.chain(*parts)) == sorted(whole[: N // n * n])
+    else:
+        assert {len(part) for part in parts} == {-(-N // n)}
+        assert set(itertools.chain(*parts)) == set(range(N))
+        # what is repeated is the start of the epoch, so that no example comes three times before all come twice
+        counts = np.bincount(list(itertools.chain(*parts)), minlength=N)
+        assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("stop", range(5))
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_resuming_gives_the_very_next_batch(stop, prefetch, loader, images):
+    uninterrupted = loader(seed=2)
+    expected = [seen(uninterrupted, images) for _ in range(3)]
+    first = loader(seed=2, prefetch=prefetch)
+    list(first)  # epoch 0
+    taken = list(itertools.islice(iter(first), stop))
+    state = json.loads(json.dumps(first.state_dict()))
+    second = loader(seed=2, prefetch=prefetch)
+    second.load_state_dict(state)
+    assert seen(taken, images) + seen(second, images) == expected[1]
+    assert seen(second, images) == expected[2]
+
+
+def test_the_state_after_a_whole_pass_is_the_next_epochs_start(loader):
+    once = loader()
+    assert (once.state_dict()["epoch"], once.state_dict()["batch"]) == (0, 0)
+    list(once)
+    assert (once.state_dict()["epoch"], once.state_dict()["batch"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"batch_size": 4}, "batch_size"),
+        ({"split": "test"}, "split"),
+        ({"shuffle": False}, "shuffle"),
+        ({"drop_last": True}, "drop_last"),
+        ({"shard": (0, 2)}, "shard"),
+        ({"shard": (0, 1), "equal": "pad"}, "equal"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_another_loaders_state_is_refused(changes, names, loader):
+    once = loader(**changes)
+    with pytest.raises(errors.StateError, match=f"its {names} is"):
+        once.load_state_dict(loader().state_dict())
+
+
+def test_another_datasets_state_is_refused(loader):
+    state = get_loader("fashion-mnist-sample", batch_size=8).state_dict()
+    with pytest.raises(errors.StateError, match="its dataset is 'fashion-mnist-sample', here 'toy'"):
+        loader().load_state_dict(state)
+
+
+@pytest.mark.parametrize("place", [{"batch": 5}, {"batch": -1}, {"epoch": -1}, {"epoch": "0"}, {"batch": None}])
+def test_a_place_that_does_not_exist_is_refused(place, loader):
+    with pytest.raises(errors.StateError, match="no place in 4 batches"):
+        loader().load_state_dict(loader().state_dict() | place)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"seed": -1},
+        {"prefetch": -1},
+        {"shard": (1, 1)},
+        {"shard": (-1, 2)},
+        {"shard": (0, 0)},
+        {"equal": "even"},
+        {"framework": "numpi"},
+        {"split": "tran"},
+        {"dtype": "float64"},
+        {"layout": "WH"},
+    ],
+    ids=str,
+)
+def test_wrong_arguments_name_the_choices(wrong, loader):
+    with pytest.raises(errors.UnknownNameError, match="Choices: "):
+        loader(**wrong)
+
+
+def test_batches_are_their_owners(loader, images):
+    once = loader(shuffle=False)
+    for batch, labels in once:
+        batch[:] = 0
+        labels[:] = 0
+    assert seen(once, images) == list(range(N))
+
+
+@pytest.mark.parametrize("prefetch", [1, 3, 100])
+def test_prefetching_changes_nothing(prefetch, loader, images):
+    assert seen(loader(prefetch=prefetch), images) == order(N, 0, 0).tolist()
+
+
+def test_a_prefetching_thread_ends_with_its_pass(loader):
+    batches = iter(loader(prefetch=2))
+    next(batches)
+    assert any(thread.name.startswith("idxhub-prefetch") for thread in threading.enumerate())
+    del batches
+    assert not any(thread.name.startswith("idxhub-prefetch") for thread in threading.enumerate())
+
+
+def test_what_fails_while_prefetching_is_raised(loader):
+    once = loader(prefetch=2)
+
+    def fails(images, labels):
+        raise RuntimeError("no such device")
+
+    once._native = fails
+    with pytest.raises(RuntimeError, match="no such device"):
+        next(iter(once))
+
+
+def test_layout_and_dtype(loader):
+    batch, labels = next(iter(loader(dtype="float32", layout="HWC")))
+    assert (batch.shape, batch.dtype, labels.dtype) == ((8, 6, 5, 1), np.float32, np.int64)

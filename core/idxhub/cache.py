@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import os
 import shutil
@@ -97,7 +98,7 @@ class Cache:
             return None
         try:
             with open(self.array_file(resource), "rb") as file:
-                opened = _map(file)
+                opened = _map(file, resource)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -105,22 +106,17 @@ class Cache:
         if opened is None:
             return None
         array, mapped = opened
-        if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
-            return None
         if verify and _checksums(mapped, array) != record.crc32:
             return None
         return Stored(array, record)
 
     def publish(self, resource: Resource, array: NDArray[Any], *, payload_sha256: str, source: str, form: str) -> None:
         """Write a verified array and its record. Raises `CacheError`."""
-        array = np.ascontiguousarray(array)
-        data = array.reshape(-1).view(np.uint8).data
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         self._mark()
         with ThreadPoolExecutor(1) as other:  # both let go of the GIL
             crc32 = other.submit(_checksums_of, data)
-            write_atomically(self.array_file(resource), header.getvalue(), data)
+            write_atomically(self.array_file(resource), _npy_header(resource), data)
         record = Record(
             dataset=self.spec.name,
             release=self.spec.release,
@@ -153,7 +149,7 @@ class Cache:
             record = Record(**{**fields, "crc32": tuple(fields["crc32"])})
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError):  # damaged, or of another version
+        except (ValueError, TypeError, KeyError, RecursionError):  # damaged, or of another version
             return None
         except OSError as error:
             raise unusable(path, error) from error
@@ -192,24 +188,28 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
-def _map(file: io.BufferedReader) -> tuple[NDArray[Any], mmap.mmap] | None:
-    """Parse the .npy header and map what follows; None if that is not sound."""
-    try:
-        if np.lib.format.read_magic(file) != (1, 0):
-            return None
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        offset = file.tell()
-        if fortran_order or dtype.hasobject:
-            return None
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        count = (len(mapped) - offset) // dtype.itemsize
-        if len(mapped) - offset != count * dtype.itemsize:
-            return None
-        if count == 0:
-            return np.empty(shape, dtype), mapped
-        return np.frombuffer(mapped, dtype, offset=offset).reshape(shape), mapped
-    except ValueError:  # NumPy's word for a bad header, mmap's for an empty file
+def _map(file: io.BufferedReader, resource: Resource) -> tuple[NDArray[Any], mmap.mmap] | None:
+    """Map the resource's array; None if the file is not, to the byte, as long and headed as `publish` writes it."""
+    header, dtype = _npy_header(resource), np.dtype(resource.dtype)
+    count = math.prod(resource.shape)
+    # compared, not parsed: NumPy's parser answers a damaged header with any of half a dozen exceptions
+    if os.fstat(file.fileno()).st_size != len(header) + count * dtype.itemsize or file.read(len(header)) != header:
         return None
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    if count == 0:
+        return np.empty(resource.shape, dtype), mapped
+    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(resource.shape), mapped
+
+
+def _npy_header(resource: Resource) -> bytes:
+    """The .npy header, version 1.0, of the resource's array, padded so that the data starts on a 64-byte boundary.
+
+    Written here because NumPy's own pads differently from release to release. Source: numpy.lib.format.
+    """
+    fields = {"descr": np.dtype(resource.dtype).str, "fortran_order": False, "shape": tuple(resource.shape)}
+    text = repr(fields).encode("ascii")
+    length = -(-(10 + len(text) + 1) // 64) * 64 - 10
+    return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
 def _checksums(mapped: mmap.mmap, array: NDArray[Any]) -> tuple[int, ...]:

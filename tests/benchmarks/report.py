@@ -94,7 +94,8 @@ class Results:
         fsync = self._fsync()
         parts = [
             "# Benchmarks",
-            f"This page was written by `{COMMAND}`: to change it, change the program or run it again.",
+            f"This page was written by `{COMMAND}`: to change it, change the program or run it again. A peer that has "
+            "an interpreter of its own is named to it with `--peer-python keras=PYTHON`.",
             "## Method",
             _METHOD.format(**self.settings),
             "## Machine",
@@ -181,7 +182,8 @@ its workers and one thread for torch itself; the floor gathers the same batches 
 
 In every row the images are counted and the sums of pixels and labels compared with those of the {dataset} files,
 decoded apart; in an epoch the sums are taken of each batch within the time. A row that saw other data is an error.
-A ratio is idxhub / peer: for times and memory less is better, for images/s more."""
+A ratio is idxhub / peer: for times and memory less is better, for images/s more. Memory is meant to stay far below
+the data, which is taken as a quarter of it."""
 
 
 def _machine(machine: dict[str, Any]) -> list[str]:
@@ -210,7 +212,7 @@ def _number(value: float, unit: str) -> str:
     return f"{scaled:,.0f}" if scaled >= 100 else f"{scaled:.3g}"
 
 
-_SCALES = {SECONDS: (1e3, "ms"), BYTES: (1e-6, "MB"), RATE: (1e-3, "thousand/s")}
+_SCALES = {SECONDS: (1e3, "ms"), BYTES: (1e-6, "MB"), RATE: (1e-3, "thousand images/s")}
 
 
 def _aligned(table: list[tuple[str, ...]]) -> list[str]:

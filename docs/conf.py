@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -44,11 +42,13 @@ nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|torch|pluggy|collections|typing|os|pathlib|importlib)(\..*)?"),
     ("py:.*", r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)"),
     # type aliases and variables, which Sphinx looks for as classes
-    ("py:.*", r"(idxhub\..*\.)?(T|Layout|Batches)"),
+    ("py:.*", r"(idxhub\..*\.)?(T|Layout|Batches|Equal)"),
     ("py:.*", r"idxhub_adapters\.torch\.Transform"),
     # not public: where an array came from, as the cache writes it down
     ("py:.*", r"(idxhub\.cache\.)?(Record|Stored)"),
     ("py:.*", r"(idxhub\.arrays\.)?Source"),
+    # not public: a loaded adapter
+    ("py:.*", r"(idxhub\.plugins\.)?Adapter"),
 ]
 
 
@@ -64,12 +64,18 @@ class Checks(SphinxDirective):
 class Catalog(SphinxDirective):
     """`idxhub-catalog`: the built-in datasets and their files' digests, from the catalog itself."""
 
-    has_content: ClassVar = False
-
     def run(self) -> list[nodes.Node]:
         """A section of text and a table for each dataset."""
         text = "\n\n".join(_dataset(spec) for spec in DATASETS)
         return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+class Mirrors(SphinxDirective):
+    """`idxhub-mirrors`: where the full dataset is downloaded from, from the catalog itself."""
+
+    def run(self) -> list[nodes.Node]:
+        """A numbered list."""
+        return self.parse_text_to_nodes("\n".join(f"1. <{mirror}>" for mirror in DATASETS[0].mirrors))
 
 
 def _needs(capabilities: frozenset[str]) -> str:
@@ -90,10 +96,8 @@ def _dataset(spec: idxhub.DatasetSpec) -> str:
         f"licence {spec.license}",
         f"fingerprint `{spec.fingerprint}`",
     ]
-    return "\n".join(
-        [f"## {spec.name}", "", f"{spec.description}.", "", "; ".join(facts) + ".", ""]
-        + ["| file | digests |", "| --- | --- |", *rows]
-    )
+    head = [f"## {spec.name}", f"{spec.description}.", "; ".join(facts) + "."]
+    return "\n\n".join([*head, "\n".join(["| file | digests |", "| --- | --- |", *rows])])
 
 
 def _broken(digest: str | None) -> str:
@@ -102,6 +106,7 @@ def _broken(digest: str | None) -> str:
 
 
 def setup(app: Sphinx) -> None:
-    """Make the two directives known."""
+    """Make the directives known."""
     app.add_directive("idxhub-checks", Checks)
     app.add_directive("idxhub-catalog", Catalog)
+    app.add_directive("idxhub-mirrors", Mirrors)

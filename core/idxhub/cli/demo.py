@@ -13,7 +13,7 @@ import numpy as np
 from idxhub._api import get_dataset, load
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
 from idxhub.conformance.subject import Subject, subject
-from idxhub.errors import IdxHubError, MissingFrameworkError
+from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins import installed
 
 _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
@@ -56,9 +56,11 @@ def demo(ctx: click.Context, data_dir: Path | None, batch_size: int, *, offline:
 def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> dict[str, Any]:
     try:
         reader = subject(framework)
+        native = get_dataset(name, framework=framework, data_dir=data_dir, download=False)
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}
-    native = get_dataset(name, framework=framework, data_dir=data_dir, download=False)
+    except UnknownNameError:
+        return {"framework": framework, "missing": "offers no conformance subject, so it cannot be read here"}
     images, labels = next(iter(reader.batches(native, batch_size)))
     digest = _digest(reader, native, batch_size)  # first: what a framework sets up once is not timed
     count, seconds = _timed(reader, native, batch_size)

@@ -95,8 +95,8 @@ class Results:
         parts = [
             "# Benchmarks",
             (
-                f"This page was written by `{COMMAND}`: to change it, change the program or run it again. A peer that has "
-                "an interpreter of its own is named to it with `--peer-python keras=PYTHON`."
+                f"This page was written by `{COMMAND}`: to change it, change the program or run it again. "
+                "A peer that has an interpreter of its own is named to it with `--peer-python keras=PYTHON`."
             ),
             "## Method",
             _METHOD.format(**self.settings),

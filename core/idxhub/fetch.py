@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
@@ -117,6 +118,7 @@ def find(
         except (OSError, ChecksumError) as error:
             failures += _failures(str(path), error)
     wrong_ones = bool(failures)
+    failures += _without_it(spec, resource, places)
     urls = [_url(mirror, spec, resource) for mirror in (*places.mirrors, *spec.mirrors) if _is_url(mirror)]
     if not places.download:
         failures += [Failure(url, f"not tried: {places.why_not}") for url in urls]
@@ -185,15 +187,33 @@ def local_files(spec: DatasetSpec, resource: Resource, cache: Cache, places: Pla
         yield from _candidates(folder, resource)
 
 
+def _without_it(spec: DatasetSpec, resource: Resource, places: Places) -> Iterator[Failure]:
+    """The folders looked in that have no file that may be the resource."""
+    named = [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
+    if named and not any(_candidates(folder, resource) for folder in named):
+        yield Failure(str(places.data_dir), "has no such file")
+    for folder in known_folders(spec, places):
+        if not _candidates(folder, resource):
+            yield Failure(str(folder), "has no such file" if folder.is_dir() else "no such folder")
+
+
 def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
     expanded = [os.path.expandvars(os.path.expanduser(folder)) for folder in spec.folders]
     folders = [_absolute(folder) for folder in expanded if "$" not in folder]
     for mirror in (*places.mirrors, *spec.mirrors):
         if not _is_url(mirror):
-            base = _absolute(mirror.removeprefix("file://").replace("{dataset}", spec.name))
+            base = _folder(mirror.replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
+
+
+def _folder(mirror: str) -> Path:
+    if mirror.startswith("file:"):
+        from urllib.request import url2pathname  # noqa: PLC0415 -- it brings an HTTP client
+
+        mirror = url2pathname(urlsplit(mirror).path)
+    return _absolute(mirror)
 
 
 def _candidates(folder: Path, resource: Resource) -> list[Path]:

@@ -16,6 +16,7 @@ from idxhub.errors import (
     IdxFormatError,
     IdxHubError,
     MissingFrameworkError,
+    StateError,
     UnknownNameError,
 )
 
@@ -36,6 +37,7 @@ EXAMPLES = [
     (DownloadError("HTTP 404"), OSError, ["HTTP 404"]),
     (ChecksumError("x.gz is not it", FAILURES), Exception, ["x.gz is not it", "/b/x.gz: is empty"]),
     (CacheError("cannot use the cache"), OSError, ["cannot use the cache"]),
+    (StateError("another loader's"), ValueError, ["another loader's"]),
     (IdxFormatError("at byte 3"), ValueError, ["at byte 3"]),
 ]
 

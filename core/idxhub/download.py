@@ -69,6 +69,8 @@ class Downloads:
                 if wait > min(_LONGEST_WAIT, deadline - time.monotonic()):
                     raise DownloadError(f"{reason}; asks to wait {wait:.0f} s") from failure
                 time.sleep(wait)
+            except DownloadError:  # an OSError too, and says it best itself
+                raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise DownloadError(_reason(error)) from error
         raise DownloadError(f"{reason}, {_TRIES} times")
@@ -90,7 +92,8 @@ class Downloads:
                     raise DownloadError(f"too slow: {len(body):,} bytes in {self._total:.0f} s")
                 try:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
-                    block = response.raw.read1(_BLOCK, decode_content=False)
+                    wanted = min(_BLOCK, self._limit(body) + 1 - len(body))
+                    block = response.raw.read1(wanted, decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
                     raise _TryAgain(f"connection lost after {len(body):,} bytes") from error
                 except urllib3.exceptions.ReadTimeoutError as error:
@@ -119,8 +122,14 @@ class Downloads:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target: str | None = super().get_redirect_target(resp)
-        if target and urlsplit(resp.url).scheme == "https" and urlsplit(target).scheme == "http":
+        try:
+            target: str | None = super().get_redirect_target(resp)
+            schemes = urlsplit(resp.url).scheme, urlsplit(target or "").scheme
+        except ValueError as error:  # requests lets the codec's and the URL parser's through
+            resp.close()
+            raise requests.exceptions.InvalidURL("redirected to a malformed address") from error
+        if schemes == ("https", "http"):
+            resp.close()
             raise requests.exceptions.InvalidURL("redirected from https to http; refused")
         return target
 
@@ -131,7 +140,7 @@ def _progress(filename: str, total: int | None) -> Any:
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -39,8 +41,14 @@ python_maximum_signature_line_length = 88
 
 # no inventories are fetched, so that the build needs no network: what others document is not linked
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|torch|pluggy|collections|typing|os|pathlib|importlib)(\..*)?"),
-    ("py:.*", r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)"),
+    (
+        "py:.*",
+        r"(numpy|np|torch|pluggy|collections|typing|os|pathlib|importlib)(\..*)?",
+    ),
+    (
+        "py:.*",
+        r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
+    ),
     # type aliases and variables, which Sphinx looks for as classes
     ("py:.*", r"(idxhub\..*\.)?(T|Layout|Batches|Equal)"),
     ("py:.*", r"idxhub_adapters\.torch\.Transform"),
@@ -57,8 +65,13 @@ class Checks(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Made as Markdown, so that what is in backticks becomes code."""
-        rows = [f"| `{check.id}` | {check.promise} | {_needs(check.needs)} |" for check in CHECKS]
-        return self.parse_text_to_nodes("\n".join(["| check | promise | needs |", "| --- | --- | --- |", *rows]))
+        rows = [
+            f"| `{check.id}` | {check.promise} | {_needs(check.needs)} |"
+            for check in CHECKS
+        ]
+        return self.parse_text_to_nodes(
+            "\n".join(["| check | promise | needs |", "| --- | --- | --- |", *rows])
+        )
 
 
 class Catalog(SphinxDirective):
@@ -75,7 +88,9 @@ class Mirrors(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A numbered list."""
-        return self.parse_text_to_nodes("\n".join(f"1. <{mirror}>" for mirror in DATASETS[0].mirrors))
+        return self.parse_text_to_nodes(
+            "\n".join(f"1. <{mirror}>" for mirror in DATASETS[0].mirrors)
+        )
 
 
 def _needs(capabilities: frozenset[str]) -> str:
@@ -97,7 +112,9 @@ def _dataset(spec: idxhub.DatasetSpec) -> str:
         f"fingerprint `{spec.fingerprint}`",
     ]
     head = [f"## {spec.name}", f"{spec.description}.", "; ".join(facts) + "."]
-    return "\n\n".join([*head, "\n".join(["| file | digests |", "| --- | --- |", *rows])])
+    return "\n\n".join(
+        [*head, "\n".join(["| file | digests |", "| --- | --- |", *rows])]
+    )
 
 
 def _broken(digest: str | None) -> str:
@@ -105,8 +122,25 @@ def _broken(digest: str | None) -> str:
     return "unknown" if digest is None else f"`{digest[:32]}`<wbr>`{digest[32:]}`"
 
 
+def shorten(*event: object) -> tuple[str | None, str | None]:
+    """Signatures with `NDArray[...]` as they are written, not as NumPy spells it out."""
+    arguments, returned = event[-2:]
+    return _short(arguments), _short(returned)
+
+
+def _short(signature: object) -> str | None:
+    if not isinstance(signature, str):
+        return None
+    return re.sub(
+        r"~?(numpy\.)?ndarray\[tuple\[~?[\w.]*Any, \.\.\.\], ~?(?:numpy\.)?dtype\[([^]]+)\]\]",
+        r"~numpy.typing.NDArray[\2]",
+        signature,
+    )
+
+
 def setup(app: Sphinx) -> None:
     """Make the directives known."""
+    app.connect("autodoc-process-signature", shorten)
     app.add_directive("idxhub-checks", Checks)
     app.add_directive("idxhub-catalog", Catalog)
     app.add_directive("idxhub-mirrors", Mirrors)

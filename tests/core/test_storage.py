@@ -111,10 +111,10 @@ def test_a_link_planted_at_the_final_path_is_replaced_not_followed(tmp_path):
 
 
 def test_a_link_planted_at_the_temp_path_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage.secrets, "token_hex", lambda size: "guessed")
+    monkeypatch.setattr(os, "urandom", lambda size: b"same")
     target = tmp_path / "target"
     target.write_bytes(b"precious")
-    (tmp_path / f".file.{os.getpid()}-guessed.tmp").symlink_to(target)
+    (tmp_path / f".file.{os.getpid()}-00000000.tmp").symlink_to(target)
     with pytest.raises(CacheError, match="File exists"):
         write_atomically(tmp_path / "file", b"new")
     assert target.read_bytes() == b"precious"

@@ -1,0 +1,290 @@
+"""The public functions on a dataset of one's own, and what they say to a caller's mistake."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import made
+from support.processes import python
+
+import idxhub
+from idxhub import Arrays, DatasetSpec, Plugins, SplitSpec, as_layout, errors, get_dataset, load, to_float32
+from idxhub.arrays import LAYOUTS
+from idxhub.builtin import FASHION_MNIST
+from idxhub.cache import Cache, datasets_in
+
+
+@pytest.fixture
+def options(toy):
+    return {"data_dir": toy.folder, "download": False}
+
+
+def test_own_files_through_get_dataset(toy, options):
+    arrays = get_dataset(toy.spec, **options)
+    assert isinstance(arrays, Arrays)
+    np.testing.assert_array_equal(arrays.images, toy.array(toy.train_images))
+    np.testing.assert_array_equal(arrays.labels, toy.array(toy.train_labels))
+    assert (arrays.images.dtype, arrays.labels.dtype) == (np.uint8, np.int64)
+
+
+def test_load_gives_the_arrays_and_their_description(toy, options):
+    split = load(toy.spec, "test", **options)
+    assert len(split) == 12
+    assert split.classes == made.CLASSES
+    assert (split.info.dataset, split.info.split, split.info.num_examples) == ("toy", "test", 12)
+    assert split.info.spec == toy.spec
+    assert [record.filename for record in split.info.records] == [each.filename for each in toy.spec.resources[2:]]
+    np.testing.assert_array_equal(split.images, toy.arrays["test-images-idx3-ubyte"])
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_several_splits_give_a_tuple(toy, options, kind):
+    first, rest, test = get_dataset(toy.spec, split=kind(["train[:50%]", "train[50%:]", "test"]), **options)
+    np.testing.assert_array_equal(np.concatenate([first.images, rest.images]), toy.array(toy.train_images))
+    assert len(test.labels) == 12
+    assert len(get_dataset(toy.spec, split=kind(["test"]), **options)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("train", lambda train, test: train),
+        ("train[:5]", lambda train, test: train[:5]),
+        ("train[-5:]", lambda train, test: train[-5:]),
+        ("train[5:5]", lambda train, test: train[5:5]),
+        ("train+test", lambda train, test: np.concatenate([train, test])),
+        ("test+train[20%:40%]", lambda train, test: np.concatenate([test, train[6:12]])),
+        ("test+test", lambda train, test: np.concatenate([test, test])),
+        ("all", lambda train, test: np.concatenate([train, test])),
+    ],
+)
+def test_splits_hold_what_they_say(toy, options, text, expected):
+    arrays = get_dataset(toy.spec, split=text, **options)
+    for what in ("images-idx3", "labels-idx1"):
+        whole = expected(toy.arrays[f"train-{what}-ubyte"], toy.arrays[f"test-{what}-ubyte"])
+        np.testing.assert_array_equal(arrays[what.startswith("labels")], whole)
+
+
+@pytest.mark.parametrize(("layout", "shape"), [(None, (6, 5)), ("HW", (6, 5)), ("CHW", (1, 6, 5)), ("HWC", (6, 5, 1))])
+@pytest.mark.parametrize("dtype", [None, "uint8", "float32"])
+def test_dtype_and_layout(toy, options, layout, shape, dtype):
+    images = get_dataset(toy.spec, layout=layout, dtype=dtype, **options).images
+    assert images.shape == (30, *shape)
+    stored = toy.array(toy.train_images)
+    expected = (stored.astype(np.float64) / 255).astype(np.float32) if dtype == "float32" else stored
+    assert images.dtype == expected.dtype
+    np.testing.assert_array_equal(images.reshape(30, 6, 5), expected)
+
+
+def test_every_pixel_value_is_correctly_rounded():
+    pixels = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(to_float32(pixels), (pixels.astype(np.float64) / 255).astype(np.float32))
+
+
+@pytest.mark.parametrize("layout", [None, *LAYOUTS])
+def test_layouts_are_views(layout):
+    images = np.zeros((4, 3, 2), np.uint8)
+    assert np.shares_memory(as_layout(images, layout), images)
+
+
+UNKNOWN = {
+    "dataset": ({"name": "fashon-mnist"}, "dataset", "fashion-mnist"),
+    "no dataset": ({"name": None}, "dataset", None),
+    "framework": ({"framework": "nunpy"}, "framework", "numpy"),
+    "split": ({"split": "tran"}, "split", "train"),
+    "split among several": ({"split": ["test", "tran"]}, "split", "train"),
+    "empty split": ({"split": ""}, "split", None),
+    "option": ({"transfrom": None}, "option of numpy", None),
+    "dtype": ({"dtype": "float23"}, "dtype for toy", "float32"),
+    "another dtype": ({"dtype": np.float32}, "dtype for toy", None),
+    "layout": ({"layout": "HCW"}, "layout", None),
+    "layout in small letters": ({"layout": "chw"}, "layout", None),
+}
+
+
+@pytest.mark.parametrize("mistake", UNKNOWN)
+def test_a_callers_mistake_is_named_before_anything_is_read(toy, mistake, cache_dir, tmp_path):
+    changes, kind, nearest = UNKNOWN[mistake]
+    arguments = {"name": toy.spec, "data_dir": tmp_path / "nothing"} | changes
+    with pytest.raises(errors.UnknownNameError) as caught:
+        get_dataset(**arguments)
+    assert caught.value.kind == kind
+    if nearest is not None:
+        assert caught.value.nearest() == nearest
+        assert f"did you mean {nearest!r}?" in str(caught.value)
+    assert caught.value.choices or kind == "option of numpy"
+    assert not cache_dir.exists()
+
+
+def test_the_default_is_never_another_dataset(monkeypatch):
+    """With nothing to be had, get_dataset() fails; the sample has to be asked for."""
+    monkeypatch.setenv("IDXHUB_OFFLINE", "1")
+    nowhere = replace(FASHION_MNIST, folders=())
+    with pytest.raises(errors.DownloadError, match=r"train-.*of fashion-mnist was not found"):
+        get_dataset(nowhere)
+
+
+def test_counts_that_differ_name_both(toy):
+    with pytest.raises(ValueError, match=r"train-images.* has 30 examples, test-labels.* has 12"):
+        SplitSpec(toy.train_images, toy.spec.splits["test"].labels)
+
+
+@pytest.mark.parametrize(("values", "says"), [([0, 1, 3], "labels from 0 to 3"), ([-1, 0, 1], "labels from -1 to 1")])
+def test_a_label_outside_the_classes(tmp_path, values, says):
+    folder = tmp_path / "published"
+    split = SplitSpec(
+        made.write(folder, "images-idx3", np.zeros((3, 2, 2), np.uint8)),
+        made.write(folder, "labels-idx1", np.array(values, np.int32)),
+    )
+    spec = DatasetSpec("wrong", {"train": split}, classes=made.CLASSES)
+    for _ in range(2):
+        with pytest.raises(errors.IdxFormatError) as caught:
+            get_dataset(spec, data_dir=folder)
+        assert says in str(caught.value)
+        assert "classes from 0 to 2" in str(caught.value)
+        assert "labels-idx1" in str(caught.value)
+    unnamed = replace(spec, classes=())
+    np.testing.assert_array_equal(get_dataset(unnamed, data_dir=folder).labels, values)
+
+
+def test_two_results_do_not_share_memory(toy, options):
+    one, two = get_dataset(toy.spec, split=("train", "train"), **options)
+    three = get_dataset(toy.spec, **options)
+    for first, second in ((one, two), (one, three)):
+        assert not np.shares_memory(first.images, second.images)
+        assert not np.shares_memory(first.labels, second.labels)
+    one.images[:] = 7
+    one.labels[:] = 7
+    for other in (two, three, get_dataset(toy.spec, **options)):
+        np.testing.assert_array_equal(other.images, toy.array(toy.train_images))
+        np.testing.assert_array_equal(other.labels, toy.array(toy.train_labels))
+
+
+@pytest.fixture
+def large(tmp_path):
+    return made.make(tmp_path / "large", sizes={"train": 500, "test": 10}, shape=(28, 28))
+
+
+@pytest.mark.parametrize("text", ["train", "train[10:20]", "train+test", "train[:0]"])
+def test_an_untouched_split_is_pickled_by_reference(large, text):
+    split = load(large.spec, text, data_dir=large.folder)
+    changed = replace(split, labels=split.labels.astype(np.int32), dtype="float32", layout="CHW")
+    data = pickle.dumps(changed)
+    assert len(data) < 4000
+    arrived = pickle.loads(data)  # noqa: S301
+    np.testing.assert_array_equal(arrived.images, split.images)
+    np.testing.assert_array_equal(arrived.labels, split.labels)
+    assert (arrived.labels.dtype, arrived.dtype, arrived.layout) == (np.int32, "float32", "CHW")
+    assert arrived.info == split.info
+    arrived.images[:] = 0  # copy-on-write there too
+    np.testing.assert_array_equal(load(large.spec, text).images, split.images)
+
+
+@pytest.mark.parametrize("written", ["images", "labels"])
+def test_a_split_written_into_is_pickled_by_value(large, written):
+    split = load(large.spec, "train", data_dir=large.folder)
+    getattr(split, written)[3] = 1 + getattr(split, written)[3]
+    arrived = pickle.loads(pickle.dumps(split))  # noqa: S301
+    np.testing.assert_array_equal(getattr(arrived, written), getattr(split, written))
+    np.testing.assert_array_equal(arrived.images, split.images)
+    np.testing.assert_array_equal(arrived.labels, split.labels)
+
+
+@pytest.mark.parametrize("fate", ["gone", "damaged record"])
+def test_a_split_whose_cache_is_gone_is_pickled_by_value(large, cache_dir, fate):
+    split = load(large.spec, "train", data_dir=large.folder)
+    for folder in datasets_in(cache_dir):
+        for path in folder.glob("*.json"):
+            path.unlink() if fate == "gone" else path.write_text("{")
+    arrived = pickle.loads(pickle.dumps(split))  # noqa: S301
+    np.testing.assert_array_equal(arrived.images, split.images)
+
+
+def test_a_reference_is_read_in_another_process(large, tmp_path):
+    split = load(large.spec, "train[:100]", data_dir=large.folder)
+    path = tmp_path / "split"
+    path.write_bytes(pickle.dumps(split))
+    done = python(
+        """
+        import pickle, sys
+        split = pickle.load(open(sys.argv[1], "rb"))
+        print(len(split), int(split.images.sum()), int(split.labels.sum()))
+        """,
+        path,
+    )
+    assert done.stdout.split() == [str(each) for each in (100, split.images.sum(), split.labels.sum())]
+
+
+def test_batches(toy, options):
+    split = replace(load(toy.spec, **options), dtype="float32", layout="HWC")
+    batch = split.batch(np.array([3, 1, 3]))
+    assert (batch.shape, batch.dtype) == ((3, 6, 5, 1), np.float32)
+    np.testing.assert_array_equal(batch[..., 0], to_float32(toy.array(toy.train_images)[[3, 1, 3]]))
+    assert split.element_shape == (6, 5, 1)
+
+
+def test_a_name_of_ones_own_never_meets_the_built_in_cache(tmp_path, cache_dir, full_data_dir):
+    """A spec called fashion-mnist with other files: neither is ever taken for the other."""
+    mine = made.make(tmp_path / "published", name="fashion-mnist")
+    assert Cache(cache_dir, mine.spec).folder != Cache(cache_dir, FASHION_MNIST).folder
+    own = get_dataset(mine.spec, data_dir=mine.folder)
+    real = get_dataset("fashion-mnist", split="test", data_dir=full_data_dir, download=False)
+    np.testing.assert_array_equal(own.images, mine.array(mine.train_images))
+    assert real.images.shape == (10_000, 28, 28)
+    assert len(datasets_in(cache_dir)) == 2
+
+
+def test_the_same_files_said_to_be_of_another_shape_are_refused(toy, options, cache_dir):
+    get_dataset(toy.spec, **options)
+    images = replace(toy.train_images, shape=(30, 5, 6))
+    other = replace(toy.spec, splits={"train": replace(toy.spec.splits["train"], images=images)})
+    with pytest.raises(errors.IdxFormatError, match="the digest is right"):
+        get_dataset(other, **options)
+    np.testing.assert_array_equal(get_dataset(toy.spec, **options).images, toy.array(toy.train_images))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (4, 3, 2)])
+def test_images_that_are_not_two_dimensional(tmp_path, shape):
+    mine = made.make(tmp_path / "published", shape=shape)
+    images = get_dataset(mine.spec, data_dir=mine.folder).images
+    np.testing.assert_array_equal(images, mine.array(mine.train_images))
+    scaled = get_dataset(mine.spec, dtype="float32").images
+    assert (scaled.shape, scaled.dtype) == ((30, *shape), np.float32)
+    with pytest.raises(errors.UnknownNameError, match="has arrays of shape"):
+        get_dataset(mine.spec, layout="CHW")
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
+def test_wider_elements_come_as_they_are(tmp_path, dtype):
+    mine = made.make(tmp_path / "published", dtype=dtype)
+    images = get_dataset(mine.spec, data_dir=mine.folder).images
+    assert images.dtype == dtype
+    np.testing.assert_array_equal(images, mine.array(mine.train_images))
+    assert get_dataset(mine.spec, dtype=dtype).images.dtype == dtype
+    with pytest.raises(errors.UnknownNameError, match=f"Choices: {dtype}"):
+        get_dataset(mine.spec, dtype="uint8")
+
+
+def test_nothing_public_is_missing_and_nothing_else_is_public():
+    for name in idxhub.__all__:
+        assert getattr(idxhub, name) is not None
+    assert sorted(idxhub.__all__) == list(idxhub.__all__)
+
+
+def test_names_are_listed():
+    assert {"fashion-mnist", "fashion-mnist-sample"} <= set(idxhub.datasets())
+    assert {"numpy", "torch"} <= set(idxhub.adapters())
+
+
+def test_the_real_dataset(full_data_dir):
+    train, test = get_dataset(split=("train", "test"), data_dir=full_data_dir, download=False)
+    assert train.images.shape == (60_000, 28, 28)
+    assert test.images.shape == (10_000, 28, 28)
+    assert train.labels[:5].tolist() == [9, 0, 0, 3, 0]  # the release of 2017-08-31
+    np.testing.assert_array_equal(np.bincount(train.labels), [6000] * 10)
+    np.testing.assert_array_equal(np.bincount(test.labels), [1000] * 10)
+    pixels = train.images.reshape(-1)
+    assert round(pixels.mean(dtype=np.float64) / 255, 4) == 0.2860
+    split = load(split="train", plugins=Plugins([]), download=False)
+    assert all(record.source.startswith(str(full_data_dir)) for record in split.info.records)

@@ -1,0 +1,374 @@
+"""Plugins: found by metadata, imported when asked for, checked on the way in; a bad one leaves nothing behind."""
+
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+from support import made
+
+from idxhub import Conventions, Plugins, get_dataset, hookimpl
+from idxhub.builtin import DATASETS
+from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
+
+ADAPTER = """
+    from idxhub import hookimpl
+
+    @hookimpl
+    def idxhub_dataset(split, options):
+        return (split.images, split.labels)
+
+    @hookimpl
+    def idxhub_batch(images, labels):
+        return (images, labels)
+"""
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write modules that can be imported; forgotten afterwards."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    written = []
+
+    def write_module(name, code=ADAPTER):
+        (folder / f"{name}.py").write_text(textwrap.dedent(code))
+        written.append(name)
+
+    yield write_module
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+def entry(name, value, group="idxhub.adapters"):
+    return EntryPoint(name, value, group)
+
+
+def test_listing_imports_nothing_and_asking_imports_one(write):
+    for name in ("adapter_a", "adapter_b", "datasets_a"):
+        write(name, "raise SystemExit" if name == "datasets_a" else ADAPTER)
+    plugins = Plugins(
+        [entry("b", "adapter_b"), entry("a", "adapter_a"), entry("d", "datasets_a", "idxhub.datasets")],
+    )
+    assert plugins.adapters() == ("a", "b")
+    assert not {"adapter_a", "adapter_b", "datasets_a"} & sys.modules.keys()
+    adapter = plugins.adapter("a")
+    assert sys.modules.keys() & {"adapter_a", "adapter_b", "datasets_a"} == {"adapter_a"}
+    assert plugins.adapter("a") is adapter
+
+
+def test_an_adapter_is_used(write, toy):
+    write("adapter_a")
+    images, labels = get_dataset(
+        toy.spec, framework="a", data_dir=toy.folder, plugins=Plugins([entry("a", "adapter_a")])
+    )
+    np.testing.assert_array_equal(images, toy.array(toy.train_images))
+    assert labels.dtype == np.int64
+
+
+def test_another_groups_entry_points_are_not_ours(write):
+    write("adapter_a")
+    plugins = Plugins([entry("a", "adapter_a", "console_scripts")])
+    assert plugins.adapters() == ()
+    with pytest.raises(UnknownNameError):
+        plugins.adapter("a")
+
+
+def test_an_unknown_framework_names_the_nearest(write):
+    plugins = Plugins([entry("torch", "nothing"), entry("numpy", "nothing")])
+    with pytest.raises(UnknownNameError, match=r"unknown framework 'troch'; did you mean 'torch'\? Choices: .*numpy"):
+        plugins.adapter("troch")
+
+
+@pytest.mark.parametrize("name", ["", "torch.", "../torch", "os", None, 7])
+def test_strange_frameworks_are_unknown(name):
+    with pytest.raises(UnknownNameError):
+        Plugins([entry("torch", "nothing")]).adapter(name)
+
+
+BAD = {
+    "misspelt": (ADAPTER + "\n    @hookimpl\n    def idxhub_datasett(split): pass\n", "idxhub_datasett"),
+    "no batch": (ADAPTER.partition("    @hookimpl\n    def idxhub_batch")[0], "no idxhub_batch"),
+    "nothing": ("", "no idxhub_dataset and no idxhub_batch"),
+    "not marked": (ADAPTER.replace("@hookimpl", ""), "no idxhub_dataset and no idxhub_batch marked with hookimpl"),
+    "an argument that is not given": (ADAPTER.replace("split, options", "split, device"), "device"),
+    "conventions of another type": (ADAPTER + "\n    @hookimpl\n    def idxhub_conventions(): return 'CHW'\n", "CHW"),
+    "an unknown layout": (
+        ADAPTER
+        + "\n    @hookimpl\n    def idxhub_conventions():\n"
+        + "        from idxhub import Conventions\n        return Conventions(layout='WHC')\n",
+        "WHC",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_adapter_says_why_and_can_be_asked_for_again(write, toy, fault):
+    code, says = BAD[fault]
+    write("adapter_bad", code)
+    write("adapter_a")
+    plugins = Plugins([entry("bad", "adapter_bad"), entry("a", "adapter_a")])
+    answers = set()
+    for _ in range(3):
+        with pytest.raises(AdapterError) as caught:
+            plugins.adapter("bad")
+        answers.add(str(caught.value))
+    assert len(answers) == 1
+    assert says in answers.pop()
+    assert "bad" in str(caught.value)
+    images, _ = get_dataset(toy.spec, framework="a", data_dir=toy.folder, plugins=plugins)
+    assert len(images) == 30
+
+
+def test_a_mended_adapter_serves(write):
+    write("adapter_a", BAD["no batch"][0])
+    plugins = Plugins([entry("a", "adapter_a")])
+    with pytest.raises(AdapterError):
+        plugins.adapter("a")
+    sys.modules.pop("adapter_a")
+    write("adapter_a", ADAPTER + "\n    # mended\n")
+    assert plugins.adapter("a").name == "a"
+
+
+def test_an_adapter_that_returns_nothing(write, toy):
+    write("adapter_a", ADAPTER.replace("return (split", "(split"))
+    plugins = Plugins([entry("a", "adapter_a")])
+    with pytest.raises(AdapterError, match="idxhub_dataset returned nothing"):
+        get_dataset(toy.spec, framework="a", data_dir=toy.folder, plugins=plugins)
+
+
+def test_what_an_adapter_raises_is_its_own_affair(write, toy):
+    write("adapter_a", ADAPTER.replace("return (split.images, split.labels)", "raise ZeroDivisionError"))
+    with pytest.raises(ZeroDivisionError):
+        get_dataset(toy.spec, framework="a", data_dir=toy.folder, plugins=Plugins([entry("a", "adapter_a")]))
+
+
+def test_an_implementation_may_leave_out_arguments(write, toy):
+    write("adapter_a", ADAPTER.replace("split, options", "split"))
+    plugins = Plugins([entry("a", "adapter_a")])
+    assert len(get_dataset(toy.spec, framework="a", data_dir=toy.folder, plugins=plugins)[0]) == 30
+
+
+def test_two_providers_of_one_name_are_named(write):
+    plugins = Plugins([entry("a", "one_module"), entry("a", "other_module")])
+    with pytest.raises(AdapterError, match="provided by one_module and other_module; uninstall one"):
+        plugins.adapter("a")
+
+
+def test_one_distribution_seen_twice_is_one(write):
+    write("adapter_a")
+    assert Plugins([entry("a", "adapter_a"), entry("a", "adapter_a")]).adapter("a").name == "a"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import framework_that_is_not_there.nn", "needs the package 'framework_that_is_not_there'"),
+        ("from json import framework_thing", "does not import: cannot import name 'framework_thing'"),
+        ("raise ImportError('libframework.so: cannot open shared object file')", "libframework.so"),
+    ],
+)
+def test_a_missing_framework_says_what_installs_it(write, code, says):
+    write("adapter_a", code)
+    plugins = Plugins([entry("a", "adapter_a")])
+    for _ in range(2):
+        with pytest.raises(MissingFrameworkError) as caught:
+            plugins.adapter("a")
+        assert says in str(caught.value)
+        assert "pip install " in str(caught.value)
+    with pytest.raises(ImportError):
+        plugins.adapter("a")
+
+
+def test_a_distribution_with_the_extra_is_named_with_it(write, tmp_path):
+    folder = tmp_path / "modules" / "idxhub_thing-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: idxhub-thing\nVersion: 1.0\nProvides-Extra: thing\n"
+        "Requires-Dist: thinglib; extra == 'thing'\n"
+    )
+    (folder / "entry_points.txt").write_text("[idxhub.adapters]\nthing = adapter_thing\nbare = adapter_thing\n")
+    write("adapter_thing", "import thinglib_that_is_not_there")
+    with pytest.raises(MissingFrameworkError, match=r"pip install 'idxhub-thing\[thing\]'$"):
+        Plugins().adapter("thing")
+    with pytest.raises(MissingFrameworkError, match=r"pip install thinglib_that_is_not_there$"):
+        Plugins().adapter("bare")
+
+
+@pytest.mark.parametrize("value", ["no_such_module", "json:no_such_object"])
+def test_an_entry_point_to_nothing(value):
+    with pytest.raises(IdxHubError, match="no_such"):
+        Plugins([entry("a", value)]).adapter("a")
+
+
+def test_a_plugin_may_be_an_object_in_a_module(write, toy):
+    write(
+        "adapter_a",
+        """
+        from idxhub import hookimpl
+
+        class Adapter:
+            @hookimpl
+            def idxhub_dataset(self, split): return split
+            @hookimpl
+            def idxhub_batch(self, images, labels): return images
+
+        adapter = Adapter()
+        """,
+    )
+    plugins = Plugins([entry("a", "adapter_a:adapter")])
+    assert len(get_dataset(toy.spec, framework="a", data_dir=toy.folder, plugins=plugins)) == 30
+
+
+class Own:
+    @hookimpl
+    def idxhub_conventions(self):
+        return Conventions(layout="CHW", label_dtype="int32", options={"device": "where it goes"})
+
+    @hookimpl
+    def idxhub_dataset(self, split, options):
+        return split, options
+
+    @hookimpl
+    def idxhub_batch(self, images, labels):
+        return images, labels
+
+
+def test_a_registered_plugin_serves_and_its_conventions_hold(toy):
+    plugins = Plugins([])
+    plugins.register("own", Own())
+    split, options = get_dataset(toy.spec, framework="own", data_dir=toy.folder, plugins=plugins, device="here")
+    assert options == {"device": "here"}
+    assert (split.layout, split.labels.dtype) == ("CHW", np.int32)
+    assert split.element_shape == (1, 6, 5)
+    with pytest.raises(UnknownNameError, match=r"unknown option of own 'devise'; did you mean 'device'"):
+        get_dataset(toy.spec, framework="own", data_dir=toy.folder, plugins=plugins, devise="here")
+
+
+def test_registering_what_is_not_sound_changes_nothing(toy):
+    plugins = Plugins([])
+    plugins.register("own", Own())
+    with pytest.raises(AdapterError):
+        plugins.register("own", object())
+    with pytest.raises(AdapterError):
+        plugins.register("other", object())
+    assert plugins.adapter("own").conventions.layout == "CHW"
+    with pytest.raises(UnknownNameError):
+        plugins.adapter("other")
+
+
+def test_registering_again_replaces(toy):
+    plugins = Plugins([])
+    first, second = Own(), Own()
+    plugins.register("own", first)
+    plugins.register("own", first)
+    plugins.register("own", second)
+    split, _ = get_dataset(toy.spec, framework="own", data_dir=toy.folder, plugins=plugins)
+    assert len(split) == 30
+
+
+def test_adapters_do_not_answer_for_each_other(toy):
+    class Plain:
+        @hookimpl
+        def idxhub_dataset(self, split):
+            return "plain"
+
+        @hookimpl
+        def idxhub_batch(self, images, labels):
+            return "plain"
+
+    plugins = Plugins([])
+    plugins.register("own", Own())
+    plugins.register("plain", Plain())
+    assert plugins.adapter("plain").conventions == Conventions()
+    assert get_dataset(toy.spec, framework="plain", data_dir=toy.folder, plugins=plugins) == "plain"
+    assert get_dataset(toy.spec, framework="own", data_dir=toy.folder, plugins=plugins) != "plain"
+
+
+# Datasets
+
+DATASETS_CODE = """
+    from idxhub import DatasetSpec, Resource, SplitSpec, hookimpl
+
+    @hookimpl
+    def idxhub_datasets():
+        images = Resource("images", md5="0" * 32, shape=(5, 2, 2))
+        labels = Resource("labels", md5="1" * 32, shape=(5,))
+        yield DatasetSpec("{name}", {{"train": SplitSpec(images, labels)}})
+"""
+
+
+def datasets_entry(value):
+    return entry(value, value, "idxhub.datasets")
+
+
+def builtin_names():
+    return {spec.name for spec in DATASETS}
+
+
+def test_datasets_are_added(write):
+    write("datasets_a", DATASETS_CODE.format(name="alpha"))
+    write("datasets_b", DATASETS_CODE.format(name="beta"))
+    plugins = Plugins([datasets_entry("datasets_a"), datasets_entry("datasets_b")])
+    assert set(plugins.datasets()) == builtin_names() | {"alpha", "beta"}
+    assert plugins.dataset("alpha").sizes == {"train": 5}
+
+
+BAD_DATASETS = {
+    "import": "import no_such_package",
+    "syntax": "def",
+    "raises": DATASETS_CODE.format(name="x").replace("images = ", "1 / 0; images = "),
+    "no hook": "",
+    "misspelt": DATASETS_CODE.format(name="x").replace("def idxhub_datasets", "def idxhub_dataset_s"),
+    "not specs": DATASETS_CODE.format(name="x").replace("yield DatasetSpec", "yield str"),
+    "nothing": "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets(): return 5",
+    "a built-in name": DATASETS_CODE.format(name="fashion-mnist"),
+    "a name twice": DATASETS_CODE.format(name="x")
+    + '        yield DatasetSpec("x", {"train": SplitSpec(images, labels)})\n',
+    "a bad spec": DATASETS_CODE.format(name="not a name"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_DATASETS)
+def test_a_bad_dataset_plugin_warns_and_leaves_the_others(write, fault):
+    write("datasets_bad", BAD_DATASETS[fault])
+    write("datasets_a", DATASETS_CODE.format(name="alpha"))
+    plugins = Plugins([datasets_entry("datasets_bad"), datasets_entry("datasets_a")])
+    with pytest.warns(UserWarning, match="no datasets from datasets_bad") as caught:
+        assert set(plugins.datasets()) == builtin_names() | {"alpha"}
+    assert len(caught) == 1
+    assert plugins.dataset("fashion-mnist") == DATASETS[0]
+    plugins.datasets()  # said once
+
+
+def test_an_unknown_dataset_names_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"unknown dataset 'fashion_mnist'; did you mean 'fashion-mnist'"):
+        Plugins([]).dataset("fashion_mnist")
+
+
+def test_a_spec_is_its_own_answer(tmp_path):
+    spec = made.make(tmp_path / "published", name="fashion-mnist").spec
+    assert Plugins([]).dataset(spec) is spec
+
+
+def test_built_in_adapters_are_found_like_any_other():
+    assert {"numpy", "torch"} <= set(Plugins().adapters())
+
+
+def test_asking_for_one_framework_imports_no_other():
+    code = """
+        import sys, idxhub
+        idxhub.adapters()
+        idxhub.datasets()
+        idxhub.get_dataset("fashion-mnist-sample", framework="numpy")
+        print(*sorted({name.partition(".")[0] for name in sys.modules}))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "idxhub_adapters" in loaded
+    assert not loaded & {"torch", "tensorflow", "jax", "datasets", "keras", "requests", "urllib3", "tqdm"}

@@ -18,7 +18,7 @@ import pytest
 from support.needs import need
 
 import idxhub
-from idxhub import builtin, conformance, errors, hookspecs
+from idxhub import builtin, conformance, errors, hookspecs, plugins
 
 need("sybil")
 from sybil import Example, Sybil  # noqa: E402 -- after the skip where it is absent
@@ -69,6 +69,7 @@ def project(example: Example) -> None:
     lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups]
     (info / "entry_points.txt").write_text("\n".join(lines))
     importlib.invalidate_caches()
+    plugins.installed.cache_clear()
 
 
 def console(example: Example) -> None:
@@ -133,6 +134,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)
 def test_example(page: Page, number: int, request: Any, tmp_path_factory: Any, monkeypatch: Any) -> None:
+    plugins.installed.cache_clear()  # another page's plugins are gone
     if not page.done:
         page.folder = tmp_path_factory.mktemp("page")
     monkeypatch.chdir(page.folder)
@@ -218,6 +220,15 @@ def test_error_is_described(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("idxhub_")])
 def test_hook_is_described(name: str) -> None:
     assert re.search(rf"^\.\. autofunction:: idxhub\.hookspecs\.{name}$", reference(), re.MULTILINE)
+
+
+def test_modules_are_in_the_architecture() -> None:
+    text = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    table = "".join(re.findall(r"^\| (.*?) \|", text, re.MULTILINE))
+    package = Path(idxhub.__file__).parent
+    names = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    missing = sorted(name for name in names - {"__init__", "_version"} if f"`{name}`" not in table)
+    assert not missing
 
 
 def test_subcommands_are_described() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -131,10 +130,14 @@ def adapters() -> tuple[str, ...]:
 
 
 def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
-    specs = tuple(plugins.datasets().values())
+    sources = [replace(source, split=split) for split in wanted]
+    if len(sources) == 1:
+        return [arrays.load(sources[0], specs=plugins.specs)]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging, and one split needs none
+
     # each split has mappings of its own, so that writing into one leaves the others alone
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda split: arrays.load(replace(source, split=split), specs=specs), wanted))
+        return list(pool.map(lambda each: arrays.load(each, specs=plugins.specs), sources))
 
 
 def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:

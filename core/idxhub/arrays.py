@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -12,15 +12,15 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import idx, splits
+from idxhub import splits
 from idxhub.cache import Cache, Record, Stored
 from idxhub.catalog import DatasetSpec, Resource
 from idxhub.errors import CacheError, IdxFormatError, UnknownNameError
-from idxhub.fetch import Places, Verified, find
-from idxhub.storage import locked, touch
 
 T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
+Specs = Callable[[], Iterable[DatasetSpec]]  # asked for when a wrong file is to be named, and not before
+ALIGNMENT = 64  # bytes
 LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")
 
 
@@ -93,10 +93,14 @@ class Split:
         return images if images.dtype == self.dtype else to_float32(images)
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
-        """The images at `where`, indices in 0..n-1: a new array in the dtype and layout asked for."""
-        # take, which copies whole images, is twice as fast as an index expression
-        images = as_layout(self.images.take(where, axis=0), self.layout)
-        return images if images.dtype == self.dtype else to_float32(images)
+        """The images at `where`, indices in 0..n-1: a new, aligned array in the dtype and layout asked for."""
+        stored = aligned((len(where), *self.images.shape[1:]), self.images.dtype)
+        # take, which copies whole images, is twice as fast as an index expression; with an output it wants a mode
+        self.images.take(where, axis=0, out=stored, mode="clip")
+        images = as_layout(stored, self.layout)
+        if images.dtype == self.dtype:
+            return images
+        return to_float32(images, out=aligned(images.shape, np.float32))
 
     def __reduce__(self) -> tuple[Any, ...]:
         by_value = Split, (self.images, self.labels, self.info, self.source, self.dtype, self.layout)
@@ -109,10 +113,19 @@ class Split:
         return by_value
 
 
-def to_float32(images: NDArray[Any]) -> NDArray[np.float32]:
+def to_float32(images: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """pixel/255 in float32, each quotient correctly rounded: the same bits everywhere."""
-    scaled: NDArray[np.float32] = np.divide(images, np.float32(255), dtype=np.float32)
+    scaled: NDArray[np.float32] = np.divide(images, np.float32(255), out=out, dtype=np.float32)
     return scaled
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An uninitialised array that starts on a 64-byte boundary: XLA and TensorFlow take such memory as it is."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    array: NDArray[Any] = memory[start : start + size].view(dtype).reshape(shape)
+    return array
 
 
 def as_layout(images: NDArray[Any], layout: Layout | None) -> NDArray[Any]:
@@ -127,7 +140,7 @@ def load(
     *,
     verify: bool | None = None,
     make: bool = True,
-    specs: tuple[DatasetSpec, ...] = (),
+    specs: Specs = tuple,
 ) -> Split:
     """The arrays of a split, from the cache or, with `make`, through it. See `idxhub.load` for what is raised."""
     spec = source.spec
@@ -154,52 +167,18 @@ def _stored(
     source: Source,
     verify: bool,
     make: bool,
-    specs: tuple[DatasetSpec, ...],
+    specs: Specs,
 ) -> dict[str, Stored]:
     cache = Cache(cache_root(source.cache_dir), source.spec)
-    stored = {name: cache.open(resource, verify=verify) for name, resource in resources.items()}
-    missing = [name for name, each in stored.items() if each is None]
+    found = {name: cache.open(resource, verify=verify) for name, resource in resources.items()}
+    stored = {name: each for name, each in found.items() if each is not None}
+    missing = {name: resource for name, resource in resources.items() if name not in stored}
     if missing and not make:
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
     if missing:
-        places = Places.from_environment(source.data_dir, source.download)
+        from idxhub.making import make_all  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
-        def made(name: str) -> Stored:
-            return materialise(source.spec, resources[name], cache, places, specs=specs)
-
-        with ThreadPoolExecutor(min(2, len(missing))) as pool:
-            stored |= dict(zip(missing, pool.map(made, missing), strict=True))
-    return {name: each for name, each in stored.items() if each is not None}
-
-
-def materialise(
-    spec: DatasetSpec,
-    resource: Resource,
-    cache: Cache,
-    places: Places,
-    *,
-    specs: tuple[DatasetSpec, ...] = (),
-) -> Stored:
-    """The array of one file: from the cache, or found, verified, decoded and published there first."""
-    lock = cache.lock_file(resource)
-    with locked(lock):
-        stored = cache.open(resource)  # another process may have made it while this one waited
-        if stored is not None:
-            return stored
-        found = find(spec, resource, cache, places, specs=specs, alive=lambda: touch(lock))
-        cache.publish(
-            resource,
-            _decoded(resource, found),
-            payload_sha256=found.payload_sha256,
-            source=found.source,
-            form=found.form,
-        )
-        stored = cache.open(resource)
-    if stored is None:
-        raise CacheError(
-            f"{cache.array_file(resource)} does not hold what was written into it a moment ago; "
-            "the disk or another program has changed it"
-        )
+        stored |= make_all(missing, cache, source.data_dir, download=source.download, specs=tuple(specs()))
     return stored
 
 
@@ -222,16 +201,6 @@ def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: 
         dtype=dtype or split.dtype,
         layout=layout,
     )
-
-
-def _decoded(resource: Resource, found: Verified) -> NDArray[Any]:
-    array = idx.decode(found.payload)
-    if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
-        raise IdxFormatError(
-            f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
-            f"the spec says {resource.dtype} of shape {resource.shape}"
-        )
-    return array
 
 
 def _check_labels(spec: DatasetSpec, resource: Resource, labels: NDArray[Any]) -> None:

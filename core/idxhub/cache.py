@@ -12,9 +12,8 @@ import json
 import math
 import mmap
 import os
-import shutil
+import threading
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +113,8 @@ class Cache:
         """Write a verified array and its record. Raises `CacheError`."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         self._mark()
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging; mapping needs none
+
         with ThreadPoolExecutor(1) as other:  # both let go of the GIL
             crc32 = other.submit(_checksums_of, data)
             write_atomically(self.array_file(resource), _npy_header(resource), data)
@@ -166,6 +167,8 @@ def remove(root: Path) -> int:
     for folder in datasets_in(root):
         freed += size_of(folder)
         try:
+            import shutil  # noqa: PLC0415 -- removing only
+
             shutil.rmtree(folder)
         except OSError as error:
             raise unusable(folder, error) from error
@@ -233,10 +236,24 @@ def _checksums_of(data: memoryview, done: Any = None) -> tuple[int, ...]:
         return value
 
     starts = range(0, len(data), CHUNK)
-    if len(starts) < 2:
-        return tuple(map(one, starts))
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1, 8)) as pool:
-        return tuple(pool.map(one, starts))  # zlib lets go of the GIL
+    sums: list[int | None] = [None] * len(starts)
+
+    def work(turn: int, turns: int) -> None:
+        for k in range(turn, len(starts), turns):
+            sums[k] = one(starts[k])
+
+    # zlib lets go of the GIL; plain threads, since the usual pool takes longer to import than this to run
+    turns = max(1, min(len(starts), os.cpu_count() or 1, 8))
+    helpers = [threading.Thread(target=work, args=(turn, turns)) for turn in range(1, turns)]
+    for helper in helpers:
+        helper.start()
+    work(0, turns)
+    for helper in helpers:
+        helper.join()
+    whole = tuple(value for value in sums if value is not None)
+    if len(whole) < len(sums):
+        raise OSError(None, "a part of the array could not be read")
+    return whole
 
 
 def _release(mapped: mmap.mmap, begin: int, end: int) -> None:

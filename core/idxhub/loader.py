@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -114,6 +113,8 @@ class Loader(Generic[T]):
 
 def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
     """The same batches, made by a thread that is at most `count` ahead."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging; most loaders need none
+
     with ThreadPoolExecutor(1, "idxhub-prefetch") as pool:
         waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
         while (batch := waiting.popleft().result()) is not _END:

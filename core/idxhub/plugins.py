@@ -5,6 +5,7 @@ The only module that touches entry points.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import re
@@ -23,6 +24,7 @@ from idxhub.hookspecs import Conventions
 
 ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
+_BUILTIN = {spec.name: spec for spec in builtin.DATASETS}
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
@@ -64,7 +66,8 @@ class Plugins:
     """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._given = None if entry_points is None else tuple(entry_points)
+        self._given = None if entry_points is None else EntryPoints(entry_points)
+        self._found: dict[str, EntryPoints] = {}
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
@@ -98,13 +101,15 @@ class Plugins:
             package, _, marker = requirement.partition(";")
             if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
                 package = re.split(r"[^\w.-]", package.strip())[0]
-                versions.append(f"{package} {importlib.metadata.version(package)}")
+                # what is there under another name, as tensorflow-cpu is, is not listed
+                with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                    versions.append(f"{package} {importlib.metadata.version(package)}")
         return ", ".join(versions)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
         """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
         if self._datasets is None:
-            catalog = {spec.name: spec for spec in builtin.DATASETS}
+            catalog = dict(_BUILTIN)
             for entry_point in self._entry_points(DATASETS):
                 try:
                     catalog |= self._contributed(entry_point, catalog)
@@ -115,6 +120,10 @@ class Plugins:
                     )
             self._datasets = catalog
         return self._datasets
+
+    def specs(self) -> Iterable[DatasetSpec]:
+        """The specs of the catalog."""
+        return self.datasets().values()
 
     def subjects(self) -> tuple[str, ...]:
         """The frameworks whose adapters the conformance kit can examine, sorted; none is imported."""
@@ -141,6 +150,8 @@ class Plugins:
         """The spec called `name`; a spec is its own answer."""
         if isinstance(name, DatasetSpec):
             return name
+        if name in _BUILTIN:  # for these no plugin need be looked for
+            return _BUILTIN[name]
         if name in self.datasets():
             return self.datasets()[name]
         raise UnknownNameError("dataset", name, self.datasets())
@@ -157,9 +168,11 @@ class Plugins:
         return added
 
     def _entry_points(self, group: str) -> EntryPoints:
-        if self._given is None:
-            return importlib.metadata.entry_points(group=group)
-        return EntryPoints(self._given).select(group=group)
+        if self._given is not None:
+            return self._given.select(group=group)
+        if group not in self._found:  # once: each look goes through the metadata of all that is installed
+            self._found[group] = importlib.metadata.entry_points(group=group)
+        return self._found[group]
 
 
 @functools.cache

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +26,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     The mode follows the umask, as for any file a program makes, so that a cache can be shared. On any failure,
     Ctrl-C included, the temp file is removed and what was at `path` is untouched.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -54,6 +52,8 @@ def unusable(path: Path, error: OSError) -> CacheError:
     reason = error.strerror or str(error)
     if error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
+            import shutil  # noqa: PLC0415 -- this message only
+
             free = shutil.disk_usage(path.parent).free
             reason += f", {free:,} bytes free"
         mend = f"make room, or {SETTING}"

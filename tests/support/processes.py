@@ -66,7 +66,8 @@ def python_as_nobody(code: str, *arguments: object) -> subprocess.CompletedProce
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
-    return python("import filelock, idxhub\n" + drop + textwrap.dedent(code), *arguments)
+    modules = "concurrent.futures.thread, difflib, filelock, idxhub.making, shutil"
+    return python(f"import {modules}\n" + drop + textwrap.dedent(code), *arguments)
 
 
 def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ from idxhub.catalog import DatasetSpec, Resource
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
 from idxhub.errors import ChecksumError
 from idxhub.fetch import Places
+from idxhub.making import make
 from idxhub.plugins import installed
 
 
@@ -30,11 +31,11 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
     spec = installed().dataset(name)
     cache = Cache(arrays.cache_root(), spec)
     places = Places.from_environment(data_dir)
-    specs = tuple(installed().datasets().values())
+    specs = tuple(installed().specs())
     rows = []
     for resource in spec.resources:
         cached = cache.open(resource) is not None
-        record = arrays.materialise(spec, resource, cache, places, specs=specs).record
+        record = make(resource, cache, places, specs=specs).record
         rows.append({"file": resource.filename, "cached_already": cached, "source": record.source, "form": record.form})
     if as_json:
         print_json({"dataset": spec.name, "cache": str(cache.folder), "files": rows})

@@ -1,0 +1,67 @@
+"""What is not in the cache: found, verified, decoded and published there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import idx
+from idxhub.cache import Cache, Stored
+from idxhub.catalog import DatasetSpec, Resource
+from idxhub.errors import CacheError, IdxFormatError
+from idxhub.fetch import Places, Verified, find
+from idxhub.storage import locked, touch
+
+
+def make_all(
+    resources: Mapping[str, Resource],
+    cache: Cache,
+    data_dir: str | os.PathLike[str] | None,
+    *,
+    download: bool,
+    specs: tuple[DatasetSpec, ...] = (),
+) -> dict[str, Stored]:
+    """The arrays of several files, two at a time."""
+    places = Places.from_environment(data_dir, download)
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(lambda resource: make(resource, cache, places, specs=specs), resources.values())
+        return dict(zip(resources, made, strict=True))
+
+
+def make(resource: Resource, cache: Cache, places: Places, *, specs: tuple[DatasetSpec, ...] = ()) -> Stored:
+    """The array of one file: from the cache, or found, verified, decoded and published there first."""
+    lock = cache.lock_file(resource)
+    with locked(lock):
+        stored = cache.open(resource)  # another process may have made it while this one waited
+        if stored is not None:
+            return stored
+        found = find(cache.spec, resource, cache, places, specs=specs, alive=lambda: touch(lock))
+        cache.publish(
+            resource,
+            _decoded(resource, found),
+            payload_sha256=found.payload_sha256,
+            source=found.source,
+            form=found.form,
+        )
+        stored = cache.open(resource)
+    if stored is None:
+        raise CacheError(
+            f"{cache.array_file(resource)} does not hold what was written into it a moment ago; "
+            "the disk or another program has changed it"
+        )
+    return stored
+
+
+def _decoded(resource: Resource, found: Verified) -> NDArray[Any]:
+    array = idx.decode(found.payload)
+    if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
+        raise IdxFormatError(
+            f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
+            f"the spec says {resource.dtype} of shape {resource.shape}"
+        )
+    return array

@@ -76,7 +76,7 @@ def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> 
 
 def _brief(array: Any) -> str:
     """The shape and dtype of a native array, and its type."""
-    dtype = str(getattr(array.dtype, "name", array.dtype)).removeprefix("torch.")
+    dtype = str(getattr(array.dtype, "name", array.dtype)).rpartition(".")[2]
     return f"{type(array).__name__} {dtype} {tuple(array.shape)}"
 
 

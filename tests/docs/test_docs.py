@@ -156,7 +156,8 @@ def test_example(page: Page, number: int, request: Any, tmp_path_factory: Any, m
 
 def run(page: Page, example: Example, *, full: bool) -> None:
     lacks_data = page.name in ON_FULL_DATA and not full
-    why = "needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
+    here = f"{page.name}:{example.line}"
+    why = f"{here} needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
     source = str(example.parsed)
     if "torch" in source:
         need("torch")
@@ -164,7 +165,7 @@ def run(page: Page, example: Example, *, full: bool) -> None:
         if lacks_data:
             pytest.skip(why)
         if page.name not in ON_FULL_DATA and DEBIAN.is_dir():
-            pytest.skip(f"shows the sample, and the full dataset is in {DEBIAN}")
+            pytest.skip(f"{here} shows the sample, and the full dataset is in {DEBIAN}")
     try:
         example.evaluate()
     except errors.DownloadError:
@@ -173,7 +174,7 @@ def run(page: Page, example: Example, *, full: bool) -> None:
         raise
     except NameError as error:
         if page.skipped:
-            pytest.skip(f"needs an example that was skipped: {error}")
+            pytest.skip(f"{here} needs an example that was skipped: {error}")
         raise
 
 
@@ -283,6 +284,7 @@ def test_readme_marks_its_two_commands() -> None:
 
 def test_pages_build_without_a_warning(tmp_path: Path) -> None:
     need("sphinx")
+    need("torch")  # whose adapter the reference describes
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", DOCS, tmp_path / "html"],
         capture_output=True,

@@ -60,7 +60,10 @@ def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> 
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}
     except UnknownNameError:
-        return {"framework": framework, "missing": "offers no conformance subject, so it cannot be read here"}
+        return {
+            "framework": framework,
+            "missing": f"{framework!r} has no conformance subject, so it cannot be read here",
+        }
     images, labels = next(iter(reader.batches(native, batch_size)))
     digest = _digest(reader, native, batch_size)  # first: what a framework sets up once is not timed
     count, seconds = _timed(reader, native, batch_size)
@@ -111,7 +114,7 @@ def _print(name: str, rows: list[dict[str, Any]], *, same: bool) -> None:
     )
     for row in rows:
         if "missing" in row:
-            click.echo(f"{row['framework']}: {row['missing']}")
+            click.echo(row["missing"])
     click.secho("the same bytes in all of them" if same else "THEY DIFFER", bold=True)
 
 

@@ -111,7 +111,7 @@ def test_a_link_planted_at_the_final_path_is_replaced_not_followed(tmp_path):
 
 
 def test_a_link_planted_at_the_temp_path_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "urandom", lambda size: b"same")
+    monkeypatch.setattr(os, "urandom", bytes)
     target = tmp_path / "target"
     target.write_bytes(b"precious")
     (tmp_path / f".file.{os.getpid()}-00000000.tmp").symlink_to(target)

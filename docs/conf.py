@@ -22,6 +22,7 @@ exclude_patterns = ["_build"]
 nitpicky = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # the usual one underlines the names of modules
 html_title = f"idxhub {release}"
 html_static_path = ["_static"]
 html_css_files = ["idxhub.css"]

@@ -159,8 +159,11 @@ def run(page: Page, example: Example, *, full: bool) -> None:
     here = f"{page.name}:{example.line}"
     why = f"{here} needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
     source = str(example.parsed)
-    if "torch" in source:
-        need("torch")
+    for framework in idxhub.adapters():
+        if re.search(rf'"{framework}"|import {framework}\b|from {framework}\b', source) or (
+            framework == "torch" and "idxhub demo" in source  # the outputs shown have it
+        ):
+            need(framework)
     if "idxhub demo" in source:
         if lacks_data:
             pytest.skip(why)

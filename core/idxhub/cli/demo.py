@@ -62,7 +62,7 @@ def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> 
     except UnknownNameError:
         return {
             "framework": framework,
-            "missing": f"{framework!r} has no conformance subject, so it cannot be read here",
+            "missing": f"{framework!r} has no conformance subject to read it by",
         }
     images, labels = next(iter(reader.batches(native, batch_size)))
     digest = _digest(reader, native, batch_size)  # first: what a framework sets up once is not timed

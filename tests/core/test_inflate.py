@@ -128,7 +128,7 @@ def peak_of(action) -> int:
 
 
 def test_a_bomb_costs_little_memory(compress):
-    bomb = compress(bytes(64 << 20))
+    bomb = compress(bytes(32 << 20))
 
     def refused():
         with pytest.raises(IdxFormatError, match="more than"):
@@ -175,7 +175,7 @@ def test_peek(compress, count):
 
 
 def test_peek_costs_little_memory_on_a_bomb(compress):
-    bomb = compress(bytes(64 << 20))
+    bomb = compress(bytes(32 << 20))
     assert peak_of(lambda: peek(bomb, 100)) < BOUNDED
 
 

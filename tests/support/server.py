@@ -90,6 +90,7 @@ class Handler(BaseHTTPRequestHandler):
     """What an answer writes to."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a small write need not wait for the last one's acknowledgement
     server: _Httpd
 
     @property

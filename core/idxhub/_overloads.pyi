@@ -7,6 +7,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, overload
 
+import tensorflow as tf
+from jax import Array, Device
+from jax.sharding import Sharding
 from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Unpack
@@ -30,6 +33,16 @@ class Common(TypedDict, total=False):
 class TorchOptions(Common, total=False):
     transform: Transform | None
     target_transform: Transform | None
+
+class TensorFlowOptions(Common, total=False):
+    batch_size: int | None
+    shuffle: bool
+    seed: int
+    drop_last: bool
+
+class JaxOptions(Common, total=False):
+    device: Device | None
+    sharding: Sharding | None
 
 class Batching(Common, total=False):
     split: str
@@ -59,6 +72,22 @@ def get_dataset(
 def get_dataset(
     name: Name = ..., *, framework: Literal["torch"], split: Several, **options: Unpack[TorchOptions]
 ) -> tuple[IdxDataset, ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["tensorflow"], split: str = ..., **options: Unpack[TensorFlowOptions]
+) -> tf.data.Dataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["tensorflow"], split: Several, **options: Unpack[TensorFlowOptions]
+) -> tuple[tf.data.Dataset, ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["jax"], split: str = ..., **options: Unpack[JaxOptions]
+) -> Arrays[Array]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["jax"], split: Several, **options: Unpack[JaxOptions]
+) -> tuple[Arrays[Array], ...]: ...
 @overload
 def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...
 @overload

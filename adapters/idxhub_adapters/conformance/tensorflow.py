@@ -1,0 +1,22 @@
+"""TensorFlow under examination: read as its users do, by iterating eagerly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idxhub.conformance import Subject
+
+
+def _batches(native: Any, size: int) -> Any:
+    return native.batch(size)
+
+
+SUBJECT = Subject(
+    framework="tensorflow",
+    batches=_batches,
+    to_numpy=lambda tensor: tensor.numpy(),
+    length=lambda native: int(native.cardinality()),
+    package="tensorflow",
+    options={"batch_size": 32, "shuffle": True, "seed": 1, "drop_last": True},
+    pickles=False,
+)

@@ -1,0 +1,107 @@
+"""The JAX adapter: the kit, devices and shardings, and what donation can and cannot reach."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from support import kit
+from support.needs import need
+from support.processes import python
+
+import idxhub
+
+jax = need("jax")
+
+NAME = "fashion-mnist-sample"
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return kit.case("jax", tmp_path_factory.mktemp("conformance"))
+
+
+@kit.applicable("jax")
+def test_conformance(check, case):
+    check(case)
+
+
+def test_what_is_not_applicable():
+    # an index out of range is clamped, as JAX documents for its arrays
+    assert kit.not_applicable("jax") == {
+        *("class-names", "index", "index-out-of-range", "workers-fork", "workers-spawn")
+    }
+
+
+def get(**arguments):
+    return idxhub.get_dataset(NAME, framework="jax", **arguments)
+
+
+def test_it_is_a_pytree_of_arrays():
+    arrays = get()
+    assert isinstance(arrays, idxhub.Arrays)
+    assert [type(leaf) for leaf in jax.tree.leaves(arrays)] == [type(jax.numpy.zeros(1))] * 2
+    assert (arrays.images.shape, arrays.images.dtype) == ((2000, 28, 28), np.uint8)
+    assert (arrays.labels.shape, arrays.labels.dtype) == ((2000,), np.int32)
+    doubled = jax.jit(lambda pair: jax.tree.map(lambda leaf: leaf * 2, pair))(arrays)
+    assert isinstance(doubled, idxhub.Arrays)
+
+
+def test_on_the_cpu_the_mapped_file_is_taken_as_it_is(monkeypatch):
+    given = []
+    put = jax.device_put
+    monkeypatch.setattr(jax, "device_put", lambda pair, where: given.append(pair) or put(pair, where))
+    arrays = get()
+    assert given[0][0].ctypes.data == arrays.images.unsafe_buffer_pointer()
+
+
+def test_donation_does_not_reach_the_cache(cache_dir):
+    arrays = get()
+    before = {path: path.read_bytes() for path in cache_dir.rglob("*.npy")}
+    # donated memory is what XLA may write the result into
+    result = jax.jit(lambda images: images + jax.numpy.uint8(1), donate_argnums=0)(arrays.images)
+    assert int(result[0, 0, 0]) == int(idxhub.get_dataset(NAME).images[0, 0, 0]) + 1
+    assert {path: path.read_bytes() for path in cache_dir.rglob("*.npy")} == before
+    assert np.array_equal(np.asarray(get().images), idxhub.get_dataset(NAME).images)
+
+
+def test_float32_has_numpys_bits():
+    expected, _ = idxhub.get_dataset(NAME, dtype="float32")
+    assert np.array_equal(np.asarray(get(dtype="float32").images).view(np.uint32), expected.view(np.uint32))
+
+
+def test_device():
+    (device,) = jax.devices("cpu")[:1]
+    assert get(device=device).images.devices() == {device}
+
+
+def test_a_sharding_over_a_mesh():
+    python(
+        """
+        import jax, numpy as np, idxhub
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+        mesh = Mesh(np.array(jax.devices()), ("examples",))
+        assert mesh.size == 4
+        sharding = NamedSharding(mesh, PartitionSpec("examples"))
+        arrays = idxhub.get_dataset("fashion-mnist-sample", framework="jax", sharding=sharding)
+        assert arrays.images.sharding == arrays.labels.sharding == sharding
+        assert [shard.data.shape for shard in arrays.images.addressable_shards] == [(500, 28, 28)] * 4
+        assert np.array_equal(np.asarray(arrays.images), idxhub.get_dataset("fashion-mnist-sample").images)
+        """,
+        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+    )
+
+
+def test_get_loader_gives_jax_arrays_in_the_shared_order():
+    loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, seed=3)
+    batches = list(loader)
+    assert all(isinstance(batch, idxhub.Arrays) and isinstance(batch.images, jax.Array) for batch in batches)
+    labels = np.concatenate([batch.labels for batch in batches])
+    assert labels.tolist() == idxhub.get_dataset(NAME).labels[idxhub.order(2000, 3, 0)].tolist()
+
+
+def test_a_batch_stays_what_it_is():
+    loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, shuffle=False)
+    batches = list(loader)
+    assert np.array_equal(np.asarray(batches[0].images), idxhub.get_dataset(NAME).images[:128])

@@ -116,6 +116,12 @@ def compare(command: str, shown: str, seen: str) -> None:
     assert not missing, f"{command}: {missing}\n{seen}"
 
 
+def frameworks(source: str) -> list[str]:
+    """Those that an example names; the demo's output, as it is shown, has torch."""
+    named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
+    return [*named, "torch"] if "idxhub demo" in source else named
+
+
 def pages() -> list[Page]:
     evaluators = {"python": python, "toml": project, "console": console}
     sybil = Sybil([CodeBlockParser(language=language, evaluator=run) for language, run in evaluators.items()])
@@ -128,7 +134,7 @@ def pages() -> list[Page]:
 
 
 EXAMPLES = [
-    pytest.param(page, i, id=f"{page.name}:{example.line}")
+    pytest.param(page, i, id="-".join([f"{page.name}:{example.line}", *frameworks(str(example.parsed))]))
     for page in pages()
     for i, example in enumerate(page.examples)
 ]
@@ -161,11 +167,8 @@ def run(page: Page, example: Example, *, full: bool) -> None:
     here = f"{page.name}:{example.line}"
     why = f"{here} needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
     source = str(example.parsed)
-    for framework in FRAMEWORKS:
-        if re.search(rf'"{framework}"|import {framework}\b|from {framework}\b', source) or (
-            framework == "torch" and "idxhub demo" in source  # the outputs shown have it
-        ):
-            need(framework)
+    for framework in frameworks(source):
+        need(framework)
     if "idxhub demo" in source:
         if lacks_data:
             pytest.skip(why)

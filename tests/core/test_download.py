@@ -37,7 +37,7 @@ from support.server import (
     unsized,
 )
 
-from idxhub import Plugins, download, load
+from idxhub import Plugins, download, load, making
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
@@ -490,7 +490,14 @@ def test_eight_processes_on_a_cold_cache_download_each_file_once(toy, server, tm
     }
 
 
-def test_sixteen_threads_at_once(toy, server):
+def test_sixteen_threads_at_once(toy, server, monkeypatch):
+    found, really_find = [], making.find
+
+    def counted(spec, resource, *arguments, **options):
+        found.append(resource.stem)
+        return really_find(spec, resource, *arguments, **options)
+
+    monkeypatch.setattr(making, "find", counted)
     for resource in toy.spec.resources:
         server.route(f"/{resource.filename}", slow(ok(toy.bytes(resource)), 0.1))
     spec, sums = toy.mirrored(server.url), []
@@ -505,6 +512,7 @@ def test_sixteen_threads_at_once(toy, server):
         thread.join()
     assert sums == [int(toy.array(toy.train_images).sum())] * 16
     assert server.count() == 2
+    assert sorted(found) == [toy.train_images.stem, toy.train_labels.stem]
 
 
 def test_without_locks_all_download_and_all_are_right(toy, server, monkeypatch):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, overload
 
 import tensorflow as tf
+from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
 from numpy.typing import NDArray
@@ -43,6 +44,9 @@ class TensorFlowOptions(Common, total=False):
 class JaxOptions(Common, total=False):
     device: Device | None
     sharding: Sharding | None
+
+class HuggingFaceOptions(Common, total=False):
+    image: Literal["png", "array"]
 
 class Batching(Common, total=False):
     split: str
@@ -88,6 +92,14 @@ def get_dataset(
 def get_dataset(
     name: Name = ..., *, framework: Literal["jax"], split: Several, **options: Unpack[JaxOptions]
 ) -> tuple[Arrays[Array], ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["huggingface"], split: str = ..., **options: Unpack[HuggingFaceOptions]
+) -> Dataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["huggingface"], split: Several, **options: Unpack[HuggingFaceOptions]
+) -> tuple[Dataset, ...]: ...
 @overload
 def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...
 @overload

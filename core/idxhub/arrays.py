@@ -45,11 +45,14 @@ class Source:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a dataset object is: `dataset` and `split` as asked for, the spec, and a record for each file read."""
+    """What a dataset object is: `dataset` and `split` as asked for, the ranges of the spec's splits that it is made of,
+    the spec, and a record for each file read.
+    """
 
     dataset: str
     split: str
     num_examples: int
+    parts: tuple[splits.Range, ...]
     spec: DatasetSpec
     records: tuple[Record, ...]
 
@@ -101,6 +104,18 @@ class Split:
         if images.dtype == self.dtype:
             return images
         return to_float32(images, out=aligned(images.shape, np.float32))
+
+    def whole(self, name: str) -> Split:
+        """One of the spec's splits, whole and as stored."""
+        return load(replace(self.source, split=name))
+
+    def derived(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]]) -> Path:
+        """A file in another format, kept beside the arrays in the cache: made once, by `make`, which gives its bytes.
+
+        For adapters whose framework maps a format of its own. Checked against its checksums each time, as arrays are.
+        """
+        cache = Cache(cache_root(self.source.cache_dir), self.source.spec)
+        return cache.derive(filename, make, verify=self.source.verify)
 
     def __reduce__(self) -> tuple[Any, ...]:
         by_value = Split, (self.images, self.labels, self.info, self.source, self.dtype, self.layout)
@@ -158,7 +173,9 @@ def load(
         _check_labels(spec, resource, whole)
         labels.append(whole[part.start : part.stop])
     joined = images[0] if len(images) == 1 else np.concatenate(images)
-    info = DatasetInfo(spec.name, source.split, len(joined), spec, tuple(each.record for each in stored.values()))
+    info = DatasetInfo(
+        spec.name, source.split, len(joined), ranges, spec, tuple(each.record for each in stored.values())
+    )
     return Split(joined, np.concatenate(labels).astype(np.int64), info, source, joined.dtype.name)
 
 

@@ -14,6 +14,7 @@ import mmap
 import os
 import threading
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.catalog import DatasetSpec, Resource
-from idxhub.storage import unusable, write_atomically
+from idxhub.storage import locked, unusable, write_atomically
 
 CHUNK = 1 << 22  # bytes under one CRC-32: small enough that checking a mapped file keeps few pages resident
 _RECORD_FORMAT = 1
@@ -105,7 +106,7 @@ class Cache:
         if opened is None:
             return None
         array, mapped = opened
-        if verify and _checksums(mapped, array) != record.crc32:
+        if verify and _checksums(mapped, array.nbytes) != record.crc32:
             return None
         return Stored(array, record)
 
@@ -132,6 +133,39 @@ class Cache:
             crc32=crc32.result(),
         )
         write_atomically(self.record_file(resource), json.dumps(asdict(record), indent=1).encode())
+
+    def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
+        """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
+
+        Beside it lies a record of its checksums; a file that does not agree with it is made again.
+        """
+        path = self.folder / filename
+        if self._is_whole(path, verify=verify):
+            return path
+        with locked(path.with_name(f".{filename}.lock")):
+            if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
+                return path
+            parts = [memoryview(part).cast("B") for part in make()]
+            crc32 = _checksums_of(memoryview(b"".join(parts)) if len(parts) > 1 else parts[0])
+            self._mark()
+            write_atomically(path, *parts)
+            record = {"format": _RECORD_FORMAT, "version": __version__, "crc32": crc32}
+            write_atomically(path.with_name(f"{filename}.json"), json.dumps(record).encode())
+        return path
+
+    def _is_whole(self, path: Path, *, verify: bool) -> bool:
+        try:
+            record = json.loads(path.with_name(f"{path.name}.json").read_bytes())
+            if record.get("format") != _RECORD_FORMAT or not verify:
+                return path.is_file() and record.get("format") == _RECORD_FORMAT
+            with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                return _checksums(mapped, len(mapped)) == tuple(record["crc32"])
+        except FileNotFoundError:
+            return False
+        except (ValueError, TypeError, KeyError, AttributeError):  # damaged, or emptied
+            return False
+        except OSError as error:
+            raise unusable(path, error) from error
 
     def keep(self, resource: Resource, data: bytes) -> None:
         """Keep a downloaded file as published. Raises `CacheError`."""
@@ -215,12 +249,12 @@ def _npy_header(resource: Resource) -> bytes:
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
-def _checksums(mapped: mmap.mmap, array: NDArray[Any]) -> tuple[int, ...]:
-    """CRC-32 of each chunk of the mapped array, leaving its pages out of the process's resident memory."""
-    if array.size == 0:
+def _checksums(mapped: mmap.mmap, size: int) -> tuple[int, ...]:
+    """CRC-32 of each chunk of the last `size` bytes, leaving their pages out of the process's resident memory."""
+    if size == 0:
         return ()
     with memoryview(mapped) as whole:
-        start = len(whole) - array.nbytes
+        start = len(whole) - size
         with whole[start:] as data:
             sums = _checksums_of(data, lambda begin, end: _release(mapped, start + begin, start + end))
     return sums

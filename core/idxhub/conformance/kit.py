@@ -60,7 +60,7 @@ class Case:
             cache_dir=self.cache_dir,
             download=False,
             plugins=self.plugins,
-            **arguments,
+            **{**self.subject.arguments, **arguments},
         )
 
     def read(self, native: Any, size: int = 32) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -24,8 +24,9 @@ class Subject:
     None here is a capability that the adapter does not have, and its checks are skipped and counted as such:
     `element(native, i)` is example i with `length(native)` examples in all; `class_names(native)` the names in label
     order; `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what
-    must be installed for it, `options` are valid adapter options with a value, `pickles` says whether the native
-    dataset can be pickled.
+    must be installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked
+    for with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have
+    dtype="float32", and can have every layout.
     """
 
     framework: str
@@ -37,7 +38,10 @@ class Subject:
     workers: Callable[[Any, int, int, str], Batches] | None = None
     package: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     pickles: bool = True
+    floats: bool = True
+    layouts: bool = True
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -49,6 +53,8 @@ class Subject:
             "workers": self.workers,
             "package": self.package,
             "pickle": self.pickles or None,
+            "float32": self.floats or None,
+            "layouts": self.layouts or None,
         }
         return frozenset(name for name, value in present.items() if value is not None)
 

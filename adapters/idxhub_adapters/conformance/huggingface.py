@@ -1,0 +1,34 @@
+"""Hugging Face under examination: pictures read in NumPy's format, arrays as the Arrow arrays that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import datasets
+import numpy as np
+
+from idxhub.conformance import Subject
+
+
+def _batches(native: Any, size: int) -> Iterator[tuple[Any, Any]]:
+    if isinstance(native.features["image"], datasets.Image):
+        for batch in native.with_format("numpy").iter(size):
+            yield batch["image"], batch["label"]
+    else:  # NumPy's format would make int64 of uint8
+        for table in native.with_format("arrow").iter(size):
+            images = table.column("image").combine_chunks()
+            yield images.to_numpy(zero_copy_only=False), table.column("label").to_numpy()
+
+
+SUBJECT = Subject(
+    framework="huggingface",
+    batches=_batches,
+    element=lambda native, i: (np.asarray(native[i]["image"]), native[i]["label"]),
+    length=len,
+    class_names=lambda native: native.features["label"].names,
+    package="datasets",
+    options={"image": "array"},
+    floats=False,  # pictures are bytes; with image="array" there are both
+    layouts=False,
+)

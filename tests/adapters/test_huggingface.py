@@ -1,0 +1,160 @@
+"""The Hugging Face adapter: the kit on pictures and on arrays, and what users of `datasets` do next."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import kit
+from support.needs import need
+
+import idxhub
+from idxhub import conformance
+
+datasets = need("datasets")
+Image = need("PIL.Image")
+from idxhub_adapters import _png  # noqa: E402 -- an adapter's own module, of no use without the others
+
+NAME = "fashion-mnist-sample"
+ARRAYS = {"arguments": {"image": "array"}, "floats": True, "layouts": True}
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return kit.case("huggingface", tmp_path_factory.mktemp("conformance"))
+
+
+@kit.applicable("huggingface")
+def test_conformance(check, case):
+    check(case)
+
+
+@pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.id)
+def test_conformance_of_arrays(check, case):
+    subject = replace(case.subject, **ARRAYS)
+    if check.needs <= subject.capabilities:
+        check(replace(case, subject=subject))
+    else:
+        assert check.id in {"workers-fork", "workers-spawn"}
+
+
+def test_what_is_not_applicable():
+    assert kit.not_applicable("huggingface") == {"float32-bits", "layouts", "workers-fork", "workers-spawn"}
+
+
+def get(**arguments):
+    return idxhub.get_dataset(NAME, framework="huggingface", **arguments)
+
+
+@pytest.fixture
+def truth():
+    return idxhub.get_dataset(NAME)
+
+
+def test_a_picture_is_what_the_hub_gives(truth):
+    dataset = get()
+    assert isinstance(dataset, datasets.Dataset)
+    assert isinstance(dataset.features["image"], datasets.Image)
+    assert dataset.features["label"].int2str(9) == "Ankle boot"
+    assert (dataset.split, dataset.info.license, len(dataset)) == ("train", "MIT, (c) 2017 Zalando SE", 2000)
+    example = dataset[3]
+    assert isinstance(example["image"], Image.Image)
+    assert (example["image"].size, example["image"].mode) == ((28, 28), "L")
+    assert np.array_equal(np.asarray(example["image"]), truth.images[3])
+    assert example["label"] == truth.labels[3]
+
+
+def test_an_array_is_over_the_mapped_file(truth):
+    dataset = get(image="array")
+    assert dataset.features["image"] == datasets.Array2D((28, 28), "uint8")
+    assert np.array_equal(dataset[3]["image"], truth.images[3])
+    assert get(image="array", layout="HWC").features["image"] == datasets.Array3D((28, 28, 1), "uint8")
+    assert get(image="array", dtype="float32").features["image"] == datasets.Array2D((28, 28), "float32")
+
+
+@pytest.mark.parametrize("wrong", [{"dtype": "float32"}, {"layout": "HWC"}, {"image": "jpeg"}], ids=str)
+def test_what_a_picture_cannot_be(wrong):
+    with pytest.raises(idxhub.errors.UnknownNameError, match="Choices: "):
+        get(**wrong)
+
+
+def test_the_pictures_are_made_once_and_mapped_afterwards(cache_dir):
+    get()
+    (file,) = cache_dir.glob("*/train-png-*.arrow")
+    made = file.stat().st_mtime_ns
+    get(split="train[:10]")
+    assert file.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [lambda data: data[:-100], lambda data: b"", lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:]],
+    ids=["cut", "emptied", "a bit"],
+)
+def test_a_damaged_file_of_pictures_is_made_again(harm, cache_dir, truth):
+    get()
+    (file,) = cache_dir.glob("*/train-png-*.arrow")
+    sound = file.read_bytes()
+    file.write_bytes(harm(sound))
+    assert np.array_equal(np.asarray(get()[1999]["image"]), truth.images[1999])
+    assert file.read_bytes() == sound
+
+
+def test_fingerprints_are_stable_and_tell_datasets_apart():
+    asked = [{}, {"split": "test"}, {"split": "train[:10]"}, {"image": "array"}, {"image": "array", "layout": "CHW"}]
+    prints = [get(**arguments)._fingerprint for arguments in asked]
+    assert prints == [get(**arguments)._fingerprint for arguments in asked]
+    assert len(set(prints)) == len(prints)
+
+
+def test_what_map_made_is_found_again(tmp_path):
+    def brightness(example):
+        return {"brightness": float(np.asarray(example["image"]).mean())}
+
+    first = get(split="test").map(brightness)
+    again = get(split="test").map(brightness)
+    assert first._fingerprint == again._fingerprint
+    assert first["brightness"][0] == again["brightness"][0]
+
+
+def test_parquet_and_back(tmp_path, truth):
+    get(split="train[:50]").to_parquet(tmp_path / "some.parquet")
+    back = datasets.load_dataset(
+        "parquet", data_files=str(tmp_path / "some.parquet"), split="train", cache_dir=str(tmp_path / "hf")
+    )
+    assert back.features == get().features
+    assert np.array_equal(np.asarray(back[49]["image"]), truth.images[49])
+
+
+def test_train_test_split_and_with_format(truth):
+    parts = get().train_test_split(0.1, seed=0)
+    assert (len(parts["train"]), len(parts["test"])) == (1800, 200)
+    batch = next(get().with_format("numpy").iter(16))
+    assert np.array_equal(batch["image"], truth.images[:16])
+
+
+def test_get_loader_gives_columns():
+    batch = next(iter(idxhub.get_loader(NAME, framework="huggingface", batch_size=8, seed=1)))
+    where = idxhub.order(2000, 1, 0)[:8]
+    assert np.array_equal(batch["image"], idxhub.get_dataset(NAME).images[where])
+    assert batch["label"].tolist() == idxhub.get_dataset(NAME).labels[where].tolist()
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (2, 5, 7), (1, 1, 1), (2, 300, 260), (1, 1, 70_000), (0, 4, 4)])
+def test_png_files_are_read_by_others(shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    files = _png.encode(images)
+    assert len(files) == len(images)
+    for image, file in zip(images, files, strict=True):
+        picture = Image.open(io.BytesIO(file.tobytes()))
+        picture.verify()  # the CRCs
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(file.tobytes()))), image)
+
+
+def test_png_checksums_are_checked_by_zlib():
+    file = _png.encode(np.arange(35, dtype=np.uint8).reshape(1, 5, 7))[0].tobytes()
+    start = file.index(b"IDAT") + 4
+    assert len(zlib.decompress(file[start : file.index(b"IEND") - 8])) == 5 * 8

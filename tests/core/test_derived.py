@@ -1,0 +1,76 @@
+"""Files in other formats beside the arrays: made once, checked each time, made again when they are not sound."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from idxhub import errors, load
+
+
+@pytest.fixture
+def split(toy):
+    return load(toy.spec, "train", data_dir=toy.folder, download=False)
+
+
+@pytest.fixture
+def make():
+    """A maker of two parts that counts its calls."""
+
+    def make():
+        make.calls += 1
+        return [b"head", memoryview(b"er and body" * 1000)]
+
+    make.calls = 0
+    return make
+
+
+def test_it_is_made_once(split, make):
+    path = split.derived("train.other", make)
+    assert path.read_bytes() == b"head" + b"er and body" * 1000
+    assert split.derived("train.other", make) == path
+    assert make.calls == 1
+
+
+@pytest.mark.parametrize("name", ["train.other", "train.other.json"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"[]"),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"[", b"[1").replace(b"body", b"bodi")),
+        lambda path: path.unlink(),
+    ],
+    ids=["cut", "emptied", "replaced", "changed", "gone"],
+)
+def test_a_damaged_one_is_made_again(harm, name, split, make):
+    path = split.derived("train.other", make)
+    sound = path.read_bytes()
+    harm(path.with_name(name))
+    assert split.derived("train.other", make).read_bytes() == sound
+    assert make.calls == 2
+
+
+def test_what_fails_while_making_leaves_nothing(split, cache_dir):
+    def fails():
+        raise RuntimeError("no such format")
+
+    with pytest.raises(RuntimeError, match="no such format"):
+        split.derived("train.other", fails)
+    assert not list(cache_dir.rglob("train.other*"))
+
+
+def test_a_folder_in_its_place_is_a_cache_error(split, make, cache_dir):
+    path = split.derived("train.other", make)
+    path.unlink()
+    os.mkdir(path)
+    with pytest.raises(errors.CacheError):
+        split.derived("train.other", make)
+
+
+def test_whole(toy):
+    part = load(toy.spec, "train[3:5]+test", data_dir=toy.folder, download=False)
+    assert [tuple(each) for each in part.info.parts] == [("train", 3, 5), ("test", 0, 12)]
+    assert len(part.whole("train")) == 30

@@ -44,7 +44,7 @@ python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(numpy|np|torch|pluggy|collections|typing|os|pathlib|importlib)(\..*)?",
+        r"(numpy|np|torch|pluggy|pytest|collections|typing|os|pathlib|importlib)(\..*)?",
     ),
     (
         "py:.*",

@@ -108,7 +108,9 @@ class Downloads:
         if len(body) < (self._limit(body) if expected is not None else 1):
             if _is_page(response, body):
                 raise DownloadError(_unexpected(response, body, self._limit(body)))
-            raise _TryAgain(f"ends after {len(body):,} of {self._limit(body):,} bytes")
+            # as long as it was said to be: recompressed perhaps, and for the digests to judge
+            if not body or response.headers.get("Content-Length") != str(len(body)):
+                raise _TryAgain(f"ends after {len(body):,} of {self._limit(body):,} bytes")
         return bytes(body)
 
     def _limit(self, body: bytearray) -> int:

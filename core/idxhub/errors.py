@@ -35,8 +35,7 @@ class UnknownNameError(IdxHubError, LookupError):
         if self.why:
             message += f": {self.why}"
         nearest = self.nearest()
-        if nearest is not None:
-            message += f"; did you mean {nearest!r}?"
+        message += "." if nearest is None else f"; did you mean {nearest!r}?"
         return f"{message} Choices: {', '.join(self.choices) or 'none'}."
 
     def nearest(self) -> str | None:

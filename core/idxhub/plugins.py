@@ -73,7 +73,7 @@ class Plugins:
 
     def adapters(self) -> tuple[str, ...]:
         """The names of the adapters, sorted; none is imported."""
-        return tuple(sorted(self._entry_points(ADAPTERS).names))
+        return tuple(sorted({*self._entry_points(ADAPTERS).names, *self._adapters}))
 
     def register(self, name: str, plugin: object) -> None:
         """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""
@@ -87,7 +87,7 @@ class Plugins:
         if name not in self._adapters:
             found = self._entry_points(ADAPTERS).select(name=name)
             if not found:
-                raise UnknownNameError("framework", name, {*self.adapters(), *self._adapters})
+                raise UnknownNameError("framework", name, self.adapters())
             entry_point = _only(name, found)
             self._adapters[name] = Adapter(name, _import(entry_point))
         return self._adapters[name]

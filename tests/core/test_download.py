@@ -37,7 +37,7 @@ from support.server import (
     unsized,
 )
 
-from idxhub import Plugins, download, load, making
+from idxhub import Plugins, Resource, download, idx, load, making
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
@@ -77,9 +77,9 @@ def find_it(toy, cache_dir, monkeypatch):
     """Find the train images with these mirrors."""
     monkeypatch.setattr(download, "_PAUSE", 0.01)
 
-    def find_with(*mirrors):
+    def find_with(*mirrors, resource=toy.train_images):
         spec = toy.mirrored(*mirrors)
-        return find(spec, toy.train_images, Cache(cache_dir, spec), Places(), specs=[toy.spec])
+        return find(spec, resource, Cache(cache_dir, spec), Places(), specs=[toy.spec])
 
     return find_with
 
@@ -324,10 +324,10 @@ def bad_mirrors(body):
         "cut": (short(body, 5000), "connection lost after 5,000 bytes, 3 times"),
         "reset": (short(body, 5000, reset=True), "connection lost"),
         "chunked-cut": (chunked(body, cut=3), "connection lost after 3,000 bytes, 3 times"),
-        "shorter": (ok(body[:-10]), "ends after"),
+        "shorter": (ok(body[:-10]), "cut short"),
         "longer": (endless(body), "more than the"),
         "flipped": (ok(body[:-20] + bytes([body[-20] ^ 1]) + body[-19:]), "damaged compressed data"),
-        "other": (ok(b"PK\3\4" + bytes(1000)), "ends after"),
+        "other": (ok(b"PK\3\4" + bytes(1000)), "not IDX"),
         "loop": (redirect("/loop/"), "redirects without end"),
         "hangs-up": (raw(b""), ""),
     }
@@ -586,3 +586,16 @@ def test_a_progress_bar_on_a_terminal(told, resource):
 def test_a_total_failure_is_one_of_ours(find_it, server):
     with pytest.raises(IdxHubError):
         find_it(server.url, "https://127.0.0.1:1", "http://[bad", "http://")
+
+
+def test_a_mirror_that_has_recompressed_the_file_serves(find_it, server, tmp_path):
+    stored = gzip.compress(idx.encode(np.zeros((30, 6, 5), np.uint8)), compresslevel=0, mtime=0)
+    smaller = gzip.compress(gzip.decompress(stored), mtime=0)
+    assert len(smaller) < len(stored)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(stored)
+    published = Resource.from_file(path)
+    server.route(f"/{published.filename}", ok(smaller))
+    found = find_it(server.url, resource=published)
+    assert found.form == "recompressed"
+    assert len(server.requests) == 1

@@ -168,7 +168,7 @@ def run(page: Page, example: Example, *, full: bool) -> None:
     why = f"{here} needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
     source = str(example.parsed)
     for framework in frameworks(source):
-        need(framework)
+        need({"huggingface": "datasets"}.get(framework, framework))
     if "idxhub demo" in source:
         if lacks_data:
             pytest.skip(why)

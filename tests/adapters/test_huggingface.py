@@ -19,30 +19,22 @@ Image = need("PIL.Image")
 from idxhub_adapters import _png  # noqa: E402 -- an adapter's own module, of no use without the others
 
 NAME = "fashion-mnist-sample"
-ARRAYS = {"arguments": {"image": "array"}, "floats": True, "layouts": True}
+ARRAYS = replace(conformance.subject("huggingface"), arguments={"image": "array"}, floats=True, layouts=True)
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return kit.case("huggingface", tmp_path_factory.mktemp("conformance"))
+@conformance.parametrize("huggingface")
+def test_conformance(check, tmp_path):
+    check(conformance.case("huggingface", tmp_path))
 
 
-@kit.applicable("huggingface")
-def test_conformance(check, case):
-    check(case)
-
-
-@pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.id)
-def test_conformance_of_arrays(check, case):
-    subject = replace(case.subject, **ARRAYS)
-    if check.needs <= subject.capabilities:
-        check(replace(case, subject=subject))
-    else:
-        assert check.id in {"workers-fork", "workers-spawn"}
+@conformance.parametrize(ARRAYS)
+def test_conformance_of_arrays(check, tmp_path):
+    check(conformance.case(ARRAYS, tmp_path))
 
 
 def test_what_is_not_applicable():
     assert kit.not_applicable("huggingface") == {"float32-bits", "layouts", "workers-fork", "workers-spawn"}
+    assert kit.not_applicable(ARRAYS) == {"workers-fork", "workers-spawn"}
 
 
 def get(**arguments):

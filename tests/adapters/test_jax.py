@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 
 import numpy as np
-import pytest
 from support import kit
 from support.needs import need
 from support.processes import python
 
 import idxhub
+from idxhub import conformance
 
 jax = need("jax")
 
 NAME = "fashion-mnist-sample"
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return kit.case("jax", tmp_path_factory.mktemp("conformance"))
-
-
-@kit.applicable("jax")
-def test_conformance(check, case):
-    check(case)
+@conformance.parametrize("jax")
+def test_conformance(check, tmp_path):
+    check(conformance.case("jax", tmp_path))
 
 
 def test_what_is_not_applicable():

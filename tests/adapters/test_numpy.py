@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from support import kit
 
 import idxhub
+from idxhub import conformance
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return kit.case("numpy", tmp_path_factory.mktemp("conformance"))
-
-
-@kit.applicable("numpy")
-def test_conformance(check, case):
-    check(case)
+@conformance.parametrize("numpy")
+def test_conformance(check, tmp_path):
+    check(conformance.case("numpy", tmp_path))
 
 
 def test_what_is_not_applicable():

@@ -11,20 +11,16 @@ from support.needs import need
 from support.processes import python, without
 
 import idxhub
+from idxhub import conformance
 
 tf = need("tensorflow")
 
 NAME = "fashion-mnist-sample"
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return kit.case("tensorflow", tmp_path_factory.mktemp("conformance"))
-
-
-@kit.applicable("tensorflow")
-def test_conformance(check, case):
-    check(case)
+@conformance.parametrize("tensorflow")
+def test_conformance(check, tmp_path):
+    check(conformance.case("tensorflow", tmp_path))
 
 
 def test_what_is_not_applicable():

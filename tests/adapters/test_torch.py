@@ -12,6 +12,7 @@ from support import kit
 from support.needs import need
 
 import idxhub
+from idxhub import conformance
 
 torch = need("torch")
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate, random_split  # noqa: E402
@@ -20,14 +21,9 @@ NAME = "fashion-mnist-sample"
 unpickled = pickle.loads
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return kit.case("torch", tmp_path_factory.mktemp("conformance"))
-
-
-@kit.applicable("torch")
-def test_conformance(check, case):
-    check(case)
+@conformance.parametrize("torch")
+def test_conformance(check, tmp_path):
+    check(conformance.case("torch", tmp_path))
 
 
 def test_everything_is_applicable():

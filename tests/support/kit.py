@@ -1,25 +1,10 @@
-"""The conformance kit as pytest parameters: each check that applies to a subject, and those that do not, by name."""
+"""What the conformance kit leaves out for a subject."""
 
 from __future__ import annotations
-
-from pathlib import Path
-
-import pytest
 
 from idxhub import conformance
 
 
-def applicable(framework: str) -> pytest.MarkDecorator:
-    """Parametrise a test over `check` for the checks that the framework's subject has the capabilities for."""
-    capabilities = conformance.subject(framework).capabilities
-    checks = [check for check in conformance.CHECKS if check.needs <= capabilities]
-    return pytest.mark.parametrize("check", checks, ids=[check.id for check in checks])
-
-
-def not_applicable(framework: str) -> set[str]:
-    capabilities = conformance.subject(framework).capabilities
-    return {check.id for check in conformance.CHECKS if not check.needs <= capabilities}
-
-
-def case(framework: str, folder: Path) -> conformance.Case:
-    return conformance.Case.made(conformance.subject(framework), folder)
+def not_applicable(examined: str | conformance.Subject) -> set[str]:
+    """The ids of the checks that ask for a capability which the subject does not declare."""
+    return {check.id for check in conformance.CHECKS} - {check.id for check in conformance.applicable(examined)}

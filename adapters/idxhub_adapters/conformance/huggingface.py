@@ -24,6 +24,7 @@ def _batches(native: Any, size: int) -> Iterator[tuple[Any, Any]]:
 SUBJECT = Subject(
     framework="huggingface",
     batches=_batches,
+    pair=lambda batch: (batch["image"], batch["label"]),
     element=lambda native, i: (np.asarray(native[i]["image"]), native[i]["label"]),
     length=len,
     class_names=lambda native: native.features["label"].names,
@@ -31,4 +32,5 @@ SUBJECT = Subject(
     options={"image": "array"},
     floats=False,  # pictures are bytes; with image="array" there are both
     layouts=False,
+    minimum=31,
 )

@@ -4,6 +4,12 @@
     report = conformance.run(conformance.subject("torch"))
     print(report)
 
+With pytest, each check is a test:
+
+    @conformance.parametrize("torch")
+    def test_conformance(check, tmp_path):
+        check(conformance.case("torch", tmp_path))
+
 An adapter takes part through a `Subject`, which says how to read its native dataset back; see
 docs/how-to/write-an-adapter.md.
 """
@@ -11,6 +17,7 @@ docs/how-to/write-an-adapter.md.
 from idxhub.conformance.checks import CHECKS
 from idxhub.conformance.kit import Case, Check, Report, Result, Violation, run
 from idxhub.conformance.subject import Subject, subject
+from idxhub.conformance.suite import applicable, case, parametrize
 from idxhub.conformance.synthetic import Synthetic, make
 
 __all__ = [
@@ -22,7 +29,10 @@ __all__ = [
     "Subject",
     "Synthetic",
     "Violation",
+    "applicable",
+    "case",
     "make",
+    "parametrize",
     "run",
     "subject",
 ]

@@ -48,7 +48,9 @@ class Case:
 
     @classmethod
     def made(cls, subject: Subject, folder: Path, plugins: Plugins | None = None) -> Case:
-        """A case whose files and cache are in `folder`."""
+        """A case whose files and cache are in `folder`; starts what the subject needs running."""
+        if subject.start is not None:
+            subject.start()
         return cls(subject, make(folder / "files"), folder / "cache", plugins or installed())
 
     def dataset(self, split: str | Sequence[str] = "train", **arguments: Any) -> Any:
@@ -116,10 +118,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all checks."""
+    """What came of all checks; fewer than `minimum` that passed is a failure."""
 
     framework: str
     results: tuple[Result, ...]
+    minimum: int = 0
 
     def count(self, outcome: str) -> int:
         """How many checks ended so."""
@@ -127,17 +130,20 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether something was checked and nothing failed."""
-        return self.count("failed") == 0 and self.count("passed") > 0
+        """Whether nothing failed and as much was checked as the subject declares, something at least."""
+        return self.count("failed") == 0 and self.count("passed") >= max(1, self.minimum)
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON-able data."""
         counts = {outcome: self.count(outcome) for outcome in ("passed", "failed", "skipped")}
-        return {"framework": self.framework, **counts, "results": [asdict(result) for result in self.results]}
+        results = [asdict(result) for result in self.results]
+        return {"framework": self.framework, "ok": self.ok, **counts, "minimum": self.minimum, "results": results}
 
     def __str__(self) -> str:
         lines = [f"{result.outcome:8}{result.id:28}{result.seen or result.promise}" for result in self.results]
         counts = ", ".join(f"{self.count(o)} {o}" for o in ("passed", "failed", "skipped"))
+        if self.count("passed") < self.minimum:
+            counts += f"; AT LEAST {self.minimum} ARE DECLARED"
         return "\n".join([*lines, f"{self.framework}: {counts}"])
 
 
@@ -145,13 +151,14 @@ def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plu
     """Run the checks (all of them by default) on an adapter, in a temporary folder.
 
     A check that fails in any way counts as failed; one whose capability the subject does not declare, as skipped.
+    The subject's `minimum` is held against all checks, not against a choice of them.
     """
     from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks are written in terms of this module
 
     with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
         case = Case.made(subject, Path(folder), plugins)
         results = tuple(_result(check, case) for check in (CHECKS if checks is None else checks))
-    return Report(subject.framework, results)
+    return Report(subject.framework, results, subject.minimum if checks is None else 0)
 
 
 def _result(check: Check, case: Case) -> Result:

@@ -20,18 +20,21 @@ class Subject:
     """An adapter under examination.
 
     `batches(native, size)` yields the native batches `(images, labels)` of a native dataset, in its own order, the
-    last one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's. What is
-    None here is a capability that the adapter does not have, and its checks are skipped and counted as such:
-    `element(native, i)` is example i with `length(native)` examples in all; `class_names(native)` the names in label
-    order; `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what
-    must be installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked
-    for with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have
-    dtype="float32", and can have every layout.
+    last one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's, and `pair`
+    a batch of `get_loader`, if it is not one already, into the pair of its arrays. What is None here is a capability
+    that the adapter does not have, and its checks are skipped and counted as such: `element(native, i)` is example i
+    with `length(native)` examples in all; `class_names(native)` the names in label order;
+    `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what must be
+    installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked for
+    with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32",
+    and can have every layout. `minimum` is how many checks must pass for the whole to have passed, so that one that
+    is no longer run is noticed. `start` is called before anything is asked for, where a framework must be running first.
     """
 
     framework: str
     batches: Callable[[Any, int], Batches]
     to_numpy: Callable[[Any], NDArray[Any]] = np.asarray
+    pair: Callable[[Any], tuple[Any, Any]] = tuple
     element: Callable[[Any, int], tuple[Any, Any]] | None = None
     length: Callable[[Any], int] | None = None
     class_names: Callable[[Any], Sequence[str]] | None = None
@@ -42,6 +45,8 @@ class Subject:
     pickles: bool = True
     floats: bool = True
     layouts: bool = True
+    minimum: int = 0
+    start: Callable[[], object] | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:

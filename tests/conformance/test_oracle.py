@@ -41,6 +41,13 @@ ONE_PLACE = (
 NEVER_REWOUND = ONE_PLACE.replace("self.start = 0", "self.start = getattr(self, 'start', 0)", 1) + (
     "        self.start = 0\n"
 )
+BATCH = "    return images, labels\n"
+
+
+def meddling(statement: str) -> tuple[str, str]:
+    return "KEPT = {}", f"KEPT = {{}}\nimport idxhub.loader as _l\n{statement}"
+
+
 EVERY_WORKER_ALL = "[(start, size) for start in (*starts, *starts)]"
 
 # check -> the change (old, new) that makes an adapter wrong in that way
@@ -115,6 +122,29 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "imports-alone": [("import rowlib\n", "import rowlib\nimport idxhub_adapters.numpy\n")],
     "warm-is-quiet": [(INIT, "        Path(split.source.cache_dir, 'opened').write_text('')\n" + INIT)],
     "no-descriptor-leaked": [(INIT, "        KEPT[len(KEPT)] = open(os.devnull)\n" + INIT)],
+    "loader-pixels-and-labels": [(BATCH, "    return images ^ np.uint8(1), labels\n")],
+    "loader-types": [(BATCH, "    return images, labels.astype('int16')\n")],
+    "loader-float32-bits": [
+        (BATCH, "    return np.rint(images * 255) * np.float32(1 / 255) if images.dtype == 'f4' else images, labels\n")
+    ],
+    "loader-batch-sizes": [(BATCH, "    return np.resize(images, (64, 5, 7)), np.resize(labels, 64)\n")],
+    "loader-permutation": [(BATCH, "    return images[:1].repeat(len(images), 0), labels\n")],
+    # the rest is the core's, and an adapter that breaks it has meddled with the core
+    "loader-golden-order": [meddling("_l.order = lambda n, seed, epoch: np.roll(_l.np.arange(n), seed + epoch)")],
+    "loader-same-seed": [meddling("_l.order = lambda n, seed, epoch: np.random.permutation(n)")],
+    "loader-next-epoch": [meddling("_l.order = lambda n, seed, epoch, order=_l.order: order(n, seed, 0)")],
+    "loader-shards": [meddling("_l.sharded = lambda indices, shard, equal: indices")],
+    "loader-shard-of-shuffled": [
+        meddling("_l.sharded = lambda indices, shard, equal: np.array_split(indices, shard[1])[shard[0]]")
+    ],
+    "loader-resume": [meddling("_l.Loader.load_state_dict = lambda self, state: self.set_epoch(state['epoch'])")],
+    "loader-foreign-state": [meddling("_l.Loader._identity = lambda self: {}")],
+    "loader-batches-last": [
+        (
+            BATCH,
+            "    kept = KEPT.setdefault(len(images), images)\n    kept[...] = images\n    return kept, labels\n",
+        )
+    ],
 }
 
 

@@ -44,7 +44,8 @@ def _given(capability: T | None) -> T:
     return capability
 
 
-def _same(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
+def same(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
+    """Raise `Violation` unless two arrays are equal; say how many examples differ, and which is the first."""
     require(seen.shape == expected.shape, f"{what}: shape {seen.shape}, expected {expected.shape}")
     different = np.flatnonzero((seen != expected).reshape(len(seen), -1).any(axis=1))
     require(
@@ -57,7 +58,7 @@ def image_bytes(case: Case) -> None:
     """Every image has the bytes of the decoded file, in the file's order."""
     for split in ("train", "test"):
         images, _ = case.read(case.dataset(split))
-        _same(case.flat(images), case.truth.images[split], f"{split} images")
+        same(case.flat(images), case.truth.images[split], f"{split} images")
 
 
 @check()
@@ -65,7 +66,7 @@ def label_values(case: Case) -> None:
     """Every label is the file's, in the file's order."""
     for split in ("train", "test"):
         _, labels = case.read(case.dataset(split))
-        _same(labels, case.truth.labels[split], f"{split} labels")
+        same(labels, case.truth.labels[split], f"{split} labels")
 
 
 @check()
@@ -102,7 +103,7 @@ def float32_bits(case: Case) -> None:
     require(images.dtype == np.float32, f"dtype {images.dtype}")
     # in float64 the quotient is rounded twice; for the 256 values of a byte that gives the same float32
     expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
-    _same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
+    same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
 
 
 @check()
@@ -126,7 +127,7 @@ def default_layout(case: Case) -> None:
     """Without layout= it is the layout that the adapter declares."""
     declared = case.plugins.adapter(case.subject.framework).conventions.layout
     images, _ = case.read(case.dataset())
-    _same(images, _laid_out(case.truth.images["train"], declared), f"layout {declared}")
+    same(images, laid_out(case.truth.images["train"], declared), f"layout {declared}")
 
 
 @check("layouts")
@@ -134,10 +135,11 @@ def layouts(case: Case) -> None:
     """The layouts HW, CHW and HWC are what they say."""
     for layout in ("HW", "CHW", "HWC"):
         images, _ = case.read(case.dataset(layout=layout))
-        _same(images, _laid_out(case.truth.images["train"], layout), f"layout {layout}")
+        same(images, laid_out(case.truth.images["train"], layout), f"layout {layout}")
 
 
-def _laid_out(images: NDArray[Any], layout: str) -> NDArray[Any]:
+def laid_out(images: NDArray[Any], layout: str) -> NDArray[Any]:
+    """(N, H, W) in a layout."""
     return {"HW": images, "CHW": images[:, np.newaxis], "HWC": images[..., np.newaxis]}[layout]
 
 
@@ -153,16 +155,16 @@ def split_slices(case: Case) -> None:
     """Slices of a split are the examples that TFDS would give."""
     for text, where in SLICES.items():
         images, labels = case.read(case.dataset(text))
-        _same(case.flat(images), case.truth.images["train"][where], f"{text} images")
-        _same(labels, case.truth.labels["train"][where], f"{text} labels")
+        same(case.flat(images), case.truth.images["train"][where], f"{text} images")
+        same(labels, case.truth.labels["train"][where], f"{text} labels")
 
 
 @check()
 def split_sum(case: Case) -> None:
     """'train+test' is one after the other."""
     images, labels = case.read(case.dataset("train+test"))
-    _same(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
-    _same(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")
+    same(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
+    same(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")
 
 
 @check()
@@ -171,7 +173,7 @@ def split_tuple(case: Case) -> None:
     both = case.dataset(("train", "test"))
     require(type(both) is tuple and len(both) == 2, f"got {type(both).__name__}")
     for native, split in zip(both, ("train", "test"), strict=True):
-        _same(case.flat(case.read(native)[0]), case.truth.images[split], split)
+        same(case.flat(case.read(native)[0]), case.truth.images[split], split)
 
 
 @check()
@@ -187,7 +189,7 @@ def two_passes(case: Case) -> None:
     native = case.dataset()
     first, second = case.read(native), case.read(native)
     for what, one, other in zip(("images", "labels"), first, second, strict=True):
-        _same(other, one, f"{what} of the second pass")
+        same(other, one, f"{what} of the second pass")
 
 
 @check()
@@ -198,9 +200,9 @@ def interleaved(case: Case) -> None:
     first = [next(one)]
     rest = list(other)
     images, labels = case.joined([*first, *one])
-    _same(case.flat(images), case.truth.images["train"], "the first iterator's images")
-    _same(labels, case.truth.labels["train"], "the first iterator's labels")
-    _same(case.joined(rest)[1], case.truth.labels["train"], "the second iterator's labels")
+    same(case.flat(images), case.truth.images["train"], "the first iterator's images")
+    same(labels, case.truth.labels["train"], "the first iterator's labels")
+    same(case.joined(rest)[1], case.truth.labels["train"], "the second iterator's labels")
 
 
 @check()
@@ -209,7 +211,7 @@ def early_break(case: Case) -> None:
     native = case.dataset()
     next(iter(case.subject.batches(native, 32)))
     images, _ = case.read(native)
-    _same(case.flat(images), case.truth.images["train"], "images after a broken pass")
+    same(case.flat(images), case.truth.images["train"], "images after a broken pass")
 
 
 @check()
@@ -225,7 +227,7 @@ def index(case: Case) -> None:
     native = case.dataset()
     for i in (0, 1, 100, 256, -1, -257):
         image, label = _given(case.subject.element)(native, i)
-        _same(case.flat(case.array(image)[np.newaxis])[0], case.truth.images["train"][i], f"image {i}")
+        same(case.flat(case.array(image)[np.newaxis])[0], case.truth.images["train"][i], f"image {i}")
         require(int(label) == case.truth.labels["train"][i], f"label {i} is {label!r}")
 
 
@@ -256,8 +258,8 @@ def mutation_isolated(case: Case) -> None:
         scribble(images)
         scribble(labels)
     images, labels = case.read(case.dataset())
-    _same(case.flat(images), case.truth.images["train"], "images opened afterwards")
-    _same(labels, case.truth.labels["train"], "labels opened afterwards")
+    same(case.flat(images), case.truth.images["train"], "images opened afterwards")
+    same(labels, case.truth.labels["train"], "labels opened afterwards")
 
 
 @check("pickle")
@@ -273,7 +275,7 @@ def pickling(case: Case) -> None:
         after = case.read(pickle.loads(pickle.dumps(native)))  # noqa: S301 -- pickled in the same line
         for what, one, other in zip(("images", "labels"), before, after, strict=True):
             require(one.dtype == other.dtype, f"{what} come back as {other.dtype}, were {one.dtype}")
-            _same(other, one, f"{what} after pickling")
+            same(other, one, f"{what} after pickling")
 
 
 @check("workers")
@@ -290,8 +292,8 @@ def workers_spawn(case: Case) -> None:
 
 def _workers(case: Case, start_method: str) -> None:
     images, labels = case.joined(_given(case.subject.workers)(case.dataset(), 32, 2, start_method))
-    _same(case.flat(images), case.truth.images["train"], "images from workers")
-    _same(labels, case.truth.labels["train"], "labels from workers")
+    same(case.flat(images), case.truth.images["train"], "images from workers")
+    same(labels, case.truth.labels["train"], "labels from workers")
 
 
 @check()

@@ -1,0 +1,166 @@
+"""The checks of `get_loader`: that an adapter's batches are the shared ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub._api import get_loader
+from idxhub.conformance.checks import check, laid_out, same
+from idxhub.conformance.kit import Case, require
+from idxhub.errors import StateError
+from idxhub.loader import Loader
+
+# SHA-256 of order(257, 0, 0) as little-endian int64: whatever NumPy, the platform and we become
+GOLDEN = "13fa01b15b236c58f0f2dfc58f5e948b8bd350e0e2a113842b8c6776e1faaef0"
+
+
+def _loader(case: Case, **arguments: Any) -> Loader[Any]:
+    asked: dict[str, Any] = {
+        "batch_size": 32,
+        "cache_dir": case.cache_dir,
+        "download": False,
+        "plugins": case.plugins,
+    } | arguments
+    return get_loader(case.truth.spec, framework=case.subject.framework, **asked)
+
+
+def _read(case: Case, batches: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    return case.joined(case.subject.pair(batch) for batch in batches)
+
+
+def _indices(case: Case, batches: Iterable[Any]) -> list[int]:
+    """Which train examples the batches hold, by their pixels: no two are alike."""
+    known = {image.tobytes(): i for i, image in enumerate(case.truth.images["train"])}
+    read, _ = _read(case, batches)
+    images = case.flat(read) if len(read) else read  # a shard may be empty
+    found = [known.get(np.ascontiguousarray(image).tobytes()) for image in images]
+    require(None not in found, f"{found.count(None)} of {len(found)} images are none of the file's")
+    return [i for i in found if i is not None]
+
+
+@check()
+def loader_pixels_and_labels(case: Case) -> None:
+    """Without shuffling, a loader's batches are the file, in its order."""
+    images, labels = _read(case, _loader(case, shuffle=False))
+    same(case.flat(images), case.truth.images["train"], "images")
+    same(labels, case.truth.labels["train"], "labels")
+
+
+@check()
+def loader_types(case: Case) -> None:
+    """A loader's batches have the layout and the label type that the adapter declares."""
+    conventions = case.plugins.adapter(case.subject.framework).conventions
+    images, labels = _read(case, _loader(case, shuffle=False))
+    same(images, laid_out(case.truth.images["train"], conventions.layout), f"layout {conventions.layout}")
+    require(images.dtype == np.uint8, f"images are {images.dtype}")
+    require(labels.dtype == np.dtype(conventions.label_dtype), f"labels are {labels.dtype}")
+
+
+@check()
+def loader_float32_bits(case: Case) -> None:
+    """With dtype='float32' a loader's images are pixel/255, correctly rounded, bit for bit."""
+    images, _ = _read(case, _loader(case, shuffle=False, dtype="float32"))
+    require(images.dtype == np.float32, f"dtype {images.dtype}")
+    expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
+    same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
+
+
+@check()
+def loader_batch_sizes(case: Case) -> None:
+    """A loader's batches are full but for the last one, which drop_last leaves out; len says how many they are."""
+    for drop_last, expected in ((False, [64] * 4 + [1]), (True, [64] * 4)):
+        loader = _loader(case, batch_size=64, drop_last=drop_last)
+        sizes = [len(case.array(case.subject.pair(batch)[1])) for batch in loader]
+        require(sizes == expected, f"drop_last={drop_last}: batch sizes {sizes}")
+        require(len(loader) == len(expected), f"drop_last={drop_last}: len {len(loader)}")
+
+
+@check()
+def loader_permutation(case: Case) -> None:
+    """A shuffled epoch has every example once, each label with its image."""
+    loader = _loader(case)
+    indices = _indices(case, loader)
+    require(sorted(indices) == list(range(257)), f"{len(set(indices))} different examples among {len(indices)}")
+    loader.set_epoch(0)
+    same(_read(case, loader)[1], case.truth.labels["train"][indices], "labels")
+
+
+@check()
+def loader_golden_order(case: Case) -> None:
+    """The order of seed 0, epoch 0 is the one that every release on every platform has."""
+    indices = np.array(_indices(case, _loader(case)), "<i8")
+    digest = hashlib.sha256(indices.tobytes()).hexdigest()
+    require(digest == GOLDEN, f"the order's digest is {digest}")
+
+
+@check()
+def loader_same_seed(case: Case) -> None:
+    """The same seed gives the same order, another seed another."""
+    orders = [_indices(case, _loader(case, seed=seed)) for seed in (1, 1, 2)]
+    require(orders[0] == orders[1], "two loaders of seed 1 differ")
+    require(orders[0] != orders[2], "seeds 1 and 2 give the same order")
+
+
+@check()
+def loader_next_epoch(case: Case) -> None:
+    """Each pass is the next epoch, in an order of its own, which set_epoch gives again."""
+    loader = _loader(case)
+    first, second = _indices(case, loader), _indices(case, loader)
+    require(first != second, "epochs 0 and 1 have the same order")
+    loader.set_epoch(0)
+    require(_indices(case, loader) == first, "epoch 0 is another one the second time")
+
+
+@check()
+def loader_shards(case: Case) -> None:
+    """Shards are disjoint and complete, more of them than examples too."""
+    for count in (1, 2, 3, 7, 300):
+        parts = [_indices(case, _loader(case, shard=(i, count))) for i in range(count)]
+        seen = sorted(index for part in parts for index in part)
+        require(seen == list(range(257)), f"{count} shards: {len(seen)} examples, {len(set(seen))} of them different")
+
+
+@check()
+def loader_shard_of_shuffled(case: Case) -> None:
+    """Shards take turns in the shuffled order: to shard and to shuffle commute."""
+    whole = _indices(case, _loader(case, seed=1))
+    for i in range(3):
+        require(
+            _indices(case, _loader(case, seed=1, shard=(i, 3))) == whole[i::3], f"shard {i} of 3 is not order[{i}::3]"
+        )
+
+
+@check()
+def loader_resume(case: Case) -> None:
+    """A loader that takes over another's state goes on with the very next batch, and then the next epoch."""
+    uninterrupted = _loader(case)
+    expected = _indices(case, uninterrupted) + _indices(case, uninterrupted)
+    first, second = _loader(case), _loader(case)
+    passing = iter(first)
+    seen = _indices(case, [next(passing) for _ in range(3)])
+    second.load_state_dict(first.state_dict())
+    seen += _indices(case, second) + _indices(case, second)
+    require(seen == expected, f"{sum(a != b for a, b in zip(seen, expected, strict=False))} examples differ")
+
+
+@check()
+def loader_foreign_state(case: Case) -> None:
+    """The state of another loader is refused: of another seed, batch size or split."""
+    for other in ({"seed": 1}, {"batch_size": 16}, {"split": "test"}):
+        try:
+            _loader(case).load_state_dict(_loader(case, **other).state_dict())
+        except StateError:
+            continue
+        require(condition=False, seen=f"a state with {other} was taken")
+
+
+@check()
+def loader_batches_last(case: Case) -> None:
+    """A batch stays what it is while the next ones are made."""
+    batches = list(_loader(case, shuffle=False))
+    same(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")

@@ -16,6 +16,7 @@ from support.server import Server
 from idxhub import Plugins
 
 ROOT = Path(__file__).parents[1]
+collect_ignore = ["third_party"]  # a distribution of its own, with tests of its own: tox's environment `plugin`
 FULL_FILES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",

@@ -1,0 +1,1 @@
+"""PyArrow tables from idxhub, and a dataset of small arrows."""

@@ -121,6 +121,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "lazy-import": [],  # made wrong by a start-up file: see `install`
     "imports-alone": [("import rowlib\n", "import rowlib\nimport idxhub_adapters.numpy\n")],
     "warm-is-quiet": [(INIT, "        Path(split.source.cache_dir, 'opened').write_text('')\n" + INIT)],
+    "memory-bound": [("split.batch()", "split.batch().copy()")],
     "no-descriptor-leaked": [(INIT, "        KEPT[len(KEPT)] = open(os.devnull)\n" + INIT)],
     "loader-pixels-and-labels": [(BATCH, "    return images ^ np.uint8(1), labels\n")],
     "loader-types": [(BATCH, "    return images, labels.astype('int16')\n")],

@@ -421,6 +421,34 @@ def warm_is_quiet(case: Case) -> None:
 
 
 @check()
+def memory_bound(case: Case) -> None:
+    """Opening a large dataset leaves its images in the mapped file: memory does not grow by their size."""
+    if not os.path.isfile("/proc/self/status"):
+        return  # told apart on Linux alone
+    code = (
+        "import pathlib, sys, numpy, idxhub\n"
+        "from idxhub import conformance, idx\n"
+        "def anonymous():\n"
+        "    (line,) = [line for line in open('/proc/self/status') if line.startswith('RssAnon')]\n"
+        "    return int(line.split()[1]) // 1024\n"
+        "def opened(spec): return idxhub.get_dataset(spec, framework=sys.argv[1], cache_dir=sys.argv[3])\n"
+        "small = conformance.make(pathlib.Path(sys.argv[2])).spec\n"
+        "folder = pathlib.Path(sys.argv[3]); folder.mkdir(parents=True, exist_ok=True)\n"
+        "for name, shape in (('images', (32768, 32, 32)), ('labels', (32768,))):\n"
+        "    if not (folder / name).exists():\n"
+        "        (folder / name).write_bytes(idx.encode(numpy.zeros(shape, numpy.uint8)))\n"
+        "files = [idxhub.Resource.from_file(folder / name) for name in ('images', 'labels')]\n"
+        "large = idxhub.DatasetSpec('zeros', {'train': idxhub.SplitSpec(*files)}, folders=(str(folder),))\n"
+        "kept = [opened(small)]\n"  # what the framework sets up once is there by now
+        "before = anonymous(); kept.append(opened(large)); print(anonymous() - before)\n"
+    )
+    arguments = case.subject.framework, str(case.truth.folder), str(case.cache_dir / "large")
+    case.child(code, *arguments)  # makes the cache warm
+    grown = int(case.child(code, *arguments))
+    require(grown < 16, f"opening 32 MiB of images took {grown} MiB of memory")
+
+
+@check()
 def no_descriptor_leaked(case: Case) -> None:
     """Datasets that are dropped leave no file open."""
     if not os.path.isdir("/proc/self/fd"):

@@ -12,6 +12,7 @@ from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
 from numpy.typing import NDArray
+from ray.data import Dataset as RayDataset
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -47,6 +48,9 @@ class JaxOptions(Common, total=False):
 
 class HuggingFaceOptions(Common, total=False):
     image: Literal["png", "array"]
+
+class RayOptions(Common, total=False):
+    override_num_blocks: int | None
 
 class Batching(Common, total=False):
     split: str
@@ -100,6 +104,14 @@ def get_dataset(
 def get_dataset(
     name: Name = ..., *, framework: Literal["huggingface"], split: Several, **options: Unpack[HuggingFaceOptions]
 ) -> tuple[Dataset, ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["ray"], split: str = ..., **options: Unpack[RayOptions]
+) -> RayDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["ray"], split: Several, **options: Unpack[RayOptions]
+) -> tuple[RayDataset, ...]: ...
 @overload
 def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...
 @overload

@@ -56,6 +56,8 @@ def demo(ctx: click.Context, data_dir: Path | None, batch_size: int, *, offline:
 def _show(framework: str, name: str, data_dir: Path | None, batch_size: int) -> dict[str, Any]:
     try:
         reader = subject(framework)
+        if reader.start is not None:
+            reader.start()
         native = get_dataset(name, framework=framework, data_dir=data_dir, download=False)
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}

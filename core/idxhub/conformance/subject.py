@@ -28,7 +28,7 @@ class Subject:
     installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked for
     with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32",
     and can have every layout. `minimum` is how many checks must pass for the whole to have passed, so that one that
-    is no longer run is noticed. `start` is called before anything is asked for, where a framework must be running first.
+    is no longer run is noticed. `start` is called before anything is asked for, for a framework that must be running.
     """
 
     framework: str

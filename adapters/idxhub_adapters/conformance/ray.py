@@ -1,0 +1,38 @@
+"""Ray under examination: read as its users do, through `iter_batches`, on a Ray of two workers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+import ray.data
+
+from idxhub.conformance import Subject
+
+
+def _start() -> None:
+    if ray.is_initialized():
+        return
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    # what it says of each execution would bury the report
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _batches(native: ray.data.Dataset, size: int) -> Iterator[tuple[Any, Any]]:
+    for batch in native.iter_batches(batch_size=size, batch_format="numpy"):
+        yield batch["image"], batch["label"]
+
+
+SUBJECT = Subject(
+    framework="ray",
+    start=_start,
+    batches=_batches,
+    pair=lambda batch: (batch["image"], batch["label"]),
+    length=lambda native: native.count(),
+    package="ray",
+    options={"override_num_blocks": 3},
+    minimum=43,
+)

@@ -1,0 +1,99 @@
+"""Ray: a `ray.data.Dataset` whose blocks each worker reads from its own machine's verified cache."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import ray.data
+from numpy.typing import NDArray
+from ray.data.block import Block, BlockAccessor, BlockMetadata
+
+from idxhub import Conventions, Split, hookimpl
+
+_SPLITS = 8  # that a worker process keeps mapped
+
+
+@hookimpl
+def idxhub_conventions() -> Conventions:
+    """HW, as `ray.data.read_images` has grey images; int64 labels."""
+    return Conventions(
+        layout="HW",
+        label_dtype="int64",
+        options={"override_num_blocks": "how many blocks there are; by default Ray decides"},
+    )
+
+
+@hookimpl
+def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> ray.data.Dataset:
+    """A Dataset with the columns image and label, in the file's order."""
+    dataset = ray.data.read_datasource(IdxDatasource(split), **options)
+    # of this dataset and those made from it; without it blocks come in the order in which workers are done with them
+    dataset.context.execution_options.preserve_order = True
+    return dataset
+
+
+@hookimpl
+def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """What `iter_batches` gives."""
+    return {"image": images, "label": labels}
+
+
+class IdxDatasource(ray.data.Datasource):  # type: ignore[misc]  # Ray is not installed where types are checked
+    """The examples of a split. A task that reads a range of them holds a reference to the split, and no images."""
+
+    def __init__(self, split: Split) -> None:
+        super().__init__()
+        # made once: each time that a split is pickled, its arrays are compared with the cache's
+        self._reference = pickle.dumps(split)
+        self._rows = len(split)
+        self._row_size = math.prod(split.element_shape) * np.dtype(split.dtype).itemsize + split.labels.itemsize
+        # with a row: of an array without any Ray makes no tensors
+        row = np.zeros((1, *split.element_shape), split.dtype)
+        self._schema = _block(row, np.zeros(1, split.labels.dtype)).schema
+
+    def estimate_inmemory_data_size(self) -> int:
+        """The bytes of all blocks."""
+        return self._rows * self._row_size
+
+    def get_read_tasks(
+        self,
+        parallelism: int,
+        per_task_row_limit: int | None = None,
+        data_context: Any = None,  # noqa: ARG002 -- Ray passes it
+    ) -> list[ray.data.ReadTask]:
+        """`parallelism` tasks, or one for each example if those are fewer; an empty split has one as well."""
+        count = max(1, min(parallelism, self._rows))
+        edges = [self._rows * i // count for i in range(count + 1)]
+        return [self._task(start, stop, per_task_row_limit) for start, stop in itertools.pairwise(edges)]
+
+    def _task(self, start: int, stop: int, row_limit: int | None) -> ray.data.ReadTask:
+        rows = stop - start
+        metadata = BlockMetadata(num_rows=rows, size_bytes=rows * self._row_size, input_files=None, exec_stats=None)
+        read = functools.partial(_read, self._reference, start, stop) if rows else self._nothing
+        return ray.data.ReadTask(read, metadata, schema=self._schema, per_task_row_limit=row_limit)
+
+    def _nothing(self) -> list[Block]:
+        return [self._schema.empty_table()]
+
+
+def _read(reference: bytes, start: int, stop: int) -> list[Block]:
+    split = _opened(reference)
+    return [_block(split.batch(slice(start, stop)), split.labels[start:stop])]
+
+
+@functools.lru_cache(_SPLITS)
+def _opened(reference: bytes) -> Split:
+    """The split as this process finds it: verified and mapped once for all the blocks that it reads."""
+    split: Split = pickle.loads(reference)  # noqa: S301 -- it came as the task itself did, from the driver
+    return split
+
+
+def _block(images: NDArray[Any], labels: NDArray[Any]) -> Block:
+    """An Arrow table, the images in Ray's tensor extension."""
+    return BlockAccessor.batch_to_block({"image": images, "label": labels})

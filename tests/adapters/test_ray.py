@@ -1,0 +1,182 @@
+"""The Ray adapter: the kit, where blocks are read, and in which order they come."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import time
+
+import numpy as np
+import pytest
+from support import kit
+from support.needs import need
+
+import idxhub
+from idxhub import conformance
+
+need("ray.data")
+import ray  # noqa: E402
+
+from idxhub_adapters import ray as adapter  # noqa: E402
+
+NAME = "fashion-mnist-sample"
+unpickled = pickle.loads
+EVERY_LAYOUT = {"HW": (28, 28), "CHW": (1, 28, 28), "HWC": (28, 28, 1)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    conformance.subject("ray").start()
+    yield
+    ray.shutdown()
+
+
+@conformance.parametrize("ray")
+def test_conformance(check, tmp_path):
+    check(conformance.case("ray", tmp_path))
+
+
+def test_what_is_not_applicable():
+    assert kit.not_applicable("ray") == {
+        *("class-names", "index", "index-out-of-range", "workers-fork", "workers-spawn")
+    }
+
+
+@pytest.fixture
+def truth():
+    return idxhub.get_dataset(NAME)
+
+
+def get(name=NAME, **arguments):
+    return idxhub.get_dataset(name, framework="ray", **arguments)
+
+
+def joined(dataset, size=128):
+    batches = list(dataset.iter_batches(batch_size=size))
+    return tuple(np.concatenate([batch[column] for batch in batches]) for column in ("image", "label"))
+
+
+@pytest.mark.parametrize("layout", EVERY_LAYOUT)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_the_columns_are_tensors_and_numbers(layout, dtype):
+    dataset = get(layout=layout, dtype=dtype)
+    image, label = dataset.schema().types
+    assert dataset.schema().names == ["image", "label"]
+    assert (tuple(image.shape), label) == (EVERY_LAYOUT[layout], "int64")
+    assert dtype.removesuffix("32") in str(image)
+    row = dataset.take(1)[0]
+    assert (row["image"].shape, row["image"].dtype, row["label"]) == (EVERY_LAYOUT[layout], dtype, 9)
+
+
+def test_blocks_are_read_by_the_workers_and_what_is_known_is_not_read(toy, tmp_path):
+    cache = tmp_path / "cache"
+    dataset = get(toy.spec, data_dir=toy.folder, cache_dir=cache, download=False)
+    shutil.rmtree(cache)
+    shutil.rmtree(toy.folder)
+    assert dataset.count() == 30
+    assert dataset.schema().names == ["image", "label"]
+    with pytest.raises(ray.exceptions.RayTaskError, match=r"DownloadError.*published' does not exist"):
+        dataset.take(1)
+
+
+def test_a_worker_without_a_cache_makes_its_own(toy, tmp_path):
+    cache = tmp_path / "cache"
+    dataset = get(toy.spec, data_dir=toy.folder, cache_dir=cache, download=False)
+    shutil.rmtree(cache)
+    images, _ = joined(dataset)
+    assert np.array_equal(images, toy.array(toy.train_images))
+    assert list(cache.rglob("*.npy"))
+
+
+def test_a_worker_takes_no_damaged_array(toy, tmp_path):
+    cache = tmp_path / "cache"
+    dataset = get(toy.spec, data_dir=toy.folder, cache_dir=cache, download=False)
+    for path in cache.rglob("*.npy"):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    images, labels = joined(dataset)
+    assert np.array_equal(images, toy.array(toy.train_images))
+    assert np.array_equal(labels, toy.array(toy.train_labels))
+
+
+def test_a_task_holds_a_reference_and_no_images():
+    datasource = adapter.IdxDatasource(idxhub.load(NAME))
+    tasks = datasource.get_read_tasks(4)
+    assert [task.metadata.num_rows for task in tasks] == [500] * 4
+    assert sum(task.metadata.size_bytes for task in tasks) == datasource.estimate_inmemory_data_size() == 2000 * 792
+    assert all(len(ray.cloudpickle.dumps(task)) < 20_000 for task in tasks)  # the images are 1.5 MB
+
+
+def test_the_order_is_the_files_whatever_is_ready_first(truth, tmp_path):
+    other, first = tmp_path / "another block was read", truth.images[0]
+
+    def first_is_last(batch):
+        if not np.array_equal(batch["image"][0], first):
+            other.touch()
+        for _ in range(600):
+            if other.exists():
+                break
+            time.sleep(0.1)
+        return {"label": batch["label"], "worker": np.full(len(batch["label"]), os.getpid())}
+
+    rows = get(override_num_blocks=8).map_batches(first_is_last, batch_size=None).take_all()
+    assert other.exists()
+    assert [row["label"] for row in rows] == truth.labels.tolist()
+    assert len({row["worker"] for row in rows}) == 2
+    assert os.getpid() not in {row["worker"] for row in rows}
+
+
+@pytest.mark.parametrize("blocks", [1, 7, 40])
+def test_blocks(blocks, toy):
+    dataset = get(toy.spec, data_dir=toy.folder, override_num_blocks=blocks).materialize()
+    assert dataset.num_blocks() == min(blocks, 30)
+    assert np.array_equal(joined(dataset)[0], toy.array(toy.train_images))
+
+
+def test_the_first_rows_are_the_files(truth):
+    assert [row["label"] for row in get().limit(700).take_all()] == truth.labels[:700].tolist()
+
+
+def test_the_context_is_this_datasets_alone():
+    assert get().context.execution_options.preserve_order
+    assert not ray.data.DataContext.get_current().execution_options.preserve_order
+
+
+def test_split_for_two_trainers_is_one_epoch(truth):
+    parts = get(override_num_blocks=8).streaming_split(2, equal=True)
+
+    @ray.remote(num_cpus=0)
+    def labels(part):
+        return [int(label) for batch in part.iter_batches(batch_size=100) for label in batch["label"]]
+
+    seen = ray.get([labels.remote(part) for part in parts], timeout=60)
+    assert [len(part) for part in seen] == [1000, 1000]
+    assert sorted(seen[0] + seen[1]) == sorted(truth.labels.tolist())
+
+
+def test_float32_has_numpys_bits():
+    expected, _ = idxhub.get_dataset(NAME, dtype="float32")
+    assert np.array_equal(joined(get(dtype="float32"))[0].view(np.uint32), expected.view(np.uint32))
+
+
+def test_an_empty_split_knows_its_columns():
+    dataset = get(split="train[5:5]")
+    assert dataset.count() == 0
+    assert dataset.schema().names == ["image", "label"]
+    assert dataset.take_all() == []
+
+
+def test_it_pickles_by_reference():
+    dataset = get()
+    sent = pickle.dumps(dataset)
+    assert len(sent) < 50_000
+    assert unpickled(sent).count() == 2000
+
+
+def test_get_loader_gives_what_iter_batches_gives(truth):
+    batches = list(idxhub.get_loader(NAME, framework="ray", batch_size=128, seed=3))
+    assert all(set(batch) == {"image", "label"} for batch in batches)
+    labels = np.concatenate([batch["label"] for batch in batches])
+    assert labels.tolist() == truth.labels[idxhub.order(2000, 3, 0)].tolist()

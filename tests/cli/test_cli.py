@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.processes import python
 
 import idxhub
 from idxhub.cli import commands
@@ -203,6 +207,55 @@ def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
     assert numpy["examples"] == 2000
     assert numpy["batch"] == "ndarray uint8 (128, 28, 28), ndarray int64 (128,)"
     assert numpy["images_per_second"] > 0
+    assert (data["epochs"], data["batch_size"]) == (1, 128)
+
+
+def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):
+    rows = json.loads(run("demo", "--json", "--epochs", "2", "--batch-size", "600").stdout)["frameworks"]
+    images, labels = idxhub.get_dataset(SAMPLE)
+
+    def digest(*orders):
+        found = hashlib.sha256()
+        for indices in orders:
+            for start in range(0, 2000, 600):
+                found.update(images[indices[start : start + 600]])
+                found.update(labels[indices[start : start + 600]])
+        return found.hexdigest()
+
+    for row in rows:
+        if "missing" not in row:
+            assert row["digest"] == digest(np.arange(2000))
+            assert row["shuffled_digest"] == digest(*(idxhub.order(2000, 0, epoch) for epoch in range(2)))
+
+
+@pytest.mark.parametrize(
+    ("order", "shuffled", "says"),
+    [("", "", "0 the same bytes"), ("", "[::-1]", "1 THEY DIFFER"), ("[::-1]", "", "1 THEY DIFFER")],
+    ids=["right", "loader reversed", "dataset reversed"],
+)
+def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
+    (tmp_path / "crooked.py").write_text(
+        "from idxhub import Arrays, hookimpl\n"
+        "from idxhub.conformance import Subject\n"
+        "@hookimpl\n"
+        f"def idxhub_dataset(split): return Arrays(split.images, split.labels{order})\n"
+        "@hookimpl\n"
+        f"def idxhub_batch(images, labels): return images, labels{shuffled}\n"
+        "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
+    )
+    metadata = tmp_path / "crooked-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+    )
+    code = """
+        import click.testing, idxhub.cli
+        result = click.testing.CliRunner().invoke(idxhub.cli.commands, ["demo", "--offline", "--batch-size", "2000"])
+        print(result.exit_code, result.stdout.splitlines()[-1])
+    """
+    seen = python(code, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    assert seen.startswith(says)
 
 
 def test_demo_names_every_adapter_installed_or_not(run):
@@ -238,6 +291,7 @@ def test_conformance(run):
         (["list", "--jason"], "No such option"),
         (["get", SAMPLE, "--data-dir", "nowhere"], "does not exist"),
         (["demo", "--batch-size", "0"], "Invalid value for '--batch-size'"),
+        (["demo", "--epochs", "0"], "Invalid value for '--epochs'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -32,6 +33,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 ON_FULL_DATA = {"README.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
+ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TIMEOUT = 300  # seconds
 
@@ -52,11 +54,11 @@ class Page:
 
 
 def python(example: Example) -> None:
-    """Run a block, or write it if it has a caption: that is a file's name."""
+    """Run a block, or write it if it has a caption: that is a file's name, of this page's or of idxhub-arrow."""
     caption = example.region.lexemes.get("options", {}).get("caption")
     if caption is None:
         PythonEvaluator()(example)
-    else:
+    elif not (ARROW / caption).exists():
         Path(caption).write_text(example.parsed, encoding="utf-8")
 
 
@@ -64,6 +66,8 @@ def project(example: Example) -> None:
     """Note the entry points of a pyproject.toml in the page's folder, which is on sys.path, as pip would."""
     fields = tomllib.loads(example.parsed)["project"]
     name, version = fields["name"], fields["version"]
+    if name == ARROW.name:
+        shutil.copytree(ARROW / "src", ".", dirs_exist_ok=True)
     info = Path(f"{name.replace('-', '_')}-{version}.dist-info")
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -117,9 +121,10 @@ def compare(command: str, shown: str, seen: str) -> None:
 
 
 def frameworks(source: str) -> list[str]:
-    """Those that an example names; the demo's output, as it is shown, has torch."""
+    """Those that an example names; the demo's output, as it is shown, has torch, and idxhub-arrow's is pyarrow."""
     named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
-    return [*named, "torch"] if "idxhub demo" in source else named
+    named += ["torch"] * ("idxhub demo" in source)
+    return named + ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
 
 
 def pages() -> list[Page]:
@@ -184,6 +189,17 @@ def run(page: Page, example: Example, *, full: bool) -> None:
         if page.skipped:
             pytest.skip(f"{here} needs an example that was skipped: {error}")
         raise
+
+
+SHOWN = {"pyproject.toml", "src/idxhub_arrow/adapter.py", "src/idxhub_arrow/subject.py", "tests/test_conformance.py"}
+
+
+@pytest.mark.parametrize("file", sorted(SHOWN))
+def test_the_page_on_adapters_shows_the_files_that_are_tested(file: str) -> None:
+    text = (DOCS / "how-to" / "write-an-adapter.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    assert set(blocks) == SHOWN
+    assert blocks[file] == (ARROW / file).read_text(encoding="utf-8")
 
 
 def full_data(request: Any) -> Path | None:

@@ -32,5 +32,5 @@ SUBJECT = Subject(
     options={"image": "array"},
     floats=False,  # pictures are bytes; with image="array" there are both
     layouts=False,
-    minimum=44,
+    minimum=45,
 )

@@ -21,5 +21,5 @@ SUBJECT = Subject(
     batches=_batches,
     element=lambda native, i: (native.images[i], native.labels[i]),
     length=lambda native: len(native.labels),
-    minimum=44,
+    minimum=45,
 )

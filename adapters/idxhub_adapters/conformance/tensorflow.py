@@ -19,5 +19,5 @@ SUBJECT = Subject(
     package="tensorflow",
     options={"batch_size": 32, "shuffle": True, "seed": 1, "drop_last": True},
     pickles=False,
-    minimum=42,
+    minimum=43,
 )

@@ -23,5 +23,5 @@ SUBJECT = Subject(
     workers=_workers,
     package="torch",
     options={"transform": None, "target_transform": None},
-    minimum=48,
+    minimum=49,
 )

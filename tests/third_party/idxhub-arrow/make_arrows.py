@@ -1,4 +1,4 @@
-"""Draws the pictures of `arrows`, and prints what src/idxhub_arrow/dataset.py says of their files."""
+"""Draws the pictures of `arrows`; prints what dataset.py says of their files."""
 
 import gzip
 from pathlib import Path
@@ -30,7 +30,10 @@ def main() -> None:
         labels = random.permutation(np.arange(count) % 4).astype(np.uint8)
         # a quarter turn to the right for each class
         images = np.stack([np.rot90(arrow(random), -int(label)) for label in labels])
-        for name, array in ((f"{split}-images-idx3-ubyte.gz", images), (f"{split}-labels-idx1-ubyte.gz", labels)):
+        for name, array in (
+            (f"{split}-images-idx3-ubyte.gz", images),
+            (f"{split}-labels-idx1-ubyte.gz", labels),
+        ):
             (FILES / name).write_bytes(gzip.compress(idx.encode(array), mtime=0))
             print(Resource.from_file(FILES / name))  # noqa: T201 -- to be copied
 

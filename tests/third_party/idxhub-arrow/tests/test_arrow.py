@@ -1,4 +1,4 @@
-"""What is this distribution's own: the table, the dataset, and that both were found by entry point."""
+"""What is this distribution's own: the table, the dataset, the entry points."""
 
 import json
 from importlib.metadata import distribution
@@ -24,9 +24,9 @@ def table(split="train", **arguments):
 def test_idxhub_is_another_distribution_and_knows_nothing_of_this_one():
     names = [entry_point.name for entry_point in distribution("idxhub").entry_points]
     assert "arrow" not in names
-    assert {entry_point.group for entry_point in distribution("idxhub-arrow").entry_points} == {
-        *("idxhub.adapters", "idxhub.conformance", "idxhub.datasets")
-    }
+    assert {
+        entry_point.group for entry_point in distribution("idxhub-arrow").entry_points
+    } == {*("idxhub.adapters", "idxhub.conformance", "idxhub.datasets")}
     assert "arrow" in idxhub.adapters()
     assert "arrows" in idxhub.datasets()
 
@@ -34,12 +34,19 @@ def test_idxhub_is_another_distribution_and_knows_nothing_of_this_one():
 def test_a_table_of_tensors_and_labels():
     train = table()
     assert train.num_rows == 320
-    assert train.schema.field("image").type == pa.fixed_shape_tensor(pa.uint8(), (12, 12))
-    assert train.schema.field("label").type == pa.int64()
-    assert json.loads(train.schema.metadata[b"classes"]) == ["up", "right", "down", "left"]
-    assert table(layout="CHW", dtype="float32").schema.field("image").type == pa.fixed_shape_tensor(
-        pa.float32(), (1, 12, 12)
+    assert train.schema.field("image").type == pa.fixed_shape_tensor(
+        pa.uint8(), (12, 12)
     )
+    assert train.schema.field("label").type == pa.int64()
+    assert json.loads(train.schema.metadata[b"classes"]) == [
+        "up",
+        "right",
+        "down",
+        "left",
+    ]
+    assert table(layout="CHW", dtype="float32").schema.field(
+        "image"
+    ).type == pa.fixed_shape_tensor(pa.float32(), (1, 12, 12))
 
 
 def test_the_images_are_the_mapped_file():
@@ -51,11 +58,16 @@ def test_the_images_are_the_mapped_file():
 def test_names_as_labels():
     labels = table("test", names=True)["label"].combine_chunks()
     assert labels.dictionary.to_pylist() == ["up", "right", "down", "left"]
-    assert labels.indices.to_numpy().tolist() == idxhub.load("arrows", "test").labels.tolist()
+    assert (
+        labels.indices.to_numpy().tolist()
+        == idxhub.load("arrows", "test").labels.tolist()
+    )
 
 
 def test_get_loader_gives_record_batches_in_the_shared_order():
-    batch = next(iter(idxhub.get_loader("arrows", framework="arrow", batch_size=16, seed=3)))
+    batch = next(
+        iter(idxhub.get_loader("arrows", framework="arrow", batch_size=16, seed=3))
+    )
     assert isinstance(batch, pa.RecordBatch)
     where = idxhub.order(320, 3, 0)[:16]
     whole = idxhub.load("arrows")

@@ -4,11 +4,11 @@ from idxhub.conformance import Subject
 
 SUBJECT = Subject(
     framework="arrow",
-    batches=lambda table, size: (batch.columns for batch in table.to_batches(max_chunksize=size)),
+    batches=lambda table, size: (batch.columns for batch in table.to_batches(size)),
     pair=lambda batch: batch.columns,
     to_numpy=lambda array: getattr(array, "to_numpy_ndarray", array.to_numpy)(),
     length=len,
     package="pyarrow",
     options={"names": True},
-    minimum=43,
+    minimum=44,
 )

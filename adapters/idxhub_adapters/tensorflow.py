@@ -68,6 +68,8 @@ def _dataset(
     # the optimiser would write all that the pipeline captures, images included, into a graph of its own
     as_it_stands = tf.data.Options()
     as_it_stands.experimental_optimization.apply_default_optimizations = False
+    # by themselves several workers take turns with files, and this has none
+    as_it_stands.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(as_it_stands)
 
 

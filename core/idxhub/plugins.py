@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
+import numpy as np
 import pluggy
 
 from idxhub import builtin, hookspecs
@@ -34,19 +35,22 @@ class Adapter:
     def __init__(self, name: str, plugin: object) -> None:
         self.name = name
         self._hooks = _hooks(ADAPTERS, name, plugin)
-        conventions = self._hooks.idxhub_conventions()
+        try:
+            conventions = self._hooks.idxhub_conventions()
+        except Exception as error:
+            raise AdapterError(f"adapter {name!r}: idxhub_conventions raised {_said(error)}") from error
         self.conventions: Conventions = Conventions() if conventions is None else conventions
-        if not isinstance(self.conventions, Conventions) or self.conventions.layout not in LAYOUTS:
+        if not _is_sound(self.conventions):
             raise AdapterError(
                 f"adapter {name!r}: idxhub_conventions gave {conventions!r}, not a Conventions with a layout "
-                f"of {', '.join(LAYOUTS)}"
+                f"of {', '.join(LAYOUTS)}, a label_dtype of integers, and a mapping of options"
             )
 
-    def check_options(self, options: Iterable[str]) -> None:
-        """Raise `UnknownNameError` for an option that the adapter does not have."""
+    def check_options(self, options: Iterable[str], common: Iterable[str] = ()) -> None:
+        """Raise `UnknownNameError` for an option that the adapter does not have; `common` are everyone's, to choose."""
         for option in options:
             if option not in self.conventions.options:
-                raise UnknownNameError(f"option of {self.name}", option, self.conventions.options)
+                raise UnknownNameError(f"option of {self.name}", option, [*self.conventions.options, *common])
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
@@ -115,7 +119,7 @@ class Plugins:
                     catalog |= self._contributed(entry_point, catalog)
                 except Exception as error:  # noqa: BLE001 -- a stranger's module may raise anything; the rest stays
                     warnings.warn(
-                        f"idxhub: no datasets from {_origin(entry_point)}: {type(error).__name__}: {error}",
+                        f"idxhub: no datasets from {_origin(entry_point)}: {_said(error)}",
                         stacklevel=2,
                     )
             self._datasets = catalog
@@ -159,7 +163,10 @@ class Plugins:
     def _contributed(self, entry_point: EntryPoint, catalog: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
         hooks = _hooks(DATASETS, entry_point.name, entry_point.load())
         added: dict[str, DatasetSpec] = {}
-        for spec in (spec for contributed in hooks.idxhub_datasets() for spec in contributed):
+        contributed = hooks.idxhub_datasets()
+        if not contributed:  # pluggy leaves None out
+            raise AdapterError(f"{entry_point.value}: idxhub_datasets returned nothing")
+        for spec in contributed[0]:
             if not isinstance(spec, DatasetSpec):
                 raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
             if spec.name in catalog or spec.name in added:
@@ -197,6 +204,16 @@ def _hooks(group: str, name: str, plugin: object) -> pluggy.HookRelay:
     return manager.hook
 
 
+def _is_sound(conventions: object) -> bool:
+    if not isinstance(conventions, Conventions) or not isinstance(conventions.options, Mapping):
+        return False
+    try:
+        integers = np.dtype(conventions.label_dtype).kind in "iu"
+    except (TypeError, ValueError):
+        return False
+    return integers and conventions.layout in LAYOUTS
+
+
 def _only(name: str, found: EntryPoints) -> EntryPoint:
     if len({entry_point.value for entry_point in found}) > 1:
         origins = " and ".join(sorted(map(_origin, found)))
@@ -224,6 +241,8 @@ def _import(entry_point: EntryPoint) -> object:
         ) from error
     except AttributeError as error:
         raise AdapterError(f"{_origin(entry_point)}: {error}") from error
+    except Exception as error:
+        raise AdapterError(f"{_origin(entry_point)} does not import: {_said(error)}") from error
 
 
 def _command(entry_point: EntryPoint, package: str) -> str:
@@ -234,6 +253,10 @@ def _command(entry_point: EntryPoint, package: str) -> str:
     if entry_point.name in extras:
         return f"pip install '{distribution.name}[{entry_point.name}]'"
     return f"pip install {package}"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _origin(entry_point: EntryPoint) -> str:

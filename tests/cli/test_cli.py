@@ -258,6 +258,48 @@ def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
     assert seen.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("raise OSError('libcudart.so.12: cannot open')", "OSError: libcudart.so.12"),
+        ("def idxhub_dataset(split): return 1 / 0\n", "ZeroDivisionError"),
+    ],
+    ids=["does not import", "fails on data"],
+)
+def test_a_broken_adapter_hides_no_other(code, says, tmp_path):
+    (tmp_path / "crooked.py").write_text(
+        "from idxhub import hookimpl\nfrom idxhub.conformance import Subject\n"
+        "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
+        "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
+        f"@hookimpl\n{code}\n"
+        if code.startswith("def")
+        else code
+    )
+    metadata = tmp_path / "crooked-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+    )
+    show = """
+        import click.testing, idxhub.cli, json
+        for arguments in (["demo", "--offline", "--json"], ["demo", "--offline"], ["doctor"]):
+            result = click.testing.CliRunner().invoke(idxhub.cli.commands, arguments)
+            print(json.dumps([result.exit_code, result.stdout]))
+    """
+    seen = python(show, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    (status, rows), (shown_status, shown), (doctor_status, doctor) = map(json.loads, seen.splitlines())
+    assert (status, shown_status) == (1, 1)
+    by_name = {row["framework"]: row for row in json.loads(rows)["frameworks"]}
+    assert says in by_name["crooked"]["broken"]
+    assert "digest" in by_name["numpy"]
+    assert "crooked is broken: " in shown
+    assert "numpy " in doctor
+    if not code.startswith("def"):
+        assert doctor_status == 1
+        assert says in doctor.partition("PROBLEM: crooked: ")[2]
+
+
 def test_demo_names_every_adapter_installed_or_not(run):
     data = json.loads(run("demo", "--json").stdout)
     assert {row["framework"] for row in data["frameworks"]} == set(idxhub.adapters())
@@ -306,11 +348,13 @@ def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_pat
         "import click\n@click.command()\ndef hello():\n    click.echo('hello from elsewhere')\n"
     )
     (tmp_path / "notacommand.py").write_text("thing = 3\n")
+    (tmp_path / "raisingcommand.py").write_text("raise RuntimeError('no')\n")
     metadata = tmp_path / "elsewhere-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[idxhub.commands]\nhello = othercommand:hello\nbroken = notacommand:thing\n"
+        "[idxhub.commands]\nraises = raisingcommand:thing\nhello = othercommand:hello\n"
+        "broken = notacommand:thing\nlist = othercommand:hello\n"
     )
     code = (
         "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
@@ -324,10 +368,16 @@ def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_pat
         )
 
     listed = idxhub_with("--help").stdout
-    assert "hello" in listed
-    assert "from elsewhere" in listed
+    others = listed.partition("Commands of other packages:\n")[2].splitlines()
+    assert [line.split() for line in others[:-1]] == [
+        [name, "from", "elsewhere"] for name in ("broken", "hello", "raises")
+    ]
+    assert len([line for line in listed.splitlines() if line.startswith("  list ")]) == 1  # the core's own
     assert "imported: False" in listed
     assert idxhub_with("hello").stdout == "hello from elsewhere\nimported: True\n"
     broken = idxhub_with("broken")
     assert broken.returncode == 1
     assert "the command 'broken' is 3, not a click command" in broken.stderr
+    raises = idxhub_with("raises")
+    assert raises.returncode == 1
+    assert "Error: raisingcommand:thing (elsewhere) does not import: RuntimeError: no" in raises.stderr

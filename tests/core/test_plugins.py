@@ -102,6 +102,29 @@ BAD = {
         + "        from idxhub import Conventions\n        return Conventions(layout='WHC')\n",
         "WHC",
     ),
+    "conventions that raise": (
+        ADAPTER + "\n    @hookimpl\n    def idxhub_conventions(): {}['x']\n",
+        "raised KeyError: 'x'",
+    ),
+    **{
+        fault: (
+            ADAPTER
+            + "\n    @hookimpl\n    def idxhub_conventions():\n"
+            + f"        from idxhub import Conventions\n        return Conventions({argument})\n",
+            argument,
+        )
+        for fault, argument in {
+            "an unknown label type": "label_dtype='nonsense'",
+            "labels of floats": "label_dtype='float32'",
+            "options that are no mapping": "options=None",
+        }.items()
+    },
+    "an import that raises": (
+        "raise RuntimeError('no device')",
+        "adapter_bad does not import: RuntimeError: no device",
+    ),
+    "an import that finds no library": ("raise OSError('libcudart.so.12: cannot open')", "OSError: libcudart.so.12"),
+    "an import with a syntax error": ("def", "SyntaxError"),
 }
 
 
@@ -325,6 +348,7 @@ BAD_DATASETS = {
     "misspelt": DATASETS_CODE.format(name="x").replace("def idxhub_datasets", "def idxhub_dataset_s"),
     "not specs": DATASETS_CODE.format(name="x").replace("yield DatasetSpec", "yield str"),
     "nothing": "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets(): return 5",
+    "None": "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets(): pass",
     "a built-in name": DATASETS_CODE.format(name="fashion-mnist"),
     "a name twice": DATASETS_CODE.format(name="x")
     + '        yield DatasetSpec("x", {"train": SplitSpec(images, labels)})\n',

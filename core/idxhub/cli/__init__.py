@@ -37,7 +37,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Own commands with their summaries, others' with the distribution they come from."""
         own = [(name, command.get_short_help_str(66)) for name, command in self.commands.items()]
-        others = [(name, f"from {origin}") for name, origin in installed().commands().items()]
+        found = sorted(installed().commands().items())
+        others = [(name, f"from {origin}") for name, origin in found if name not in self.commands]
         for title, rows in (("Commands", own), ("Commands of other packages", others)):
             if rows:
                 with formatter.section(title):

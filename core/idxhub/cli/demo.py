@@ -34,7 +34,7 @@ def demo(
 
     Takes the full dataset if it can be had: from --data-dir, from this machine, from the mirrors. Otherwise, and it
     says so, the sample that is installed with idxhub. Shows that all frameworks see the same bytes, in the files' order
-    and in shuffled epochs; exit status 1 if two of them differ.
+    and in shuffled epochs; exit status 1 if two of them differ, or one is broken.
     """
     name, why = _FULL, ""
     try:
@@ -53,31 +53,35 @@ def demo(
         print_json({**asked, "same": same, "frameworks": rows})
     else:
         _print(name, epochs, rows, same=same)
-    if not same:
+    if not same or any("broken" in row for row in rows):
         ctx.exit(1)
 
 
-def _show(framework: str, name: str, data_dir: Path | None, batch_size: int, epochs: int) -> dict[str, Any]:
+def _show(framework: str, *asked: Any) -> dict[str, Any]:
+    """A framework's row, whatever becomes of it: the others are shown too."""
+    try:
+        return {"framework": framework} | _read(framework, *asked)
+    except MissingFrameworkError as error:
+        return {"framework": framework, "missing": str(error)}
+    except Exception as error:  # noqa: BLE001 -- an adapter, and the framework behind it, may raise anything
+        return {"framework": framework, "broken": f"{type(error).__name__}: {error}"}
+
+
+def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epochs: int) -> dict[str, Any]:
     asked: dict[str, Any] = {"framework": framework, "data_dir": data_dir, "download": False}
     try:
         reader = subject(framework)
-        if reader.start is not None:
-            reader.start()
-        native = get_dataset(name, **asked)
-    except MissingFrameworkError as error:
-        return {"framework": framework, "missing": str(error)}
     except UnknownNameError:
-        return {
-            "framework": framework,
-            "missing": f"{framework!r} has no conformance subject to read it by",
-        }
+        return {"missing": f"{framework!r} has no conformance subject to read it by"}
+    if reader.start is not None:
+        reader.start()
+    native = get_dataset(name, **asked)
     loader = get_loader(name, batch_size=batch_size, seed=0, **asked)
     images, labels = next(iter(reader.batches(native, batch_size)))
     digest = _digest(reader, reader.batches(native, batch_size))  # first: what a framework sets up once is not timed
     shuffled = _digest(reader, (reader.pair(batch) for _ in range(epochs) for batch in loader))
     count, seconds = _timed(reader, native, batch_size)
     return {
-        "framework": framework,
         "type": f"{type(native).__module__}.{type(native).__qualname__}",
         "batch": f"{_brief(reader, images)}, {_brief(reader, labels)}",
         "digest": digest,
@@ -113,7 +117,7 @@ def _timed(reader: Subject, native: Any, batch_size: int) -> tuple[int, float]:
 
 
 def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool) -> None:
-    shown = [row for row in rows if "missing" not in row]
+    shown = [row for row in rows if "digest" in row]
     click.echo(f"{name}, train, {shown[0]['examples']:,} images" if shown else name)
     print_table(
         ("FRAMEWORK", "DATASET", "FIRST BATCH", "FILE ORDER", "SHUFFLED", "IMAGES/S"),
@@ -128,6 +132,8 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool) ->
     for row in rows:
         if "missing" in row:
             click.echo(row["missing"])
+        elif "broken" in row:
+            click.secho(f"{row['framework']} is broken: {row['broken']}", fg="red")
     shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
     click.secho(
         f"the same bytes in all of them, in the files' order and over {shuffled}" if same else "THEY DIFFER", bold=True

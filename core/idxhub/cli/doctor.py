@@ -15,7 +15,7 @@ from idxhub._version import __version__
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
 from idxhub.cli.output import json_option, print_json, print_table
-from idxhub.errors import AdapterError, CacheError, MissingFrameworkError
+from idxhub.errors import CacheError, IdxHubError, MissingFrameworkError
 from idxhub.fetch import Places, known_folders
 from idxhub.plugins import installed
 
@@ -68,8 +68,9 @@ def _framework(name: str) -> dict[str, str]:
     except MissingFrameworkError as error:
         missing = isinstance(error.__cause__, ModuleNotFoundError)
         return {"state": "not installed" if missing else "broken", "message": str(error)}
-    except AdapterError as error:
-        return {"state": "broken", "message": str(error)}
+    except Exception as error:  # noqa: BLE001 -- whatever a stranger's adapter does, the rest is shown
+        said = str(error) if isinstance(error, IdxHubError) else f"{type(error).__name__}: {error}"
+        return {"state": "broken", "message": said}
     return {"state": "installed", "message": installed().framework_version(name)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -150,53 +150,64 @@ def as_layout(images: NDArray[Any], layout: Layout | None) -> NDArray[Any]:
     return images[:, None] if layout == "CHW" else images[..., None]
 
 
-def load(
-    source: Source,
-    *,
-    verify: bool | None = None,
-    make: bool = True,
-    specs: Specs = tuple,
-) -> Split:
+def load(source: Source, *, verify: bool | None = None, make: bool = True) -> Split:
     """The arrays of a split, from the cache or, with `make`, through it. See `idxhub.load` for what is raised."""
-    spec = source.spec
-    ranges = splits.resolve(splits.parse(source.split, spec.splits), spec.sizes)
-    resources: dict[str, Resource] = {}
-    for part in ranges:
-        files = spec.splits[part.name]
-        resources |= {files.images.stem: files.images, files.labels.stem: files.labels}
-    stored = _stored(resources, source, source.verify if verify is None else verify, make, specs)
-    images = [stored[spec.splits[r.name].images.stem].array[r.start : r.stop] for r in ranges]
-    labels = []
-    for part in ranges:
-        resource = spec.splits[part.name].labels
-        whole = stored[resource.stem].array
-        _check_labels(spec, resource, whole)
-        labels.append(whole[part.start : part.stop])
-    joined = images[0] if len(images) == 1 else np.concatenate(images)
-    info = DatasetInfo(
-        spec.name, source.split, len(joined), ranges, spec, tuple(each.record for each in stored.values())
-    )
-    return Split(joined, np.concatenate(labels).astype(np.int64), info, source, joined.dtype.name)
+    return load_all([source], verify=verify, make=make)[0]
 
 
-def _stored(
-    resources: Mapping[str, Resource],
-    source: Source,
-    verify: bool,
-    make: bool,
-    specs: Specs,
-) -> dict[str, Stored]:
-    cache = Cache(cache_root(source.cache_dir), source.spec)
-    found = {name: cache.open(resource, verify=verify) for name, resource in resources.items()}
-    stored = {name: each for name, each in found.items() if each is not None}
-    missing = {name: resource for name, resource in resources.items() if name not in stored}
+def load_all(
+    sources: Sequence[Source], *, verify: bool | None = None, make: bool = True, specs: Specs = tuple
+) -> list[Split]:
+    """Several splits of one dataset; each has mappings of its own, so that writing into one leaves the others alone."""
+    first = sources[0]
+    cache = Cache(cache_root(first.cache_dir), first.spec)
+    checked = first.verify if verify is None else verify
+    plans = [_plan(source) for source in sources]
+    found = [{name: cache.open(each, verify=checked) for name, each in files.items()} for _, files in plans]
+    missing = {
+        name: files[name]
+        for (_, files), stored in zip(plans, found, strict=True)
+        for name in files
+        if stored[name] is None
+    }
     if missing and not make:
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
+    made: dict[str, Stored] = {}
     if missing:
         from idxhub.making import make_all  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
-        stored |= make_all(missing, cache, source.data_dir, download=source.download, specs=tuple(specs()))
-    return stored
+        made = make_all(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
+    splits_ = []
+    for source, (ranges, files), stored in zip(sources, plans, found, strict=True):
+        whole = {name: stored[name] or made.pop(name, None) or cache.open(each) for name, each in files.items()}
+        sound = {name: each for name, each in whole.items() if each is not None}
+        if len(sound) < len(files):
+            raise CacheError(f"{cache.folder} changed while it was read; try again")
+        splits_.append(_split(replace(source, cache_dir=str(cache.root)), ranges, sound))
+    return splits_
+
+
+def _plan(source: Source) -> tuple[tuple[splits.Range, ...], dict[str, Resource]]:
+    """The ranges that a split string means, and the files that they need."""
+    spec = source.spec
+    ranges = splits.resolve(splits.parse(source.split, spec.splits), spec.sizes)
+    needed = [spec.splits[part.name] for part in ranges]
+    return ranges, {each.stem: each for files in needed for each in (files.images, files.labels)}
+
+
+def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str, Stored]) -> Split:
+    spec = source.spec
+    images, labels = [], []
+    for name, start, stop in ranges:
+        files = spec.splits[name]
+        whole = stored[files.labels.stem].array
+        _check_labels(spec, files.labels, whole)
+        images.append(stored[files.images.stem].array[start:stop])
+        labels.append(whole[start:stop])
+    joined = images[0] if len(images) == 1 else np.concatenate(images)
+    records = tuple(each.record for each in stored.values())
+    info = DatasetInfo(spec.name, source.split, len(joined), ranges, spec, records)
+    return Split(joined, np.concatenate(labels).astype(np.int64), info, source, joined.dtype.name)
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -207,7 +218,7 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
         import platformdirs  # noqa: PLC0415 -- where nothing was set only
 
         return platformdirs.user_cache_path("idxhub")
-    return Path(cache_dir).expanduser().absolute()
+    return Path(os.path.abspath(os.path.expanduser(cache_dir)))
 
 
 def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: str) -> Split:

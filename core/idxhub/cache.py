@@ -24,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub._version import __version__
-from idxhub.catalog import DatasetSpec, Resource
-from idxhub.storage import locked, unusable, write_atomically
+from idxhub.catalog import DatasetSpec, Resource, is_plain_name
+from idxhub.storage import locked, open_regular, unusable, write_atomically
 
 CHUNK = 1 << 22  # bytes under one CRC-32: small enough that checking a mapped file keeps few pages resident
 _RECORD_FORMAT = 1
+_LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
@@ -68,7 +69,7 @@ class Cache:
     """The folder of one dataset's release inside the cache."""
 
     def __init__(self, root: Path, spec: DatasetSpec) -> None:
-        self.spec = spec
+        self.root, self.spec = root, spec
         self.folder = root / f"{spec.name}-{spec.fingerprint}"
 
     def file(self, resource: Resource) -> Path:
@@ -97,7 +98,7 @@ class Cache:
         if record is None:
             return None
         try:
-            with open(self.array_file(resource), "rb") as file:
+            with open_regular(self.array_file(resource)) as file:
                 opened = _map(file, resource)
         except FileNotFoundError:
             return None
@@ -139,6 +140,8 @@ class Cache:
 
         Beside it lies a record of its checksums; a file that does not agree with it is made again.
         """
+        if not is_plain_name(filename):
+            raise ValueError(f"{filename!r} is not a plain file name")
         path = self.folder / filename
         if self._is_whole(path, verify=verify):
             return path
@@ -146,23 +149,26 @@ class Cache:
             if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
                 return path
             parts = [memoryview(part).cast("B") for part in make()]
-            crc32 = _checksums_of(memoryview(b"".join(parts)) if len(parts) > 1 else parts[0])
+            whole = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
             self._mark()
-            write_atomically(path, *parts)
-            record = {"format": _RECORD_FORMAT, "version": __version__, "crc32": crc32}
+            write_atomically(path, whole)
+            sums = {"size": len(whole), "crc32": _checksums_of(whole)}
+            record = {"format": _RECORD_FORMAT, "version": __version__, **sums}
             write_atomically(path.with_name(f"{filename}.json"), json.dumps(record).encode())
         return path
 
     def _is_whole(self, path: Path, *, verify: bool) -> bool:
         try:
-            record = json.loads(path.with_name(f"{path.name}.json").read_bytes())
-            if record.get("format") != _RECORD_FORMAT or not verify:
-                return path.is_file() and record.get("format") == _RECORD_FORMAT
-            with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            record = _read_record(path.with_name(f"{path.name}.json"))
+            if record["format"] != _RECORD_FORMAT or os.stat(path).st_size != record["size"]:
+                return False
+            if not verify or not record["size"]:
+                return True
+            with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 return _checksums(mapped, len(mapped)) == tuple(record["crc32"])
         except FileNotFoundError:
             return False
-        except (ValueError, TypeError, KeyError, AttributeError):  # damaged, or emptied
+        except (ValueError, TypeError, KeyError, RecursionError):  # damaged
             return False
         except OSError as error:
             raise unusable(path, error) from error
@@ -173,14 +179,14 @@ class Cache:
         write_atomically(self.file(resource), data)
 
     def _mark(self) -> None:
-        if not (self.folder / _TAG).exists():
+        if not os.path.exists(self.folder / _TAG):
             write_atomically(self.folder / _TAG, _TAG_CONTENT)
 
     def record(self, resource: Resource) -> Record | None:
         """The record of a published array; None if there is none, or one that does not belong to `resource`."""
         path = self.record_file(resource)
         try:
-            fields = json.loads(path.read_bytes())
+            fields = _read_record(path)
             record = Record(**{**fields, "crc32": tuple(fields["crc32"])})
         except FileNotFoundError:
             return None
@@ -193,6 +199,11 @@ class Cache:
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
         return record
+
+
+def _read_record(path: Path) -> Any:
+    with open_regular(path) as file:
+        return json.loads(file.read(_LARGEST_RECORD))
 
 
 def remove(root: Path) -> int:
@@ -211,13 +222,18 @@ def remove(root: Path) -> int:
 
 def datasets_in(root: Path) -> list[Path]:
     """The folders in a cache that idxhub made."""
-    if not root.is_dir():
+    if not os.path.isdir(root):
         return []
-    return sorted(
-        tag.parent
-        for tag in root.glob(f"*-{'[0-9a-f]' * 12}/{_TAG}")
-        if not tag.parent.is_symlink() and tag.read_bytes() == _TAG_CONTENT
-    )
+    tags = root.glob(f"*-{'[0-9a-f]' * 12}/{_TAG}")
+    return sorted(tag.parent for tag in tags if not tag.parent.is_symlink() and _is_ours(tag))
+
+
+def _is_ours(tag: Path) -> bool:
+    try:
+        with open_regular(tag) as file:
+            return file.read(len(_TAG_CONTENT) + 1) == _TAG_CONTENT
+    except OSError:  # not to be read, so not to be removed
+        return False
 
 
 def size_of(folder: Path) -> int:

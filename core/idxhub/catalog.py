@@ -23,6 +23,12 @@ from idxhub.inflate import inflate, peek
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEX = re.compile(r"[0-9a-f]+")
+_TAKEN = (".npy", ".json", ".lock", ".tmp", ".tag")  # endings of what the cache writes beside a file
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a file may be called so: no path, nothing hidden, nothing that a system refuses."""
+    return not (name[:1] in ("", ".") or set(name) & set('/\\:*?"<>|') or any(ord(c) < 32 for c in name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,8 @@ class Resource:
     payload_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.filename):
-            raise ValueError(f"{self.filename!r} is not a plain file name")
+        if not is_plain_name(self.filename) or self.filename.lower().endswith(_TAKEN):
+            raise ValueError(f"{self.filename!r} is not a file name that the cache can keep")
         for what, value, digits in (
             ("md5", self.md5, 32),
             ("sha256", self.sha256, 64),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
+from urllib3.util import wait_for_read
 
 from idxhub._version import __version__
 from idxhub.catalog import Resource
@@ -26,6 +32,8 @@ _TRIES = 3
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more is left for the next mirror
 _PAUSE = 0.5  # seconds before the second try, doubled before the third
 _BLOCK = 1 << 18  # bytes
+_REDIRECTS = 10
+_GLANCE = 0.5  # seconds between two looks at the clock while nothing arrives
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -35,14 +43,45 @@ class _TryAgain(Exception):  # noqa: N818 -- a signal between two functions here
         self.wait = wait
 
 
+class _Clock:
+    """When an attempt has to end: at its deadline, or when somebody says stop."""
+
+    def __init__(self, total: float, stop: threading.Event) -> None:
+        self._total, self._stop = total, stop
+        self._deadline = time.monotonic() + total
+        self.received = 0
+
+    def left(self) -> float:
+        """Seconds until the deadline; raises `DownloadError` when there are none."""
+        if self._stop.is_set():
+            raise DownloadError("stopped")
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise DownloadError(f"too slow: {self.received:,} bytes in {self._total:.0f} s")
+        return left
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless stopped."""
+        self._stop.wait(seconds)
+        self.left()
+
+
 class Downloads:
     """The attempts to download one resource. `get` raises `DownloadError` with the one reason, without the URL."""
 
     def __init__(
-        self, resource: Resource, alive: Callable[[], None] = lambda: None, *, total: float = TOTAL_TIMEOUT
+        self,
+        resource: Resource,
+        alive: Callable[[], None] = lambda: None,
+        *,
+        stop: threading.Event | None = None,
+        total: float = TOTAL_TIMEOUT,
     ) -> None:
         self._resource, self._alive, self._total = resource, alive, total
+        self._stop = threading.Event() if stop is None else stop
         self._session = _Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter())
         # raw bytes: the .gz must not be taken for a compressed transfer of something else
         self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": f"idxhub/{__version__}"})
 
@@ -56,40 +95,62 @@ class Downloads:
 
     def get(self, url: str) -> bytes:
         """The body: at most one byte more than is expected, whatever the server sends."""
-        deadline = time.monotonic() + self._total
+        clock = _Clock(self._total, self._stop)
+        _watched.clock = clock
+        try:
+            return self._tried(url, clock)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            clock.left()  # wrapped by now, if it was the reason
+            if isinstance(error, DownloadError):
+                raise
+            raise DownloadError(_reason(error)) from error
+        finally:
+            _watched.clock = None
+
+    def _tried(self, url: str, clock: _Clock) -> bytes:
         reason = ""
         for attempt in range(_TRIES):
             try:
-                return self._once(url, deadline)
+                return self._once(url, clock)
             except _TryAgain as failure:
+                left = clock.left()
                 reason = str(failure)
                 wait = _PAUSE * 2**attempt if failure.wait is None else failure.wait
                 if attempt + 1 == _TRIES:
                     break
-                if wait > min(_LONGEST_WAIT, deadline - time.monotonic()):
+                if wait > min(_LONGEST_WAIT, left):
                     raise DownloadError(f"{reason}; asks to wait {wait:.0f} s") from failure
-                time.sleep(wait)
-            except DownloadError:  # an OSError too, and says it best itself
-                raise
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise DownloadError(_reason(error)) from error
+                clock.pause(wait)
         raise DownloadError(f"{reason}, {_TRIES} times")
 
-    def _once(self, url: str, deadline: float) -> bytes:
-        with self._session.get(url, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
-            if response.status_code in _RETRIED:
-                raise _TryAgain(f"HTTP {response.status_code}", _retry_after(response))
-            if response.status_code != 200:
-                raise DownloadError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
-            return self._body(response, deadline)
+    def _once(self, url: str, clock: _Clock) -> bytes:
+        for _ in range(_REDIRECTS):
+            with self._asked(url) as response:
+                target = _redirect(self._session, response)
+                if target is None:
+                    if response.status_code in _RETRIED:
+                        raise _TryAgain(f"HTTP {response.status_code}", _retry_after(response))
+                    if response.status_code != 200:
+                        raise DownloadError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
+                    return self._body(response, clock)
+                url = target
+        raise DownloadError("redirects without end")
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
+    def _asked(self, url: str) -> requests.Response:
+        try:
+            return self._session.get(url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+        except requests.ConnectionError as error:
+            if isinstance(_innermost(error), ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+                raise _TryAgain("connection lost before an answer") from error
+            raise
+
+    def _body(self, response: requests.Response, clock: _Clock) -> bytes:
         body = bytearray()
         expected = self._resource.size
         with _progress(self._resource.filename, expected) as bar:
             while True:
-                if time.monotonic() > deadline:
-                    raise DownloadError(f"too slow: {len(body):,} bytes in {self._total:.0f} s")
+                clock.received = len(body)
+                clock.left()
                 try:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
                     wanted = min(_BLOCK, self._limit(body) + 1 - len(body))
@@ -122,18 +183,90 @@ class Downloads:
         return self._resource.size or payload + payload // 1000 + 1024
 
 
+# The clock of the attempt that a thread is making: http.client makes its readers where no argument reaches.
+_watched = threading.local()
+
+
+class _Watched(io.RawIOBase):
+    """What arrives on a socket, as long as the attempt's clock allows: headers, redirects and chunk sizes too."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._socket = raw, sock
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        clock: _Clock | None = getattr(_watched, "clock", None)
+        if clock is not None and not getattr(self._socket, "pending", int)():  # TLS may hold what has arrived
+            silent = time.monotonic() + READ_TIMEOUT
+            while not wait_for_read(self._socket, min(_GLANCE, clock.left())):
+                if time.monotonic() > silent:
+                    raise TimeoutError("timed out")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp = io.BufferedReader(_Watched(self.fp.detach(), sock))
+
+
+class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = _Response
+
+
+class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Response
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose responses are watched, those through a proxy as well."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
+
+
 class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        try:
-            target: str | None = super().get_redirect_target(resp)
-            schemes = urlsplit(resp.url).scheme, urlsplit(target or "").scheme
-        except ValueError as error:  # requests lets the codec's and the URL parser's through
-            resp.close()
-            raise requests.exceptions.InvalidURL("redirected to a malformed address") from error
-        if schemes == ("https", "http"):
-            resp.close()
-            raise requests.exceptions.InvalidURL("redirected from https to http; refused")
-        return target
+    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
+        """None: requests would read the body of a redirect, however long, even where it does not follow."""
+        return iter(())
+
+
+def _redirect(session: requests.Session, response: requests.Response) -> str | None:
+    """Where a response sends us; None if nowhere."""
+    try:
+        target = session.get_redirect_target(response)
+        if target is None:
+            return None
+        url = urljoin(response.url, target)
+        schemes = urlsplit(response.url).scheme, urlsplit(url).scheme
+    except ValueError as error:  # requests lets the codec's and the URL parser's through
+        raise DownloadError("redirected to a malformed address") from error
+    if schemes == ("https", "http"):
+        raise DownloadError("redirected from https to http; refused")
+    return url
 
 
 def _progress(filename: str, total: int | None) -> Any:
@@ -169,9 +302,11 @@ def _reason(error: Exception) -> str:
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.exceptions.ReadTimeout):
         return f"no answer within {READ_TIMEOUT:.0f} s"
-    if isinstance(error, requests.exceptions.TooManyRedirects):
-        return "redirects without end"
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
+    cause = _innermost(error)
     return getattr(cause, "strerror", None) or f"{type(cause).__name__}: {cause}"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from idxhub.errors import ChecksumError, DownloadError, Failure, IdxFormatError
 from idxhub.idx import MAX_HEADER_SIZE, read_header
 from idxhub.inflate import inflate, is_compressed, peek
 from idxhub.known import what_is
+from idxhub.storage import open_regular
 
 Form = Literal["published", "recompressed", "decompressed"]
 _MOST_FILES = 10_000  # looked at by size in one folder; by name always
@@ -55,8 +58,8 @@ class Places:
         that is not a folder.
         """
         folder = None if data_dir is None else _absolute(data_dir)
-        if folder is not None and not folder.is_dir():
-            state = "is not a folder" if folder.exists() else "does not exist"
+        if folder is not None and not os.path.isdir(folder):
+            state = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise DownloadError(f"data_dir={str(data_dir)!r} {state}")
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         mirrors = os.environ.get("IDXHUB_MIRRORS", "").split(",")
@@ -104,10 +107,12 @@ def find(
     *,
     specs: Iterable[DatasetSpec] = (),
     alive: Callable[[], None] = lambda: None,
+    stop: threading.Event | None = None,
 ) -> Verified:
     """The verified bytes of a resource from the first place that has them.
 
-    A downloaded file is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes arrive.
+    A downloaded file is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes arrive, and
+    `stop` ends a download when it is set.
     Raises `ChecksumError` if all that was found locally is wrong and no mirror helped, `DownloadError` if
     nothing was found at all; both list every place tried.
     """
@@ -121,17 +126,18 @@ def find(
     failures += _without_it(spec, resource, places)
     urls = [_url(mirror, spec, resource) for mirror in (*places.mirrors, *spec.mirrors) if _is_url(mirror)]
     if not places.download:
-        failures += [Failure(url, f"not tried: {places.why_not}") for url in urls]
+        failures += [Failure(without_password(url), f"not tried: {places.why_not}") for url in urls]
     elif urls:
         from idxhub.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
 
-        with Downloads(resource, alive) as downloads:
+        with Downloads(resource, alive, stop=stop) as downloads:
             for url in urls:
+                shown = without_password(url)
                 try:
                     data = downloads.get(url)
-                    verified = verify(resource, data, url, specs)
+                    verified = verify(resource, data, shown, specs)
                 except (DownloadError, ChecksumError) as error:
-                    failures += _failures(url, error)
+                    failures += _failures(shown, error)
                     continue
                 if verified.form == "published":
                     cache.keep(resource, data)
@@ -181,7 +187,7 @@ def local_files(spec: DatasetSpec, resource: Resource, cache: Cache, places: Pla
     if places.data_dir is not None:
         for subfolder in spec.subfolders:
             yield from _candidates(places.data_dir / subfolder, resource)
-    if cache.file(resource).exists():
+    if os.path.isfile(cache.file(resource)):
         yield cache.file(resource)
     for folder in known_folders(spec, places):
         yield from _candidates(folder, resource)
@@ -194,18 +200,26 @@ def _without_it(spec: DatasetSpec, resource: Resource, places: Places) -> Iterat
         yield Failure(str(places.data_dir), "has no such file")
     for folder in known_folders(spec, places):
         if not _candidates(folder, resource):
-            yield Failure(str(folder), "has no such file" if folder.is_dir() else "no such folder")
+            yield Failure(str(folder), "has no such file" if os.path.isdir(folder) else "no such folder")
 
 
 def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
-    expanded = [os.path.expandvars(os.path.expanduser(folder)) for folder in spec.folders]
-    folders = [_absolute(folder) for folder in expanded if "$" not in folder]
+    folders = [folder for folder in map(_expanded, spec.folders) if folder is not None]
     for mirror in (*places.mirrors, *spec.mirrors):
         if not _is_url(mirror):
             base = _folder(mirror.replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
+
+
+def _expanded(folder: str) -> Path | None:
+    """A spec's folder; None if it names a variable that is not set."""
+    literal = _absolute(folder)
+    if os.path.isabs(folder) and os.path.isdir(literal):  # its name has a dollar sign of its own
+        return literal
+    expanded = os.path.expandvars(folder)
+    return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else _absolute(expanded)
 
 
 def _folder(mirror: str) -> Path:
@@ -229,7 +243,7 @@ def _candidates(folder: Path, resource: Resource) -> list[Path]:
             }
     except OSError:
         return []
-    by_name = [name for name in names if name in present or (folder / name).is_file()]
+    by_name = [name for name in names if name in present or os.path.isfile(folder / name)]
     sizes = {resource.size, resource.payload_size}
     by_size = sorted(n for n, size in present.items() if size in sizes and n not in by_name)
     return [folder / name for name in by_name + by_size]
@@ -238,7 +252,7 @@ def _candidates(folder: Path, resource: Resource) -> list[Path]:
 def read(path: Path, resource: Resource) -> bytes:
     """A local file's bytes; `OSError` if they are far more than the resource can have."""
     most = 2 * resource.payload_size + 65_536  # recompressed badly, it may be larger than decompressed
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(None, f"more than {most:,} bytes: not this file")
@@ -254,11 +268,19 @@ def _md5(data: bytes) -> str:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(path)))
+    try:
+        return Path(os.path.abspath(os.path.expanduser(path)))
+    except OSError:  # the working directory is gone
+        return Path(path)
 
 
 def _is_url(mirror: str) -> bool:
-    return mirror.startswith(("http://", "https://"))
+    return re.match(r"https?://", mirror, re.IGNORECASE) is not None
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown and kept: user name and password left out."""
+    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
 
 
 def _url(mirror: str, spec: DatasetSpec, resource: Resource) -> str:

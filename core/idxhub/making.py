@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,21 +27,40 @@ def make_all(
     download: bool,
     specs: tuple[DatasetSpec, ...] = (),
 ) -> dict[str, Stored]:
-    """The arrays of several files, two at a time."""
+    """The arrays of several files, two at a time. Whatever ends the wait for them, Ctrl-C too, ends the work."""
     places = Places.from_environment(data_dir, download)
+    stop = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        made = pool.map(lambda resource: make(resource, cache, places, specs=specs), resources.values())
-        return dict(zip(resources, made, strict=True))
+        try:
+            made = {
+                name: pool.submit(make, resource, cache, places, specs=specs, stop=stop)
+                for name, resource in resources.items()
+            }
+            return {name: each.result() for name, each in made.items()}
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def make(resource: Resource, cache: Cache, places: Places, *, specs: tuple[DatasetSpec, ...] = ()) -> Stored:
-    """The array of one file: from the cache, or found, verified, decoded and published there first."""
+def make(
+    resource: Resource,
+    cache: Cache,
+    places: Places,
+    *,
+    specs: tuple[DatasetSpec, ...] = (),
+    stop: threading.Event | None = None,
+) -> Stored:
+    """The array of one file: from the cache, or found, verified, decoded and published there first.
+
+    `stop`, set by another thread, ends a wait for the network or for another process.
+    """
     lock = cache.lock_file(resource)
-    with locked(lock):
+    with locked(lock, stop):
         stored = cache.open(resource)  # another process may have made it while this one waited
         if stored is not None:
             return stored
-        found = find(cache.spec, resource, cache, places, specs=specs, alive=lambda: touch(lock))
+        found = find(cache.spec, resource, cache, places, specs=specs, alive=lambda: touch(lock), stop=stop)
         cache.publish(
             resource,
             _decoded(resource, found),

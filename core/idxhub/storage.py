@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
+import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,17 +60,28 @@ def unusable(path: Path, error: OSError) -> CacheError:
             free = shutil.disk_usage(path.parent).free
             reason += f", {free:,} bytes free"
         mend = f"make room, or {SETTING}"
+    elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+        mend = f"remove what is in its place, or {SETTING}"
     else:
         mend = SETTING
     return CacheError(f"cannot use the cache at {path}: {reason}; {mend}")
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading. Anything else counts as absent: a pipe would be waited for without end."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "is not a file")
+    return open(descriptor, "rb")
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, stop: threading.Event | None = None) -> Iterator[None]:
     """Hold the lock file `path` if that can be had; otherwise go on without it.
 
     Where the folder cannot be written or does not lock, or the holder gives no sign of life (`touch`) for a
-    minute, the caller works unlocked: twice the work, the same result.
+    minute, the caller works unlocked: twice the work, the same result. `stop` ends the wait.
     """
     import filelock  # noqa: PLC0415 -- a cache miss only: it brings asyncio
 
@@ -80,7 +94,7 @@ def locked(path: Path) -> Iterator[None]:
                 lock.acquire(timeout=1.0)
                 held = True
             except filelock.Timeout:
-                if _age(path) > _PATIENCE:
+                if _age(path) > _PATIENCE or (stop is not None and stop.is_set()):
                     break
     except (OSError, NotImplementedError):
         # unwritable: the write that follows says so better; no locks here: see above

@@ -36,7 +36,7 @@ def spec(**changes):
         {"filename": ""},
         {"filename": ".hidden"},
         {"filename": "a\n"},
-        {"filename": "a b"},
+        {"filename": "a.npy"},
         {"md5": "0" * 31},
         {"md5": "G" * 32},
         {"md5": "A" * 32},

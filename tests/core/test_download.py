@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 
@@ -38,6 +39,7 @@ from support.server import (
 )
 
 from idxhub import Plugins, Resource, download, idx, load, making
+from idxhub.builtin import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
@@ -599,3 +601,83 @@ def test_a_mirror_that_has_recompressed_the_file_serves(find_it, server, tmp_pat
     found = find_it(server.url, resource=published)
     assert found.form == "recompressed"
     assert len(server.requests) == 1
+
+
+# Whatever a server does, and in whichever part of its answer, the attempt ends in time
+
+
+def _for_ever(*parts: bytes, pause: float = 0.01):
+    """Send the first part, then the last one again and again."""
+
+    def answer(handler):
+        handler.wfile.write(b"".join(parts[:-1]))
+        while True:
+            handler.wfile.write(parts[-1])
+            handler.wfile.flush()
+            time.sleep(pause)
+
+    return answer
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
+ENDLESS = {
+    "a header": _for_ever(b"HTTP/1.1 200 OK\r\nX: ", b"a"),
+    "continuing": _for_ever(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a chunk's size": _for_ever(CHUNKED, b"5;", b"y"),
+    "trailers": _for_ever(CHUNKED, b"0\r\n", b"X: y\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", ENDLESS)
+def test_no_part_of_an_answer_outlasts_the_deadline(answer, server, resource):
+    server.route("/x", ENDLESS[answer])
+    began = time.monotonic()
+    with Downloads(resource, total=1.0) as downloads, pytest.raises(DownloadError, match=r"too slow: \d bytes in 1 s"):
+        downloads.get(f"{server.url}/x")
+    assert time.monotonic() - began < 3
+
+
+def test_the_body_of_a_redirect_is_not_read(server, resource):
+    server.route("/x", _for_ever(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", bytes(1 << 20), pause=0))
+    with Downloads(resource, total=10.0) as downloads, pytest.raises(DownloadError, match="redirects without end"):
+        downloads.get(f"{server.url}/x")
+    assert server.count("/x") == 10
+
+
+def test_a_connection_that_is_reset_before_the_answer_is_tried_again(get, server, body, monkeypatch):
+    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    server.route("/x", raw(b""), raw(b""), ok(body))
+    assert get() == body
+
+
+STOPPED = """
+    import os, signal, threading, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from idxhub import get_dataset
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    try:
+        get_dataset("fashion-mnist", split=("train", "test"))
+    except KeyboardInterrupt:
+        print("interrupted" if time.monotonic() - began < 4 else "late")
+"""
+
+
+def test_ctrl_c_ends_a_download(server, cache_dir):
+    for resource in FASHION_MNIST.resources:
+        server.route(f"/{resource.filename}", _for_ever(b"HTTP/1.1 200 OK\r\n\r\n", b"\x1f\x8b", pause=0.2))
+    began = time.monotonic()
+    done = python(STOPPED, env=os.environ | {"IDXHUB_MIRRORS": server.url})
+    assert done.stdout == "interrupted\n"
+    assert time.monotonic() - began < 10
+    assert not list(cache_dir.rglob("*.tmp"))
+
+
+def test_a_password_in_a_mirrors_address_is_neither_shown_nor_kept(find_it, server, toy, resource, cache_dir):
+    server.serve(toy.folder)
+    secret = server.url.replace("http://", "http://user:hunter2@")
+    assert "hunter2" not in find_it(secret).source
+    with pytest.raises(IdxHubError) as caught:
+        find_it(f"{secret}/nowhere", resource=replace(resource, md5="0" * 32, sha256=None, payload_sha256=None))
+    assert "hunter2" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)

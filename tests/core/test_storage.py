@@ -68,10 +68,12 @@ def test_whatever_fails_nothing_is_left(tmp_path, monkeypatch, call, error):
 def test_ctrl_c_in_the_middle_of_a_write(tmp_path):
     """A real SIGINT, while the file is half written."""
     code = """
-        import os, sys
+        import os, signal, sys
         from pathlib import Path
         from idxhub.storage import write_atomically
 
+        # started in the background, a shell has it ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         write = os.write
 
         def half(descriptor, data):

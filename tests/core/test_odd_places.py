@@ -1,0 +1,116 @@
+"""Places that are not what they are called, or cannot be looked into: each is passed over, or named in an error."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.processes import python_as_nobody
+
+from idxhub import Plugins, errors, load
+
+
+@pytest.fixture
+def get(toy):
+    """Load the train split of `toy`; keywords change how."""
+    return lambda spec=toy.spec, **how: load(spec, "train", **({"data_dir": toy.folder, "download": False} | how))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("ending", [".npy", ".json", ".gz"])
+def test_a_pipe_in_the_cache_is_not_waited_for(ending, get, toy, cache_dir):
+    get()
+    (folder,) = cache_dir.iterdir()
+    path = folder / f"{toy.train_images.stem}{ending}"
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    np.testing.assert_array_equal(get().images, toy.array(toy.train_images))
+
+
+@pytest.mark.parametrize("ending", [".npy", ".json"])
+def test_a_folder_in_the_place_of_a_file_is_named(ending, get, toy, cache_dir):
+    get()
+    (folder,) = cache_dir.iterdir()
+    path = folder / f"{toy.train_images.stem}{ending}"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(errors.CacheError, match="remove what is in its place"):
+        get()
+
+
+@pytest.mark.parametrize("where", ["x" * 300, "/".join(["y" * 200] * 30)], ids=["a long name", "a long path"])
+def test_names_that_no_system_takes_are_passed_over(where, get, toy, monkeypatch):
+    monkeypatch.setenv("IDXHUB_MIRRORS", where)
+    assert len(get(replace(toy.spec, folders=(where,)))) == 30
+    with pytest.raises(errors.DownloadError, match="does not exist"):
+        get(data_dir=f"/{where}", cache_dir="elsewhere")
+
+
+def test_a_folder_that_may_not_be_looked_into_stops_nobody(toy, open_dir):
+    (open_dir / "closed").mkdir(mode=0o700)
+    (open_dir / "cache").mkdir()
+    (open_dir / "cache").chmod(0o777)
+    for resource in toy.spec.resources:
+        (open_dir / resource.filename).write_bytes(toy.bytes(resource))
+    spec = replace(toy.spec, folders=(str(open_dir / "closed" / "below"), str(open_dir)))
+    (open_dir / "spec").write_bytes(pickle.dumps(spec))
+    code = """
+        import pickle, sys
+        spec = pickle.load(open(sys.argv[1] + "/spec", "rb"))
+        print(len(idxhub.load(spec, "train", cache_dir=sys.argv[1] + "/cache", plugins=idxhub.Plugins([]))))
+    """
+    assert python_as_nobody(f"import idxhub\n{code.replace('        ', '')}", open_dir).stdout == "30\n"
+
+
+def test_a_working_directory_that_is_gone(get, toy, tmp_path, monkeypatch, cache_dir):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert len(get(replace(toy.spec, folders=("data", str(toy.folder))), data_dir=None, cache_dir=cache_dir)) == 30
+
+
+def test_a_home_that_nobody_has(get, monkeypatch):
+    monkeypatch.setenv("IDXHUB_CACHE", "~nobody-of-this-name/cache")
+    monkeypatch.chdir(os.environ["HOME"])
+    assert len(get()) == 30
+
+
+def test_a_folder_with_a_dollar_sign_in_its_name(get, toy, tmp_path):
+    folder = tmp_path / "costs $5 or $HOME"
+    os.rename(toy.folder, folder)
+    assert len(get(replace(toy.spec, folders=(str(folder),)), data_dir=None)) == 30
+
+
+def test_relative_folders_survive_a_change_of_directory(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    split = load(toy.spec, "train", data_dir=toy.folder.name, cache_dir="here", plugins=Plugins([]))
+    pickled = pickle.dumps(split)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert len(pickle.loads(pickled)) == len(split.whole("train")) == 30  # noqa: S301 -- pickled above
+    split.derived("x.other", lambda: [b"x"])
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+@pytest.mark.parametrize("record", [b"[" * 200_000, b"{}", b"null", b"3"])
+def test_a_derived_files_record_may_be_anything(record, get):
+    split = get()
+    path = split.derived("x.other", lambda: [b"abc"])
+    path.with_name("x.other.json").write_bytes(record)
+    assert split.derived("x.other", lambda: [b"abc"]).read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "", ".hidden", "a\0b"])
+def test_a_derived_file_stays_in_its_folder(name, get):
+    with pytest.raises(ValueError, match="is not a plain file name"):
+        get().derived(name, lambda: [b"abc"])
+
+
+def test_a_derived_file_that_was_cut_is_seen_unread(toy):
+    split = load(toy.spec, "train", data_dir=toy.folder, verify=False)
+    path = split.derived("x.other", lambda: [b"abc"])
+    path.write_bytes(b"ab")
+    assert split.derived("x.other", lambda: [b"abc"]).read_bytes() == b"abc"

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -523,16 +524,10 @@ def test_without_locks_all_download_and_all_are_right(toy, server, monkeypatch):
     # as on some NFS: the lock is always to be had
     monkeypatch.setattr(filelock.FileLock, "acquire", lambda self, *arguments, **options: None)
     monkeypatch.setattr(filelock.FileLock, "release", lambda self, *arguments, **options: None)
-    spec, loaded = toy.mirrored(server.url), []
-    threads = [
-        threading.Thread(target=lambda: loaded.append(load(spec, "train", plugins=Plugins([])))) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(loaded) == 8
-    for split in loaded:
+    spec = toy.mirrored(server.url)
+    with ThreadPoolExecutor(8) as pool:
+        loaded = [pool.submit(load, spec, "train", plugins=Plugins([])) for _ in range(8)]
+    for split in (each.result() for each in loaded):
         np.testing.assert_array_equal(split.images, toy.array(toy.train_images))
 
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from idxhub import arrays, splits
 from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.catalog import DatasetSpec
-from idxhub.errors import UnknownNameError
+from idxhub.errors import ArgumentError, UnknownNameError
 from idxhub.loader import Loader
 from idxhub.order import Equal
 from idxhub.plugins import Adapter, Plugins, installed
@@ -21,7 +24,7 @@ def get_dataset(
     *,
     framework: str = "numpy",
     split: str | Sequence[str] = "train",
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     layout: Layout | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -30,28 +33,32 @@ def get_dataset(
     plugins: Plugins | None = None,
     **adapter_options: Any,
 ) -> Any:
-    """A dataset in a framework's own type.
+    """A dataset in a framework's own type: of Fashion-MNIST, uint8 images of 28x28 and integer labels.
+
+    For NumPy that is `Arrays(images, labels)`, uint8 (N, 28, 28) and int64 (N,); each framework's page in the
+    documentation has its type, with the shapes and dtypes of an element.
 
     `name` is one of `datasets()` or a `DatasetSpec`; `framework` one of `adapters()`. `split` is a string in TFDS'
     form ("train", "train[:80%]", "train+test", "all"), or a sequence of them, which gives a tuple. `dtype` is None
     for the images as stored (uint8) or "float32" for pixel/255; `layout` "HW", "CHW", "HWC" or None for the
-    framework's custom. `data_dir` is a folder to search first, `cache_dir` replaces IDXHUB_CACHE, `download=False`
+    framework's convention. `data_dir` is a folder to search first, `cache_dir` replaces IDXHUB_CACHE, `download=False`
     keeps to this machine, `verify=False` trusts the cached arrays unread. `plugins` replaces the installed ones.
-    What else an adapter takes is on its page in the documentation.
+    What else an adapter takes is on its page.
 
-    Raises `UnknownNameError`, `MissingFrameworkError`, `DownloadError`, `ChecksumError`, `CacheError`,
-    `IdxFormatError`; nothing is fetched before the arguments have been checked.
+    Raises `UnknownNameError`, `ArgumentError`, `MissingFrameworkError`, `AdapterError`, `DownloadError`,
+    `ChecksumError`, `CacheError`, `IdxFormatError`; nothing is fetched before the arguments have been checked.
     """
     plugins = plugins or installed()
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
-    adapter.check_options(adapter_options)
-    wanted = (split,) if isinstance(split, str) else tuple(split)
+    adapter.check_options(adapter_options, ("name", *(get_dataset.__kwdefaults__ or ())))
+    wanted = _several(split)
+    dtype_name = _dtype_name(dtype)
     for text in wanted:
-        _check_request(spec, text, dtype, layout)
-    source = Source(spec, "", _text(data_dir), _text(cache_dir), download, verify)
+        _check_request(spec, text, dtype_name, layout)
+    source = _source(spec, data_dir, cache_dir, download, verify)
     native = tuple(
-        adapter.dataset(_shaped(each, dtype, layout, adapter), adapter_options)
+        adapter.dataset(_shaped(each, dtype_name, layout, adapter), adapter_options)
         for each in _load(source, wanted, plugins)
     )
     return native[0] if isinstance(split, str) else native
@@ -69,7 +76,7 @@ def get_loader(
     shard: tuple[int, int] = (0, 1),
     equal: Equal = None,
     prefetch: int = 0,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     layout: Layout | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -86,11 +93,12 @@ def get_loader(
     plugins = plugins or installed()
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
-    _check_request(spec, split, dtype, layout)
-    source = Source(spec, "", _text(data_dir), _text(cache_dir), download, verify)
+    dtype_name = _dtype_name(dtype)
+    _check_request(spec, split, dtype_name, layout)
+    source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
     return Loader(
-        _shaped(loaded, dtype, layout, adapter),
+        _shaped(loaded, dtype_name, layout, adapter),
         adapter.batch,
         batch_size=batch_size,
         shuffle=shuffle,
@@ -116,7 +124,7 @@ def load(
     plugins = plugins or installed()
     spec = plugins.dataset(name)
     _check_request(spec, split, None, None)
-    return _load(Source(spec, "", _text(data_dir), _text(cache_dir), download, verify), (split,), plugins)[0]
+    return _load(_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
 
 
 def datasets() -> tuple[str, ...]:
@@ -130,14 +138,9 @@ def adapters() -> tuple[str, ...]:
 
 
 def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
-    sources = [replace(source, split=split) for split in wanted]
-    if len(sources) == 1:
-        return [arrays.load(sources[0], specs=plugins.specs)]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging, and one split needs none
-
-    # each split has mappings of its own, so that writing into one leaves the others alone
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda each: arrays.load(each, specs=plugins.specs), sources))
+    if not wanted:
+        return []
+    return arrays.load_all([replace(source, split=split) for split in wanted], specs=plugins.specs)
 
 
 def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
@@ -162,5 +165,44 @@ def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str
                 )
 
 
-def _text(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+def _several(split: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(split, str):
+        return (split,)
+    if isinstance(split, (bytes, bytearray)) or not isinstance(split, Sequence):
+        raise ArgumentError("split", split, "a string or a sequence of strings")
+    return tuple(split)
+
+
+def _dtype_name(dtype: DTypeLike | None) -> str | None:
+    """np.float32, np.dtype("float32") and the like by their name; what NumPy cannot read stays, to be refused."""
+    if dtype is None or isinstance(dtype, str):
+        return dtype
+    try:
+        return np.dtype(dtype).name
+    except (TypeError, ValueError):
+        return repr(dtype)
+
+
+def _source(
+    spec: DatasetSpec,
+    data_dir: str | os.PathLike[str] | None,
+    cache_dir: str | os.PathLike[str] | None,
+    download: bool,
+    verify: bool,
+) -> Source:
+    folder = _path("data_dir", data_dir)
+    if folder is not None and not os.path.isdir(folder):
+        from idxhub.fetch import Places  # noqa: PLC0415 -- for what it raises; a warm call does without it
+
+        Places.from_environment(data_dir)
+    return Source(spec, "", folder, _path("cache_dir", cache_dir), download, verify)
+
+
+def _path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
+    """The path made absolute, so that it means the same in another process, in another folder."""
+    if path is None:
+        return None
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise ArgumentError(argument, path, "a path: a string without NUL, or an os.PathLike of one")
+    return os.path.abspath(os.path.expanduser(text))

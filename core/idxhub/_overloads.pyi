@@ -11,7 +11,7 @@ import tensorflow as tf
 from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from ray.data import Dataset as RayDataset
 from torch import Tensor
 from typing_extensions import Unpack
@@ -24,7 +24,7 @@ from idxhub.plugins import Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class Common(TypedDict, total=False):
-    dtype: str | None
+    dtype: DTypeLike | None
     layout: Layout | None
     data_dir: str | os.PathLike[str] | None
     cache_dir: str | os.PathLike[str] | None

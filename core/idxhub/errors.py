@@ -2,6 +2,7 @@
 
 IdxHubError
 ├── UnknownNameError     (+ LookupError)  a dataset, split, framework, option or value that does not exist
+│   └── ArgumentError    (+ ValueError)   an argument out of range or of the wrong type
 ├── MissingFrameworkError (+ ImportError) the framework asked for cannot be imported
 ├── AdapterError                          a plugin broke its contract
 ├── DownloadError        (+ OSError)      nothing right was found anywhere; every place and its reason
@@ -26,7 +27,9 @@ class UnknownNameError(IdxHubError, LookupError):
     """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead."""
 
     def __init__(self, kind: str, name: object, choices: Iterable[str], *, why: str = "") -> None:
-        self.kind, self.name, self.choices = kind, name, tuple(choices)
+        # a set's order changes from run to run
+        self.kind, self.name = kind, name
+        self.choices: tuple[str, ...] = tuple(sorted(choices) if isinstance(choices, (set, frozenset)) else choices)
         self.why = why
         super().__init__(kind, name, self.choices)
 
@@ -43,10 +46,14 @@ class UnknownNameError(IdxHubError, LookupError):
         import difflib  # noqa: PLC0415 -- on the way out only: it would slow every `import idxhub`
 
         text = str(self.name)
-        for wanted in (text, re.split(r"[^\w.-]", text)[0]):
-            near = difflib.get_close_matches(wanted, self.choices, n=1)
-            if near and near[0] != text:
-                return near[0]
+        words = text, re.split(r"[^\w.-]", text)[0]
+        if set(words) & set(self.choices):  # the name itself is no advice
+            return None
+        folded: dict[str, str] = {choice.casefold(): choice for choice in self.choices}
+        for wanted in words:
+            near = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+            if near:
+                return folded[near[0]]
         return None
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -55,6 +62,20 @@ class UnknownNameError(IdxHubError, LookupError):
 
 def _unknown_name(kind: str, name: object, choices: tuple[str, ...], why: str) -> UnknownNameError:
     return UnknownNameError(kind, name, choices, why=why)
+
+
+class ArgumentError(UnknownNameError, ValueError):
+    """An argument that is out of range or of the wrong type: `kind` and `name` are the argument and its value."""
+
+    def __init__(self, argument: str, value: object, must_be: str) -> None:
+        self.must_be = must_be
+        super().__init__(argument, value, ())
+
+    def __str__(self) -> str:
+        return f"{self.kind} is {self.name!r}; it must be {self.must_be}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ArgumentError, (self.kind, self.name, self.must_be)
 
 
 class MissingFrameworkError(IdxHubError, ImportError):
@@ -76,7 +97,7 @@ class Failure:
 class _Tried(IdxHubError):  # noqa: N818 -- a base, never raised itself
     def __init__(self, message: str, failures: Iterable[Failure] = ()) -> None:
         self.message, self.failures = message, tuple(failures)
-        super().__init__(message, self.failures)
+        super().__init__(message)  # alone: OSError takes a second argument for what an errno means
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  {f.where}: {f.why}" for f in self.failures)])

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub.arrays import Split
-from idxhub.errors import StateError, UnknownNameError
-from idxhub.order import Equal, check_shard, order, shard_size, sharded
+from idxhub.errors import StateError
+from idxhub.order import Equal, check_shard, integer, order, shard_size, sharded
 
 T = TypeVar("T")
 _STATE_FORMAT = 1
@@ -40,14 +40,12 @@ class Loader(Generic[T]):
         equal: Equal = None,
         prefetch: int = 0,
     ) -> None:
-        for kind, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("prefetch", prefetch, 0)):
-            if value < least:
-                raise UnknownNameError(kind, value, [f"an integer of {least} or more"])
-        check_shard(shard, equal)
         self.split, self._native = split, native
-        self.batch_size, self.shuffle, self.seed, self.drop_last = batch_size, shuffle, seed, drop_last
-        self.shard, self.equal, self.prefetch = shard, equal, prefetch
-        self._next = self._at = (0, 0)  # epoch and batch: where the next pass begins, where the newest stands
+        self.batch_size, self.seed = integer("batch_size", batch_size, 1), integer("seed", seed)
+        self.shuffle, self.drop_last, self.prefetch = shuffle, drop_last, integer("prefetch", prefetch)
+        self.shard, self.equal = check_shard(shard, equal), equal
+        self._next: tuple[int, int]
+        self._begin_at(0, 0)
 
     def __len__(self) -> int:
         examples = shard_size(len(self.split), self.shard, self.equal)
@@ -55,14 +53,12 @@ class Loader(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         epoch, first = self._next
-        self._next, self._at = (epoch + 1, 0), (epoch, first)
-        return self._pass(epoch, first)
+        self._next, self._at = (epoch + 1, 0), [epoch, first]
+        return self._pass(self._at)
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next pass be that of `epoch`, from its beginning."""
-        if epoch < 0:
-            raise UnknownNameError("epoch", epoch, ["an integer of 0 or more"])
-        self._next = self._at = (epoch, 0)
+        self._begin_at(integer("epoch", epoch), 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the newest pass stands, and what it is a pass of: JSON-able."""
@@ -70,14 +66,23 @@ class Loader(Generic[T]):
         return self._identity() | {"epoch": epoch, "batch": batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next pass begin where the saved one stood. Raises `StateError` for a state of another loader."""
+        """Let the next pass begin where the saved one stood; after its last batch that is the next epoch's start.
+
+        Raises `StateError` for a state of another loader.
+        """
         for what, mine in self._identity().items():
             if state.get(what) != mine:
                 raise StateError(f"this state is of another loader: its {what} is {state.get(what)!r}, here {mine!r}")
         epoch, batch = state.get("epoch"), state.get("batch")
         if not (isinstance(epoch, int) and isinstance(batch, int) and epoch >= 0 and 0 <= batch <= len(self)):
             raise StateError(f"epoch {epoch!r} and batch {batch!r} are no place in {len(self)} batches")
-        self._next = self._at = (epoch, batch)
+        if batch and batch == len(self):  # saved in the loop's body, before the pass could end
+            epoch, batch = epoch + 1, 0
+        self._begin_at(epoch, batch)
+
+    def _begin_at(self, epoch: int, batch: int) -> None:
+        self._next = epoch, batch
+        self._at = [epoch, batch]  # where the newest pass stands: that pass moves it on, older ones move their own
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -93,14 +98,15 @@ class Loader(Generic[T]):
             "equal": self.equal,
         }
 
-    def _pass(self, epoch: int, first: int) -> Iterator[T]:
+    def _pass(self, at: list[int]) -> Iterator[T]:
+        epoch, first = at
         batches = self._batches(epoch, first)
         if self.prefetch:
             batches = _ahead(batches, self.prefetch)
         for number, batch in enumerate(batches, first + 1):
-            self._at = (epoch, number)
+            at[:] = epoch, number
             yield batch
-        self._at = (epoch + 1, 0)
+        at[:] = epoch + 1, 0
 
     def _batches(self, epoch: int, first: int) -> Iterator[T]:
         n = len(self.split)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub.errors import UnknownNameError
+from idxhub.errors import ArgumentError, UnknownNameError
 
 Equal = Literal["drop", "pad"] | None
 
@@ -19,18 +20,33 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     `SeedSequence([seed, epoch])`. The global random state is neither read nor changed.
     """
     for kind, value in (("n", n), ("seed", seed), ("epoch", epoch)):
-        if value < 0:
-            raise UnknownNameError(kind, value, ["an integer of 0 or more"])
+        integer(kind, value)
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(n).astype(np.int64, copy=False)
 
 
-def check_shard(shard: tuple[int, int], equal: Equal) -> None:
-    """Raise `UnknownNameError` unless `shard` is (i, n) with 0 <= i < n, and `equal` something `sharded` knows."""
-    if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-        raise UnknownNameError("shard", shard, ["(i, n) with 0 <= i < n"])
+def integer(argument: str, value: object, least: int = 0) -> int:
+    """`value`, if it is an integer of `least` or more, NumPy's included; otherwise raises `ArgumentError`."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # whether it is one is what is asked
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ArgumentError(argument, value, f"an integer of {least} or more")
+    return number
+
+
+def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
+    """`shard`, if it is (i, n) with 0 <= i < n, and `equal` something `sharded` knows; or raises `UnknownNameError`."""
+    try:
+        i, n = map(operator.index, shard)
+    except (TypeError, ValueError):
+        i = n = 0
+    if not 0 <= i < n:
+        raise ArgumentError("shard", shard, "(i, n) with 0 <= i < n")
     if equal not in (None, "drop", "pad"):
         raise UnknownNameError("equal", equal, ["None", "drop", "pad"])
+    return i, n
 
 
 def shard_size(n: int, shard: tuple[int, int], equal: Equal = None) -> int:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from idxhub.errors import UnknownNameError
+from idxhub.errors import ArgumentError, UnknownNameError
 
 _PIECE = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*")
 # ASCII digits, and no more of them than any file can count: int() refuses thousands with an error of its own
@@ -27,11 +27,12 @@ class Bound(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """`name[start:stop]`; None is an open end."""
+    """`name[start:stop]`; None is an open end. `text` is what the caller wrote."""
 
     name: str
     start: Bound | None = None
     stop: Bound | None = None
+    text: str = ""
 
 
 class Range(NamedTuple):
@@ -49,6 +50,8 @@ class Range(NamedTuple):
 
 def parse(text: str, names: Iterable[str]) -> tuple[Piece, ...]:
     """The pieces of a split string. `names` are the split names that exist."""
+    if not isinstance(text, str):
+        raise ArgumentError("split", text, f"a string, {_GRAMMAR}")
     known = tuple(names)
     pieces: list[Piece] = []
     for part in text.split("+"):
@@ -56,12 +59,15 @@ def parse(text: str, names: Iterable[str]) -> tuple[Piece, ...]:
         if match is None:
             raise _unreadable(text, known, f"cannot read {part.strip()!r}")
         name, bounds = match["name"], match["bounds"]
-        if name == "all" and "all" not in known and bounds is None:
-            pieces.extend(Piece(each) for each in known)
+        if name == "all" and "all" not in known:
+            if bounds is not None:
+                each = " + ".join(f"{split}[{bounds}]" for split in known)
+                raise _unreadable(text, known, f"'all' cannot be sliced, its splits can: {each}")
+            pieces.extend(Piece(each, text=each) for each in known)
             continue
         if name not in known:
             raise UnknownNameError("split", name, known)
-        pieces.append(Piece(name, *_bounds(bounds, text, known)))
+        pieces.append(Piece(name, *_bounds(bounds, text, known), part.strip()))
     return tuple(pieces)
 
 
@@ -70,10 +76,12 @@ def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, .
     ranges = []
     for piece in pieces:
         size = sizes[piece.name]
-        start = _position(piece.start, size, 0, piece.name)
-        stop = _position(piece.stop, size, size, piece.name)
+        for bound in (piece.start, piece.stop):
+            if bound is not None and not bound.percent and abs(bound.value) > size:
+                raise _unreadable(piece.text, sizes, f"{piece.name} has {size:,} examples")
+        start, stop = _position(piece.start, size, 0), _position(piece.stop, size, size)
         if start > stop:
-            raise _unreadable(f"{piece.name}[{start}:{stop}]", sizes, "it would end before it starts")
+            raise _unreadable(piece.text, sizes, f"it would end before it starts: {start:,} to {stop:,}")
         ranges.append(Range(piece.name, start, stop))
     return tuple(ranges)
 
@@ -99,12 +107,10 @@ def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound
     return bounds[0], bounds[1]
 
 
-def _position(bound: Bound | None, size: int, default: int, name: str) -> int:
+def _position(bound: Bound | None, size: int, default: int) -> int:
     if bound is None:
         return default
     value = round(bound.value * size / 100) if bound.percent else bound.value
-    if abs(value) > size:
-        raise _unreadable(f"{name}[{value}]", [name], f"{name} has {size:,} examples")
     # "-0%" and a "-1%" that rounds to nothing are position 0, as in TFDS
     return value + size if value < 0 else value
 

@@ -97,9 +97,12 @@ UNKNOWN = {
     "empty split": ({"split": ""}, "split", None),
     "option": ({"transfrom": None}, "option of numpy", None),
     "dtype": ({"dtype": "float23"}, "dtype for toy", "float32"),
-    "another dtype": ({"dtype": np.float32}, "dtype for toy", None),
+    "another dtype": ({"dtype": np.float16}, "dtype for toy", "float32"),
+    "no dtype": ({"dtype": object()}, "dtype for toy", None),
     "layout": ({"layout": "HCW"}, "layout", None),
-    "layout in small letters": ({"layout": "chw"}, "layout", None),
+    "layout in small letters": ({"layout": "chw"}, "layout", "CHW"),
+    "keyword": ({"data_dri": 4}, "option of numpy", "data_dir"),
+    "name as a keyword": ({"nmae": "x"}, "option of numpy", "name"),
 }
 
 
@@ -113,8 +116,50 @@ def test_a_callers_mistake_is_named_before_anything_is_read(toy, mistake, cache_
     if nearest is not None:
         assert caught.value.nearest() == nearest
         assert f"did you mean {nearest!r}?" in str(caught.value)
-    assert caught.value.choices or kind == "option of numpy"
+    assert caught.value.choices
     assert not cache_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *[("split", split) for split in (5, None, b"train", ["train", None], {"train": 1})],
+        *[(folder, path) for folder in ("data_dir", "cache_dir") for path in (b"/tmp", "a\0b", 5)],
+    ],
+    ids=repr,
+)
+def test_an_argument_of_another_type_is_named(toy, argument, value, cache_dir):
+    with pytest.raises(errors.ArgumentError, match=rf"^{argument} is .*; it must be a "):
+        get_dataset(toy.spec, **{argument: value})
+    assert not cache_dir.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), np.dtype(">f4")], ids=repr)
+def test_numpys_own_dtypes_will_do(toy, options, dtype):
+    assert get_dataset(toy.spec, dtype=dtype, **options).images.dtype == np.float32
+    assert next(iter(idxhub.get_loader(toy.spec, batch_size=2, dtype=dtype, **options)))[0].dtype == np.float32
+    assert get_dataset(toy.spec, dtype=np.uint8, **options).images.dtype == np.uint8
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("function", [get_dataset, load, idxhub.get_loader])
+def test_a_data_dir_that_does_not_exist_is_an_error_whatever_the_cache_holds(toy, options, tmp_path, function, warm):
+    if warm:
+        get_dataset(toy.spec, **options)
+    more = {"batch_size": 2} if function is idxhub.get_loader else {}
+    with pytest.raises(errors.DownloadError, match=r"data_dir='.*typo' does not exist"):
+        function(toy.spec, data_dir=tmp_path / "typo", **more)
+
+
+def test_a_pickled_split_finds_its_folders_from_another_one(large, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    split = load(large.spec, data_dir="large", cache_dir="my-cache")
+    sent = pickle.dumps(split)
+    assert len(sent) < 4000
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    np.testing.assert_array_equal(pickle.loads(sent).images, split.images)  # noqa: S301
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_the_default_is_never_another_dataset(monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from idxhub import errors
 from idxhub.errors import (
     AdapterError,
+    ArgumentError,
     CacheError,
     ChecksumError,
     DownloadError,
@@ -27,6 +28,7 @@ EXAMPLES = [
     (UnknownNameError("split", "tran", ["train", "test"]), LookupError, ["split", "'tran'", "'train'?", "train, test"]),
     (UnknownNameError("dtype", None, ["uint8"], why="just so"), LookupError, ["None", "just so", "uint8"]),
     (UnknownNameError("option", "x", []), LookupError, ["'x'", "none"]),
+    (ArgumentError("seed", -1, "an integer of 0 or more"), ValueError, ["seed is -1; it must be an integer of 0 or"]),
     (MissingFrameworkError("install it with: pip install x", name="x"), ImportError, ["pip install x"]),
     (AdapterError("adapter 'x': no"), Exception, ["adapter 'x': no"]),
     (
@@ -97,9 +99,23 @@ def test_the_tree_drawn_is_the_tree_there_is():
         ("", ["train"], None),
         (7, ["train"], None),
         (None, ["None of these"], None),
+        ("TRAIN", ["train", "test"], "train"),
+        ("hwc", ["HW", "CHW", "HWC"], "HWC"),
+        ("train[:99999]", ["train", "test"], None),
         ("train", ["train"], None),  # the name itself is no advice
         ("x", [], None),
     ],
 )
 def test_nearest(name, choices, nearest):
     assert UnknownNameError("thing", name, choices).nearest() == nearest
+
+
+def test_choices_have_an_order():
+    assert UnknownNameError("thing", "x", {"c", "a", "b"}).choices == ("a", "b", "c")
+    assert UnknownNameError("thing", "x", ["c", "a", "b"]).choices == ("c", "a", "b")
+
+
+def test_a_download_error_has_no_errno_of_its_own():
+    error = DownloadError("x.gz was not found", FAILURES)
+    assert (error.errno, error.strerror, error.filename) == (None, None, None)
+    assert error.failures == tuple(FAILURES)

@@ -119,8 +119,29 @@ def test_resuming_gives_the_very_next_batch(stop, prefetch, loader, images):
     state = json.loads(json.dumps(first.state_dict()))
     second = loader(seed=2, prefetch=prefetch)
     second.load_state_dict(state)
-    assert seen(taken, images) + seen(second, images) == expected[1]
-    assert seen(second, images) == expected[2]
+    if stop == len(second):  # nothing is left of that epoch, and no empty pass
+        assert (second.state_dict()["epoch"], second.state_dict()["batch"]) == (2, 0)
+        assert [seen(taken, images), seen(second, images)] == expected[1:]
+    else:
+        assert seen(taken, images) + seen(second, images) == expected[1]
+        assert seen(second, images) == expected[2]
+
+
+def test_the_state_is_that_of_the_newest_of_two_passes(loader):
+    once = loader()
+    older, newest = iter(once), iter(once)
+    next(newest)
+    list(older)
+    assert (once.state_dict()["epoch"], once.state_dict()["batch"]) == (1, 1)
+    passing = iter(once)
+    once.set_epoch(7)
+    next(passing)
+    assert (once.state_dict()["epoch"], once.state_dict()["batch"]) == (7, 0)
+
+
+def test_numpys_integers_will_do(loader, images):
+    once = loader(seed=np.int64(3), batch_size=np.uint8(8), shard=[np.int64(0), 1])
+    assert json.loads(json.dumps(once.state_dict())) == loader(seed=3).state_dict()
 
 
 def test_the_state_after_a_whole_pass_is_the_next_epochs_start(loader):
@@ -164,12 +185,6 @@ def test_a_place_that_does_not_exist_is_refused(place, loader):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"batch_size": 0},
-        {"seed": -1},
-        {"prefetch": -1},
-        {"shard": (1, 1)},
-        {"shard": (-1, 2)},
-        {"shard": (0, 0)},
         {"equal": "even"},
         {"framework": "numpi"},
         {"split": "tran"},
@@ -181,6 +196,26 @@ def test_a_place_that_does_not_exist_is_refused(place, loader):
 def test_wrong_arguments_name_the_choices(wrong, loader):
     with pytest.raises(errors.UnknownNameError, match="Choices: "):
         loader(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *[("batch_size", 0), ("batch_size", "1"), ("batch_size", 1.5), ("seed", -1), ("seed", None), ("prefetch", -1)],
+        *[("shard", shard) for shard in ((1, 1), (-1, 2), (0, 0), 3, None, (0, 1, 2), "01", (0.0, 1))],
+        *[("split", split) for split in (5, None, b"train", ("train", "test"))],
+    ],
+    ids=repr,
+)
+def test_an_argument_out_of_range_or_of_another_type_is_named(argument, value, loader):
+    with pytest.raises(errors.ArgumentError, match=rf"^{argument} is .*; it must be "):
+        loader(**{argument: value})
+
+
+@pytest.mark.parametrize("epoch", [-1, "1", None])
+def test_set_epoch_takes_epochs(epoch, loader):
+    with pytest.raises(errors.ArgumentError, match=r"^epoch is "):
+        loader().set_epoch(epoch)
 
 
 def test_batches_are_their_owners(loader, images):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idxhub import order
-from idxhub.errors import UnknownNameError
+from idxhub.errors import ArgumentError
 
 # of the little-endian int64 bytes; a change here is a change for every user's experiments
 GOLDEN = {
@@ -58,10 +58,11 @@ def test_the_global_random_state_is_neither_read_nor_changed():
     np.testing.assert_array_equal(order(50, 1, 2), first)
 
 
-@pytest.mark.parametrize(("arguments", "name"), [((-1, 0, 0), "n"), ((1, -1, 0), "seed"), ((1, 0, -1), "epoch")])
-def test_negative_numbers_are_refused(arguments, name):
-    with pytest.raises(UnknownNameError, match=f"unknown {name} -1"):
-        order(*arguments)
+@pytest.mark.parametrize("wrong", [-1, 1.5, "1", None], ids=repr)
+@pytest.mark.parametrize("name", ["n", "seed", "epoch"])
+def test_what_is_no_count_is_refused(name, wrong):
+    with pytest.raises(ArgumentError, match=f"^{name} is {wrong!r}; it must be an integer of 0 or more$"):
+        order(**{"n": 1, "seed": 0, "epoch": 0, name: wrong})
 
 
 @pytest.mark.parametrize("arguments", [(np.int64(10), np.uint8(1), np.int32(2)), (10, True, 2)])

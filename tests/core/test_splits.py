@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idxhub.errors import UnknownNameError
+from idxhub.errors import ArgumentError, UnknownNameError
 from idxhub.splits import Range, parse, resolve
 
 SIZES = {"train": 60_000, "test": 10_000}
@@ -139,7 +139,7 @@ def test_nonsense_names_the_choices(text):
 
 @pytest.mark.parametrize(
     ("text", "nearest"),
-    [("tran", "train"), ("Train", "train"), ("tset", "test"), ("tran[:80%]", "train"), ("train[:200%%]", "train")],
+    [("tran", "train"), ("Train", "train"), ("tset", "test"), ("tran[:80%]", "train"), ("TRAIN", "train")],
 )
 def test_the_nearest_match_is_offered(text, nearest):
     with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
@@ -155,12 +155,23 @@ def test_the_nearest_match_is_offered(text, nearest):
         ("train[5]", "no colon"),
         ("train[a:]", "neither a number nor a percentage"),
         ("train++test", "cannot read"),
+        ("all[:10%]", "'all' cannot be sliced, its splits can: train[:10%] + test[:10%]"),
+        ("train[:99999]", "unknown split 'train[:99999]': train has 60,000 examples"),
+        ("train[-60001:]", "unknown split 'train[-60001:]': train has 60,000 examples"),
+        ("train+test[80%:20%]", "unknown split 'test[80%:20%]': it would end before it starts: 8,000 to 2,000"),
     ],
 )
 def test_the_reason_is_given(text, says):
     with pytest.raises(UnknownNameError) as caught:
         ranges(text)
     assert says in str(caught.value)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"train", ["train"]], ids=repr)
+def test_what_is_no_string_is_refused(wrong):
+    with pytest.raises(ArgumentError, match="it must be a string"):
+        parse(wrong, SIZES)
 
 
 def test_size_of_a_range():

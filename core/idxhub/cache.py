@@ -16,7 +16,6 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +114,9 @@ class Cache:
         """Write a verified array and its record. Raises `CacheError`."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         self._mark()
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging; mapping needs none
+        # mapping, which is what most calls do, needs neither of these
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+        from datetime import UTC, datetime  # noqa: PLC0415
 
         with ThreadPoolExecutor(1) as other:  # both let go of the GIL
             crc32 = other.submit(_checksums_of, data)

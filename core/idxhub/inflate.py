@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import zlib
 from typing import Protocol
 
@@ -59,7 +58,7 @@ def peek(data: bytes, count: int) -> bytes:
         return data[:count]
     try:
         return _inflater(data).take(data, count)
-    except (zlib.error, lzma.LZMAError) as error:
+    except zlib.error as error:
         raise IdxFormatError(f"damaged compressed data: {error}") from error
 
 
@@ -73,7 +72,7 @@ def _member(data: bytes, start: int, content: bytearray, limit: int) -> int:
         taken += len(block)
         try:
             output = inflater.take(block, _STEP)
-        except (zlib.error, lzma.LZMAError) as error:
+        except zlib.error as error:
             raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
         if len(content) + len(output) > limit:
             raise IdxFormatError(f"inflates to more than the {limit:,} bytes expected")
@@ -108,7 +107,10 @@ class _Gzip:
 
 class _Xz:
     def __init__(self) -> None:
+        import lzma  # noqa: PLC0415 -- .xz files are few
+
         self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        self._damaged = lzma.LZMAError
 
     @property
     def eof(self) -> bool:
@@ -122,4 +124,7 @@ class _Xz:
         return self._stream.needs_input
 
     def take(self, data: bytes | memoryview, most: int) -> bytes:
-        return self._stream.decompress(bytes(data), most)
+        try:
+            return self._stream.decompress(bytes(data), most)
+        except self._damaged as error:  # one kind of damage for both
+            raise zlib.error(str(error)) from error

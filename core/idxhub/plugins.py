@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, EntryPoints
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
@@ -22,6 +20,9 @@ from idxhub.arrays import LAYOUTS, Split
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
@@ -70,7 +71,7 @@ class Plugins:
     """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._given = None if entry_points is None else EntryPoints(entry_points)
+        self._given = None if entry_points is None else _metadata().EntryPoints(entry_points)
         self._found: dict[str, EntryPoints] = {}
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
@@ -106,8 +107,8 @@ class Plugins:
             if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
                 package = re.split(r"[^\w.-]", package.strip())[0]
                 # what is there under another name, as tensorflow-cpu is, is not listed
-                with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                    versions.append(f"{package} {importlib.metadata.version(package)}")
+                with contextlib.suppress(_metadata().PackageNotFoundError):
+                    versions.append(f"{package} {_metadata().version(package)}")
         return ", ".join(versions)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
@@ -178,7 +179,8 @@ class Plugins:
         if self._given is not None:
             return self._given.select(group=group)
         if group not in self._found:  # once: each look goes through the metadata of all that is installed
-            self._found[group] = importlib.metadata.entry_points(group=group)
+            found: EntryPoints = _metadata().entry_points(group=group)
+            self._found[group] = found
         return self._found[group]
 
 
@@ -212,6 +214,13 @@ def _is_sound(conventions: object) -> bool:
     except (TypeError, ValueError):
         return False
     return integers and conventions.layout in LAYOUTS
+
+
+def _metadata() -> Any:
+    # it brings the email package, and takes a fifth of NumPy's time to import: the first look pays for it
+    import importlib.metadata  # noqa: PLC0415
+
+    return importlib.metadata
 
 
 def _only(name: str, found: EntryPoints) -> EntryPoint:

@@ -71,7 +71,7 @@ class Plugins:
     """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._given = None if entry_points is None else _metadata().EntryPoints(entry_points)
+        self._given: EntryPoints | None = None if entry_points is None else _metadata().EntryPoints(entry_points)
         self._found: dict[str, EntryPoints] = {}
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None

@@ -62,10 +62,11 @@ class Batching(Common, total=False):
     prefetch: int
 
 Name = str | DatasetSpec
-Several = tuple[str, ...] | list[str]  # a str is a Sequence[str] too
+Several = Sequence[str]
+Listed = tuple[str, ...] | list[str]  # for types that mypy may not know: of those it sees no overlap to be excused
 
 @overload
-def get_dataset(
+def get_dataset(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too; one split is what it means
     name: Name = ..., *, framework: Literal["numpy"] = ..., split: str = ..., **options: Unpack[Common]
 ) -> Arrays[NDArray[Any]]: ...
 @overload
@@ -73,7 +74,7 @@ def get_dataset(
     name: Name = ..., *, framework: Literal["numpy"] = ..., split: Several, **options: Unpack[Common]
 ) -> tuple[Arrays[NDArray[Any]], ...]: ...
 @overload
-def get_dataset(
+def get_dataset(  # type: ignore[overload-overlap]  # as above
     name: Name = ..., *, framework: Literal["torch"], split: str = ..., **options: Unpack[TorchOptions]
 ) -> IdxDataset: ...
 @overload
@@ -86,7 +87,7 @@ def get_dataset(
 ) -> tf.data.Dataset: ...
 @overload
 def get_dataset(
-    name: Name = ..., *, framework: Literal["tensorflow"], split: Several, **options: Unpack[TensorFlowOptions]
+    name: Name = ..., *, framework: Literal["tensorflow"], split: Listed, **options: Unpack[TensorFlowOptions]
 ) -> tuple[tf.data.Dataset, ...]: ...
 @overload
 def get_dataset(
@@ -94,7 +95,7 @@ def get_dataset(
 ) -> Arrays[Array]: ...
 @overload
 def get_dataset(
-    name: Name = ..., *, framework: Literal["jax"], split: Several, **options: Unpack[JaxOptions]
+    name: Name = ..., *, framework: Literal["jax"], split: Listed, **options: Unpack[JaxOptions]
 ) -> tuple[Arrays[Array], ...]: ...
 @overload
 def get_dataset(
@@ -102,7 +103,7 @@ def get_dataset(
 ) -> Dataset: ...
 @overload
 def get_dataset(
-    name: Name = ..., *, framework: Literal["huggingface"], split: Several, **options: Unpack[HuggingFaceOptions]
+    name: Name = ..., *, framework: Literal["huggingface"], split: Listed, **options: Unpack[HuggingFaceOptions]
 ) -> tuple[Dataset, ...]: ...
 @overload
 def get_dataset(
@@ -110,10 +111,27 @@ def get_dataset(
 ) -> RayDataset: ...
 @overload
 def get_dataset(
-    name: Name = ..., *, framework: Literal["ray"], split: Several, **options: Unpack[RayOptions]
+    name: Name = ..., *, framework: Literal["ray"], split: Listed, **options: Unpack[RayOptions]
 ) -> tuple[RayDataset, ...]: ...
 @overload
-def get_dataset(name: Name = ..., *, framework: str, split: str | Sequence[str] = ..., **options: Any) -> Any: ...
+def get_dataset(
+    name: Name = ...,
+    *,
+    framework: str,
+    split: str | Sequence[str] = ...,
+    # names and types as above: where an argument holds an Any, as a lambda does, mypy decides on an overload only if
+    # all that fit say the same of that argument
+    dtype: DTypeLike | None = ...,
+    layout: Layout | None = ...,
+    data_dir: str | os.PathLike[str] | None = ...,
+    cache_dir: str | os.PathLike[str] | None = ...,
+    download: bool = ...,
+    verify: bool = ...,
+    plugins: Plugins | None = ...,
+    transform: Transform | None = ...,
+    target_transform: Transform | None = ...,
+    **options: Any,
+) -> Any: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["numpy"] = ..., **options: Unpack[Batching]

@@ -34,7 +34,9 @@ def test_mypy_knows_the_native_types(cache):
 
 
 def test_mypy_would_see_a_wrong_type(cache, tmp_path):
-    wrong = Path(__file__).with_name("uses.py").read_text().replace(", IdxDataset)", ", int)")
+    wrong = (
+        Path(__file__).with_name("uses.py").read_text().replace("transform=None), IdxDataset)", "transform=None), int)")
+    )
     (tmp_path / "wrong.py").write_text(wrong)
     done = mypy(tmp_path / "wrong.py", cache)
     assert done.returncode == 1

@@ -1,19 +1,35 @@
 """Uses whose types a checker must know; read by mypy --strict, which also reports an ignore that is not needed."""
 
+from collections.abc import Sequence
 from typing import Any, assert_type
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from idxhub import Arrays, DatasetSpec, Split, get_dataset, load, order
 from idxhub_adapters.torch import IdxDataset
 
 
-def uses(spec: DatasetSpec, framework: str) -> None:
+def flip(image: torch.Tensor) -> torch.Tensor:
+    return image.flip(-1)
+
+
+def untyped(image: Any) -> Any:
+    return image
+
+
+def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torch.nn.Module) -> None:
     assert_type(get_dataset(), Arrays[NDArray[Any]])
     assert_type(get_dataset(spec, framework="numpy", dtype="float32", layout="CHW"), Arrays[NDArray[Any]])
     assert_type(get_dataset(split=("train", "test")), tuple[Arrays[NDArray[Any]], ...])
     assert_type(get_dataset(framework="torch", transform=None), IdxDataset)
+    assert_type(get_dataset(framework="torch", transform=lambda image: image / 2), IdxDataset)
+    assert_type(get_dataset(framework="torch", transform=flip, target_transform=lambda y: y + 1), IdxDataset)
+    assert_type(get_dataset(framework="torch", transform=untyped), IdxDataset)
+    assert_type(get_dataset(framework="torch", transform=module), IdxDataset)
+    assert_type(get_dataset(framework="torch", split=several, transform=lambda x: x), tuple[IdxDataset, ...])
+    assert_type(get_dataset(split=several, dtype=np.float32), tuple[Arrays[NDArray[Any]], ...])
     assert_type(get_dataset(framework="torch", split=["train", "test"]), tuple[IdxDataset, ...])
     assert_type(get_dataset(framework="torch")[0], tuple[Any, Any])
     assert_type(get_dataset(framework=framework, anything=3), Any)
@@ -22,4 +38,7 @@ def uses(spec: DatasetSpec, framework: str) -> None:
 
     get_dataset(dtype=3)  # type: ignore[call-overload]
     get_dataset(framework=3)  # type: ignore[call-overload]
+    get_dataset(framework="torch", transform=3)  # type: ignore[call-overload]
+    get_dataset(framework="torch", data_dir=3)  # type: ignore[call-overload]
+    get_dataset(data_dri="x")  # type: ignore[call-overload]
     get_dataset(layout="NCHW")  # type: ignore[call-overload]

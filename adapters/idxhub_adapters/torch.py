@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,15 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         self._split = split
 
     @property
+    def targets(self) -> torch.Tensor:
+        """The labels, (N,): what is assigned, a list too, becomes a tensor."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, values: Any) -> None:
+        self._targets = torch.as_tensor(values)
+
+    @property
     def classes(self) -> list[str]:
         """`classes[i]` is the name of label i."""
         return list(self._split.classes)
@@ -54,6 +64,12 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         return len(self.data)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"an index is one integer, not {index!r}; for several use torch.utils.data.Subset"
+            ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")
         # a range, not an integer: for it the layout's axes stand where they do in a batch
@@ -75,7 +91,7 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self.targets.numpy())}
-        del state["data"], state["targets"]
+        del state["data"], state["_targets"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -104,7 +120,7 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         return images
 
     def _transformed(self, image: Any, label: torch.Tensor) -> tuple[Any, Any]:
-        target: Any = int(label)
+        target: Any = label.item()
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
@@ -119,14 +135,14 @@ def _vector(indices: Sequence[int] | torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.array(indices, dtype=np.int64))
 
 
-class Sample(tuple[torch.Tensor, int]):
+class Sample(tuple[torch.Tensor, Any]):
     """An element of `Gathered`: a type of its own, so that default_collate knows a batch that is one already."""
 
     __slots__ = ()
 
 
-class Gathered(Sequence[tuple[torch.Tensor, int]]):
-    """A gathered batch that reads as a sequence of elements, for a `collate_fn` of the user's own."""
+class Gathered(Sequence[tuple[torch.Tensor, Any]]):
+    """A gathered batch that reads as a list of elements, for a `collate_fn` of the user's own; its slices are lists."""
 
     def __init__(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         self.arrays = Arrays(images, labels)
@@ -136,14 +152,20 @@ class Gathered(Sequence[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return Gathered(self.arrays.images[index], self.arrays.labels[index])
-        return Sample((self.arrays.images[index], int(self.arrays.labels[index])))
+            return list(self)[index]
+        return Sample((self.arrays.images[index], self.arrays.labels[index].item()))
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, int]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, Any]]:
         return (Sample(pair) for pair in zip(self.arrays.images, self.arrays.labels.tolist(), strict=True))
 
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        return [*self, *other]
 
-def _collate(batch: Sequence[tuple[torch.Tensor, int]], **_: Any) -> list[torch.Tensor]:
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        return [*other, *self]
+
+
+def _collate(batch: Sequence[tuple[torch.Tensor, Any]], **_: Any) -> list[torch.Tensor]:
     """What `default_collate` calls for a batch of `Sample`."""
     if isinstance(batch, Gathered):
         return list(batch.arrays) if get_worker_info() is None else Posted(batch.arrays)

@@ -138,6 +138,41 @@ def test_a_collate_fn_of_ones_own_gets_elements(dataset):
     assert batch == [((1, 28, 28), dataset[i][1]) for i in range(3)]
 
 
+def test_a_gathered_batch_reads_as_a_list(dataset):
+    gathered = dataset.__getitems__(range(4))
+    elements = list(gathered)
+    for part in (slice(1, 3), slice(None, None, -1), slice(3, None, -2), slice(0, 0)):
+        assert type(gathered[part]) is list
+        assert [label for _, label in gathered[part]] == [label for _, label in elements[part]]
+    before = [dataset[9]]
+    for joined, indices in ((gathered + before, (0, 1, 2, 3, 9)), (before + gathered, (9, 0, 1, 2, 3))):
+        assert type(joined) is list
+        assert [label for _, label in joined] == [dataset[i][1] for i in indices]
+    assert len(gathered + gathered) == 8
+    images, labels = default_collate(gathered[::-1])
+    assert torch.equal(images[0], dataset[3][0])
+    assert labels.tolist() == [dataset[i][1] for i in (3, 2, 1, 0)]
+
+
+@pytest.mark.parametrize("index", [slice(1, 3), [1, 2], 1.0, None, (0, 1), np.array([0, 1])], ids=repr)
+def test_an_index_is_one_integer(dataset, index):
+    with pytest.raises(TypeError, match=r"an index is one integer, .* for several use torch\.utils\.data\.Subset"):
+        dataset[index]
+
+
+@pytest.mark.parametrize("kind", [list, torch.tensor, np.array])
+def test_targets_may_be_replaced(dataset, kind):
+    dataset.targets = kind([i / 4 for i in range(2000)])
+    assert dataset[3][1] == 0.75
+    assert dataset.__getitems__([3])[0][1] == 0.75
+    _, labels = next(iter(DataLoader(dataset, batch_size=4)))
+    assert labels.tolist() == [0.0, 0.25, 0.5, 0.75]
+    dataset.target_transform = str
+    assert dataset[3][1] == "0.75"
+    assert [label for _, label in dataset.__getitems__([0, 3])] == ["0.0", "0.75"]
+    assert unpickled(pickle.dumps(dataset))[3][1] == "0.75"
+
+
 def test_samples_that_a_wrapper_gathers_itself_collate_too(dataset):
     gathered = dataset.__getitems__([0, 1, 2])
     images, labels = default_collate([gathered[2], gathered[0]])

@@ -169,7 +169,9 @@ def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
     shown = json.loads(run("cache", "--json").stdout)
     assert shown["cache"] == str(cache_dir)
     assert list(shown["datasets"]) == [f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}"]
-    assert run("cache", "--remove").exit_code == 1  # nobody said yes
+    asked = run("cache", "--remove")  # nobody said yes
+    assert asked.exit_code == 1
+    assert "Remove 1 dataset, " in asked.stdout
     assert len(list(cache_dir.iterdir())) == 2
     freed = json.loads(run("cache", "--remove", "--yes", "--json").stdout)["freed"]
     assert freed > 2000 * 784
@@ -341,6 +343,7 @@ def test_wrong_usage_is_exit_status_2(arguments, says, run):
     result = run(*arguments)
     assert result.exit_code == 2
     assert says in result.stderr
+    assert result.stderr.startswith(f"Usage: commands {'[OPTIONS]' if arguments == ['lits'] else arguments[0]} ")
 
 
 def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_path):

@@ -49,9 +49,15 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UnknownNameError as error:
-            raise click.UsageError(str(error), ctx) from error
+            raise click.UsageError(str(error), self._innermost(ctx)) from error
         except IdxHubError as error:
             raise click.ClickException(str(error)) from error
+
+    def _innermost(self, ctx: click.Context) -> click.Context:
+        """The context whose usage an error shows: that of the subcommand, if one was running."""
+        name = ctx.invoked_subcommand
+        command = self.get_command(ctx, name) if name else None
+        return ctx if command is None else click.Context(command, ctx, name)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

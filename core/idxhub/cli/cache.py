@@ -19,7 +19,8 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     held = {folder: size_of(folder) for folder in datasets_in(root)}
     if removing:
         if not yes and held:
-            click.confirm(f"Remove {len(held)} datasets, {size(sum(held.values()))}, from {root}?", abort=True)
+            what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {size(sum(held.values()))},"
+            click.confirm(f"Remove {what} from {root}?", abort=True)
         freed = remove(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})

@@ -66,7 +66,7 @@ def python_as_nobody(code: str, *arguments: object) -> subprocess.CompletedProce
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
-    modules = "concurrent.futures.thread, difflib, filelock, idxhub.making, shutil"
+    modules = "concurrent.futures.thread, datetime, difflib, filelock, idxhub.making, importlib.metadata, shutil"
     return python(f"import {modules}\n" + drop + textwrap.dedent(code), *arguments)
 
 

@@ -6,7 +6,7 @@ from idxhub import errors, idx
 from idxhub._api import adapters, datasets, load
 from idxhub._version import __version__
 from idxhub.arrays import Arrays, DatasetInfo, Split, as_layout, to_float32
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog import Archive, DatasetSpec, Resource, SplitSpec
 from idxhub.hookspecs import Conventions, hookimpl
 from idxhub.loader import Loader
 from idxhub.order import order
@@ -19,6 +19,7 @@ else:
     from idxhub._api import get_dataset, get_loader
 
 __all__ = [
+    "Archive",
     "Arrays",
     "Conventions",
     "DatasetInfo",

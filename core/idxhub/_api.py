@@ -14,7 +14,7 @@ from idxhub import arrays, splits
 from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import ArgumentError, UnknownNameError
-from idxhub.loader import Loader
+from idxhub.loader import Batching, Loader, gathered
 from idxhub.order import Equal
 from idxhub.plugins import Adapter, Plugins, installed
 
@@ -76,6 +76,7 @@ def get_loader(
     shard: tuple[int, int] = (0, 1),
     equal: Equal = None,
     prefetch: int = 0,
+    device: Any = None,
     dtype: DTypeLike | None = None,
     layout: Layout | None = None,
     data_dir: str | os.PathLike[str] | None = None,
@@ -88,26 +89,24 @@ def get_loader(
 
     The last batch is short unless `drop_last`. `shard=(i, n)` is part i of n, for data-parallel training: the parts
     are disjoint and complete; `equal="drop"` or `"pad"` makes them equally long. `prefetch` is how many batches a
-    thread makes ahead. The other arguments are those of `get_dataset`.
+    thread makes ahead. `device`, the framework's own object or a name such as "cuda", keeps images and labels there
+    as stored and gathers the same batches there; which adapters can is in the documentation, and in the error of one
+    that cannot. The other arguments are those of `get_dataset`.
     """
     plugins = plugins or installed()
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
+    batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
+    if device is not None and not adapter.resides:
+        able = ", ".join(plugins.resident()) or "none"
+        raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")
     dtype_name = _dtype_name(dtype)
     _check_request(spec, split, dtype_name, layout)
     source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
-    return Loader(
-        _shaped(loaded, dtype_name, layout, adapter),
-        adapter.batch,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        drop_last=drop_last,
-        shard=shard,
-        equal=equal,
-        prefetch=prefetch,
-    )
+    shaped = _shaped(loaded, dtype_name, layout, adapter)
+    batches = gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
+    return Loader(shaped, batches, batching)
 
 
 def load(
@@ -150,7 +149,7 @@ def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Ada
 
 
 def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> None:
-    ranges = splits.resolve(splits.parse(split, spec.splits), spec.sizes)
+    ranges = splits.resolve(splits.parse(split, spec.splits, spec.everything), spec.sizes)
     for part in ranges:
         images = spec.splits[part.name].images
         stored = images.dtype

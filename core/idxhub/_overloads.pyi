@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, overload
 
 import tensorflow as tf
+import torch
 from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
@@ -60,6 +61,7 @@ class Batching(Common, total=False):
     shard: tuple[int, int]
     equal: Equal
     prefetch: int
+    device: torch.device | Device | str | int | None
 
 Name = str | DatasetSpec
 Several = Sequence[str]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from idxhub import splits
 from idxhub.cache import Cache, Record, Stored
-from idxhub.catalog import DatasetSpec, Resource
+from idxhub.catalog import ArraySpec, DatasetSpec, Resource
 from idxhub.errors import CacheError, IdxFormatError, UnknownNameError
+from idxhub.storage import SETTING
 
 T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
@@ -97,13 +98,16 @@ class Split:
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
         """The images at `where`, indices in 0..n-1: a new, aligned array in the dtype and layout asked for."""
-        stored = aligned((len(where), *self.images.shape[1:]), self.images.dtype)
-        # take, which copies whole images, is twice as fast as an index expression; with an output it wants a mode
-        self.images.take(where, axis=0, out=stored, mode="clip")
-        images = as_layout(stored, self.layout)
-        if images.dtype == self.dtype:
-            return images
-        return to_float32(images, out=aligned(images.shape, np.float32))
+        # take, which copies whole images, is twice as fast as an index expression
+        if self.images.dtype == self.dtype:
+            stored = aligned((len(where), *self.images.shape[1:]), self.images.dtype)
+            self.images.take(where, axis=0, out=stored, mode="clip")  # with an output it wants a mode
+            return as_layout(stored, self.layout)
+        images = as_layout(self.images.take(where, axis=0, mode="clip"), self.layout)
+        scaled = aligned(images.shape, np.float32)
+        # a batch stays in the processor's cache: there two passes are faster than NumPy's one by way of a small buffer
+        scaled[...] = images
+        return to_float32(scaled, out=scaled)
 
     def whole(self, name: str) -> Split:
         """One of the spec's splits, whole and as stored."""
@@ -136,10 +140,8 @@ def to_float32(images: NDArray[Any], out: NDArray[np.float32] | None = None) -> 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """An uninitialised array that starts on a 64-byte boundary: XLA and TensorFlow take such memory as it is."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    array: NDArray[Any] = memory[start : start + size].view(dtype).reshape(shape)
+    memory = np.empty(math.prod(shape) * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
+    array: NDArray[Any] = np.ndarray(shape, dtype, memory, -memory.ctypes.data % ALIGNMENT)
     return array
 
 
@@ -163,12 +165,9 @@ def load_all(
     cache = Cache(cache_root(first.cache_dir), first.spec)
     checked = first.verify if verify is None else verify
     plans = [_plan(source) for source in sources]
-    found = [{name: cache.open(each, verify=checked) for name, each in files.items()} for _, files in plans]
+    found = [{key: cache.open(each, verify=checked) for key, each in kept.items()} for _, kept in plans]
     missing = {
-        name: files[name]
-        for (_, files), stored in zip(plans, found, strict=True)
-        for name in files
-        if stored[name] is None
+        key: kept[key] for (_, kept), stored in zip(plans, found, strict=True) for key in kept if stored[key] is None
     }
     if missing and not make:
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
@@ -178,46 +177,52 @@ def load_all(
 
         made = make_all(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
     splits_ = []
-    for source, (ranges, files), stored in zip(sources, plans, found, strict=True):
-        whole = {name: stored[name] or made.pop(name, None) or cache.open(each) for name, each in files.items()}
-        sound = {name: each for name, each in whole.items() if each is not None}
-        if len(sound) < len(files):
+    for source, (ranges, kept), stored in zip(sources, plans, found, strict=True):
+        whole = {key: stored[key] or made.pop(key, None) or cache.open(each) for key, each in kept.items()}
+        sound = {key: each for key, each in whole.items() if each is not None}
+        if len(sound) < len(kept):
             raise CacheError(f"{cache.folder} changed while it was read; try again")
         splits_.append(_split(replace(source, cache_dir=str(cache.root)), ranges, sound))
     return splits_
 
 
-def _plan(source: Source) -> tuple[tuple[splits.Range, ...], dict[str, Resource]]:
-    """The ranges that a split string means, and the files that they need."""
+def _plan(source: Source) -> tuple[tuple[splits.Range, ...], dict[str, ArraySpec]]:
+    """The ranges that a split string means, and the arrays that they are parts of."""
     spec = source.spec
-    ranges = splits.resolve(splits.parse(source.split, spec.splits), spec.sizes)
-    needed = [spec.splits[part.name] for part in ranges]
-    return ranges, {each.stem: each for files in needed for each in (files.images, files.labels)}
+    ranges = splits.resolve(splits.parse(source.split, spec.splits, spec.everything), spec.sizes)
+    return ranges, {kept.key: kept for part in ranges for kept in spec.splits[part.name].arrays}
 
 
 def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str, Stored]) -> Split:
     spec = source.spec
     images, labels = [], []
     for name, start, stop in ranges:
-        files = spec.splits[name]
-        whole = stored[files.labels.stem].array
-        _check_labels(spec, files.labels, whole)
-        images.append(stored[files.images.stem].array[start:stop])
-        labels.append(whole[start:stop])
-    joined = images[0] if len(images) == 1 else np.concatenate(images)
+        split = spec.splits[name]
+        of_images, of_labels = (stored[kept.key] for kept in split.arrays)
+        _check_labels(spec, split.labels, of_labels)
+        where = slice(split.start + start, split.start + stop)
+        images.append(of_images.array[where])
+        labels.append(of_labels.array[where])
+    joined_images, joined_labels = (each[0] if len(each) == 1 else np.concatenate(each) for each in (images, labels))
     records = tuple(each.record for each in stored.values())
-    info = DatasetInfo(spec.name, source.split, len(joined), ranges, spec, records)
-    return Split(joined, np.concatenate(labels).astype(np.int64), info, source, joined.dtype.name)
+    info = DatasetInfo(spec.name, source.split, len(joined_images), ranges, spec, records)
+    return Split(joined_images, joined_labels, info, source, joined_images.dtype.name)
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches."""
+    """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches. Raises `CacheError`."""
     if cache_dir is None:
         cache_dir = os.environ.get("IDXHUB_CACHE") or None
     if cache_dir is None:
         import platformdirs  # noqa: PLC0415 -- where nothing was set only
 
-        return platformdirs.user_cache_path("idxhub")
+        try:
+            found = platformdirs.user_cache_path("idxhub")
+        except RuntimeError as error:  # neither HOME nor an entry for this user
+            raise CacheError(f"no folder for the cache is known: {error}; {SETTING}") from error
+        if not found.is_absolute():  # the same, in older releases
+            raise CacheError(f"no folder for the cache is known: this user has no home; {SETTING}")
+        return found
     return Path(os.path.abspath(os.path.expanduser(cache_dir)))
 
 
@@ -231,10 +236,15 @@ def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: 
     )
 
 
-def _check_labels(spec: DatasetSpec, resource: Resource, labels: NDArray[Any]) -> None:
-    if spec.classes and labels.size and not 0 <= labels.min() <= labels.max() < len(spec.classes):
+def _check_labels(spec: DatasetSpec, resource: Resource, stored: Stored) -> None:
+    lowest, highest = stored.record.lowest, stored.record.highest
+    if not spec.classes or lowest is None or highest is None or 0 <= lowest <= highest < len(spec.classes):
+        return
+    # noted when the array was published, so that opening need not read it; the array has the last word
+    lowest, highest = int(stored.array.min()), int(stored.array.max())
+    if not 0 <= lowest <= highest < len(spec.classes):
         raise IdxFormatError(
-            f"{resource.filename} of {spec.name}: labels from {labels.min()} to {labels.max()}, "
+            f"{resource.filename} of {spec.name}: labels from {lowest} to {highest}, "
             f"classes from 0 to {len(spec.classes) - 1}"
         )
 

@@ -7,6 +7,7 @@ anything else counts as absent and is made again.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -14,7 +15,7 @@ import mmap
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub._version import __version__
-from idxhub.catalog import DatasetSpec, Resource, is_plain_name
-from idxhub.storage import locked, open_regular, unusable, write_atomically
+from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
+from idxhub.storage import NewFile, appearing, locked, open_regular, unusable, write_atomically, write_stream
 
 CHUNK = 1 << 22  # bytes under one CRC-32: small enough that checking a mapped file keeps few pages resident
-_RECORD_FORMAT = 1
+_RECORD_FORMAT = 2
 _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
@@ -36,10 +37,14 @@ _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a published array came from, and what proves that it is whole.
+    """Where a published array came from, and what proves that it is whole: its provenance.
 
-    `source` is the path or URL that the bytes were read from; `form` is "published", "recompressed" or
-    "decompressed"; `crc32` holds one checksum for each 4 MiB of the array's bytes.
+    `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name and its
+    MD5, and `member` are given for a file that was read out of an archive. `source` is the path or URL that the bytes
+    were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
+    otherwise both are the same. `form` is "published", "recompressed" or "decompressed". `steps` are what was done to
+    the decoded array, `lowest` and `highest` its extremes if it holds labels. `published` is when the array was
+    written, UTC in ISO 8601, `version` that of idxhub. `crc32` holds one checksum for each 4 MiB of the array's bytes.
     """
 
     dataset: str
@@ -48,8 +53,14 @@ class Record:
     md5: str
     sha256: str | None
     payload_sha256: str
+    archive: tuple[str, str] | None
+    member: str | None
     source: str
+    origin: str
     form: str
+    steps: tuple[str, ...]
+    lowest: int | None
+    highest: int | None
     published: str
     version: str
     crc32: tuple[int, ...]
@@ -71,38 +82,40 @@ class Cache:
         self.root, self.spec = root, spec
         self.folder = root / f"{spec.name}-{spec.fingerprint}"
 
-    def file(self, resource: Resource) -> Path:
-        """Where a downloaded file is kept as published."""
-        return self.folder / resource.filename
+    def file(self, file: Resource | Archive) -> Path:
+        """Where a downloaded file is kept as published; archives are kept for all the datasets that are in them."""
+        if isinstance(file, Archive):
+            return self.root / f"archive-{file.md5[:12]}" / file.filename
+        return self.folder / file.filename
 
-    def array_file(self, resource: Resource) -> Path:
-        """Where its decoded array is kept."""
-        return self.folder / f"{resource.stem}.npy"
+    def array_file(self, kept: ArraySpec | Resource) -> Path:
+        """Where an array is kept; a file stands for the array that is made of it without further steps."""
+        return self.folder / f"{_key(kept)}.npy"
 
-    def record_file(self, resource: Resource) -> Path:
+    def record_file(self, kept: ArraySpec | Resource) -> Path:
         """Where the array's record is kept."""
-        return self.folder / f"{resource.stem}.json"
+        return self.folder / f"{_key(kept)}.json"
 
-    def lock_file(self, resource: Resource) -> Path:
+    def lock_file(self, kept: ArraySpec | Resource) -> Path:
         """The lock that processes take turns on while the array is made."""
-        return self.folder / f".{resource.stem}.lock"
+        return self.folder / f".{_key(kept)}.lock"
 
-    def open(self, resource: Resource, *, verify: bool = True) -> Stored | None:
+    def open(self, kept: ArraySpec, *, verify: bool = True) -> Stored | None:
         """Map the published array copy-on-write; None if it is absent or not what it must be.
 
-        The array is of `resource.shape` and `resource.dtype`, its data starts on a 64-byte boundary, and writing
-        into it changes neither the file nor any other array. With `verify` every byte is checked first.
+        The array is of `kept.shape` and `kept.dtype`, its data starts on a 64-byte boundary, and writing into it
+        changes neither the file nor any other array. With `verify` every byte is checked first.
         """
-        record = self.record(resource)
+        record = self.record(kept)
         if record is None:
             return None
         try:
-            with open_regular(self.array_file(resource)) as file:
-                opened = _map(file, resource)
+            with open_regular(self.array_file(kept)) as file:
+                opened = _map(file, kept)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unusable(self.array_file(resource), error) from error
+            raise unusable(self.array_file(kept), error) from error
         if opened is None:
             return None
         array, mapped = opened
@@ -110,36 +123,54 @@ class Cache:
             return None
         return Stored(array, record)
 
-    def publish(self, resource: Resource, array: NDArray[Any], *, payload_sha256: str, source: str, form: str) -> None:
-        """Write a verified array and its record. Raises `CacheError`."""
+    def publish(
+        self,
+        kept: ArraySpec,
+        array: NDArray[Any],
+        *,
+        payload_sha256: str,
+        source: str,
+        form: str,
+        sha256: str | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Write a verified array and its record; what is said of its bytes is as in `Record`. Raises `CacheError`."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        self._mark()
-        # mapping, which is what most calls do, needs neither of these
+        self._mark(self.folder)
+        # mapping, which is what most calls do, does without it
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-        from datetime import UTC, datetime  # noqa: PLC0415
 
         with ThreadPoolExecutor(1) as other:  # both let go of the GIL
             crc32 = other.submit(_checksums_of, data)
-            write_atomically(self.array_file(resource), _npy_header(resource), data)
+            write_atomically(self.array_file(kept), _npy_header(kept), data)
+        resource, archive = kept.resource, kept.resource.archive
+        labels = kept.dtype == LABEL_DTYPE and array.size > 0
         record = Record(
             dataset=self.spec.name,
             release=self.spec.release,
             filename=resource.filename,
             md5=resource.md5,
-            sha256=resource.sha256,
+            sha256=resource.sha256 or sha256,
             payload_sha256=payload_sha256,
+            archive=None if archive is None else (archive.filename, archive.md5),
+            member=resource.member,
             source=source,
+            origin=origin or source,
             form=form,
-            published=datetime.now(UTC).isoformat(timespec="seconds"),
+            steps=kept.steps,
+            lowest=int(array.min()) if labels else None,
+            highest=int(array.max()) if labels else None,
+            published=_now(),
             version=__version__,
             crc32=crc32.result(),
         )
-        write_atomically(self.record_file(resource), json.dumps(asdict(record), indent=1).encode())
+        write_atomically(self.record_file(kept), json.dumps(asdict(record), indent=1).encode())
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
         """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
 
-        Beside it lies a record of its checksums; a file that does not agree with it is made again.
+        An iterator's next part is made while the one before it is written. Beside the file lies a record of its
+        checksums; a file that does not agree with it is made again.
         """
         if not is_plain_name(filename):
             raise ValueError(f"{filename!r} is not a plain file name")
@@ -149,12 +180,11 @@ class Cache:
         with locked(path.with_name(f".{filename}.lock")):
             if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
                 return path
-            parts = [memoryview(part).cast("B") for part in make()]
-            whole = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
-            self._mark()
-            write_atomically(path, whole)
-            sums = {"size": len(whole), "crc32": _checksums_of(whole)}
-            record = {"format": _RECORD_FORMAT, "version": __version__, **sums}
+            parts = make()
+            self._mark(self.folder)
+            sums = _RunningSums()
+            write_stream(path, sums.over(_ahead(parts)))
+            record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "crc32": sums.crc32}
             write_atomically(path.with_name(f"{filename}.json"), json.dumps(record).encode())
         return path
 
@@ -176,35 +206,78 @@ class Cache:
 
     def keep(self, resource: Resource, data: bytes) -> None:
         """Keep a downloaded file as published. Raises `CacheError`."""
-        self._mark()
+        self._mark(self.folder)
         write_atomically(self.file(resource), data)
 
-    def _mark(self) -> None:
-        if not os.path.exists(self.folder / _TAG):
-            write_atomically(self.folder / _TAG, _TAG_CONTENT)
+    @contextlib.contextmanager
+    def receiving(self, archive: Archive, url: str) -> Iterator[NewFile]:
+        """A context in which an archive is written as it arrives. It is kept if nothing is raised there, and where it
+        came from is noted beside it, for datasets that are read out of it later.
+        """
+        path = self.file(archive)
+        self._mark(path.parent)
+        with appearing(path) as new:
+            yield new
+        note = {"format": _RECORD_FORMAT, "version": __version__, "url": url, "md5": archive.md5, "downloaded": _now()}
+        write_atomically(_note_file(path), json.dumps(note, indent=1).encode())
 
-    def record(self, resource: Resource) -> Record | None:
-        """The record of a published array; None if there is none, or one that does not belong to `resource`."""
-        path = self.record_file(resource)
+    def origin(self, path: Path, file: Resource | Archive) -> str | None:
+        """Where a kept file was downloaded from; None if `path` is not one, or nothing is known."""
+        if path != self.file(file):
+            return None
+        if isinstance(file, Resource):
+            records = (self.record(kept) for kept in self.spec.arrays if kept.resource == file)
+            return next((record.origin for record in records if record is not None), None)
+        try:
+            note = _read_record(_note_file(path))
+            return str(note["url"]) if note["format"] == _RECORD_FORMAT and note["md5"] == file.md5 else None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):  # lost or damaged: the file is not
+            return None
+
+    @staticmethod
+    def _mark(folder: Path) -> None:
+        if not _is_ours(folder / _TAG):
+            write_atomically(folder / _TAG, _TAG_CONTENT)
+
+    def record(self, kept: ArraySpec) -> Record | None:
+        """The record of a published array; None if there is none, or one that does not belong to `kept`."""
+        path, resource = self.record_file(kept), kept.resource
         try:
             fields = _read_record(path)
-            record = Record(**{**fields, "crc32": tuple(fields["crc32"])})
+            archive = fields["archive"] and tuple(fields["archive"])
+            sequences = {"archive": archive, "steps": tuple(fields["steps"]), "crc32": tuple(fields["crc32"])}
+            record = Record(**{**fields, **sequences})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, RecursionError):  # damaged, or of another version
             return None
         except OSError as error:
             raise unusable(path, error) from error
-        if record.format != _RECORD_FORMAT or record.md5 != resource.md5:
+        if record.format != _RECORD_FORMAT or record.md5 != resource.md5 or record.steps != kept.steps:
             return None
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
         return record
 
 
+def _key(kept: ArraySpec | Resource) -> str:
+    return kept.key if isinstance(kept, ArraySpec) else kept.stem
+
+
+def _note_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _now() -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415 -- as above
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _read_record(path: Path) -> Any:
     with open_regular(path) as file:
-        return json.loads(file.read(_LARGEST_RECORD))
+        size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
+        return json.loads(file.read(min(size, _LARGEST_RECORD)))
 
 
 def remove(root: Path) -> int:
@@ -242,28 +315,59 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
-def _map(file: io.BufferedReader, resource: Resource) -> tuple[NDArray[Any], mmap.mmap] | None:
-    """Map the resource's array; None if the file is not, to the byte, as long and headed as `publish` writes it."""
-    header, dtype = _npy_header(resource), np.dtype(resource.dtype)
-    count = math.prod(resource.shape)
+def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], mmap.mmap] | None:
+    """Map an array; None if the file is not, to the byte, as long and headed as `publish` writes it."""
+    header, dtype = _npy_header(kept), np.dtype(kept.dtype)
+    count = math.prod(kept.shape)
     # compared, not parsed: NumPy's parser answers a damaged header with any of half a dozen exceptions
     if os.fstat(file.fileno()).st_size != len(header) + count * dtype.itemsize or file.read(len(header)) != header:
         return None
     mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     if count == 0:
-        return np.empty(resource.shape, dtype), mapped
-    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(resource.shape), mapped
+        return np.empty(kept.shape, dtype), mapped
+    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(kept.shape), mapped
 
 
-def _npy_header(resource: Resource) -> bytes:
-    """The .npy header, version 1.0, of the resource's array, padded so that the data starts on a 64-byte boundary.
+def _npy_header(kept: ArraySpec) -> bytes:
+    """The .npy header, version 1.0, of an array, padded so that the data starts on a 64-byte boundary.
 
     Written here because NumPy's own pads differently from release to release. Source: numpy.lib.format.
     """
-    fields = {"descr": np.dtype(resource.dtype).str, "fortran_order": False, "shape": tuple(resource.shape)}
+    fields = {"descr": np.dtype(kept.dtype).str, "fortran_order": False, "shape": tuple(kept.shape)}
     text = repr(fields).encode("ascii")
     length = -(-(10 + len(text) + 1) // 64) * 64 - 10
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
+
+
+def _ahead(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The same parts, each asked for by another thread while the one before it is used."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- making only
+
+    source = iter(parts)
+    with ThreadPoolExecutor(1) as other:
+        coming = other.submit(next, source, None)
+        while (part := coming.result()) is not None:
+            coming = other.submit(next, source, None)
+            yield part
+
+
+class _RunningSums:
+    """The checksums of a file, reckoned while its parts pass by."""
+
+    def __init__(self) -> None:
+        self.size, self.crc32 = 0, list[int]()
+
+    def over(self, parts: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
+        """The same parts."""
+        for part in parts:
+            whole = rest = memoryview(part).cast("B")
+            while rest:
+                begun = self.size % CHUNK
+                piece, rest = rest[: CHUNK - begun], rest[CHUNK - begun :]
+                before = self.crc32.pop() if begun else 0
+                self.crc32.append(zlib.crc32(piece, before))
+                self.size += len(piece)
+            yield whole
 
 
 def _checksums(mapped: mmap.mmap, size: int) -> tuple[int, ...]:
@@ -289,22 +393,37 @@ def _checksums_of(data: memoryview, done: Any = None) -> tuple[int, ...]:
     starts = range(0, len(data), CHUNK)
     sums: list[int | None] = [None] * len(starts)
 
-    def work(turn: int, turns: int) -> None:
+    turns = max(1, min(len(starts), os.cpu_count() or 1, 8))
+
+    def work(turn: int) -> None:
         for k in range(turn, len(starts), turns):
             sums[k] = one(starts[k])
 
-    # zlib lets go of the GIL; plain threads, since the usual pool takes longer to import than this to run
-    turns = max(1, min(len(starts), os.cpu_count() or 1, 8))
-    helpers = [threading.Thread(target=work, args=(turn, turns)) for turn in range(1, turns)]
-    for helper in helpers:
-        helper.start()
-    work(0, turns)
-    for helper in helpers:
-        helper.join()
+    _in_threads(work, turns)
     whole = tuple(value for value in sums if value is not None)
     if len(whole) < len(sums):
         raise OSError(None, "a part of the array could not be read")
     return whole
+
+
+def _in_threads(work: Callable[[int], None], turns: int) -> None:
+    """Do each turn of the work in a thread of its own; in this one the first, and those for which none is to be had.
+
+    zlib lets go of the GIL; plain threads, since the usual pool takes longer to import than this to run.
+    """
+    helpers, own = [], [0]
+    for turn in range(1, turns):
+        helper = threading.Thread(target=work, args=(turn,))
+        try:
+            helper.start()
+        except RuntimeError:
+            own.append(turn)
+        else:
+            helpers.append(helper)
+    for turn in own:
+        work(turn)
+    for helper in helpers:
+        helper.join()
 
 
 def _release(mapped: mmap.mmap, begin: int, end: int) -> None:

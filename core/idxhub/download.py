@@ -1,4 +1,6 @@
-"""One file over HTTP: deadlines, bounded retries, raw bytes, never more of them than expected."""
+"""One file over HTTP: deadlines, bounded retries, raw bytes, never more of them than expected; kept in memory or
+handed on as they arrive.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -21,17 +23,19 @@ from tqdm import tqdm
 from urllib3.util import wait_for_read
 
 from idxhub._version import __version__
-from idxhub.catalog import Resource
-from idxhub.errors import DownloadError
+from idxhub.catalog import Archive, Resource, size_limit
+from idxhub.errors import DownloadError, IdxHubError
 from idxhub.inflate import is_compressed
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two arrivals
-TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, retries included
+TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, retries included; more for a file that is larger than
+SLOWEST = 1 << 18  # bytes a second would bring in that time
 _TRIES = 3
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more is left for the next mirror
 _PAUSE = 0.5  # seconds before the second try, doubled before the third
 _BLOCK = 1 << 18  # bytes
+_START = 512  # bytes by which a body is told to be compressed, or a page
 _REDIRECTS = 10
 _GLANCE = 0.5  # seconds between two looks at the clock while nothing arrives
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -66,18 +70,40 @@ class _Clock:
         self.left()
 
 
+class Body(Protocol):
+    """What takes a body as it arrives; `clear` makes it forget what came, for another try."""
+
+    def add(self, block: bytes) -> None:
+        """Take the next bytes."""
+
+    def clear(self) -> None:
+        """Begin again."""
+
+
+class _InMemory:
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def add(self, block: bytes) -> None:
+        self.content += block
+
+    def clear(self) -> None:
+        self.content.clear()
+
+
 class Downloads:
-    """The attempts to download one resource. `get` raises `DownloadError` with the one reason, without the URL."""
+    """The attempts to download one file. They raise `DownloadError` with the one reason, without the URL."""
 
     def __init__(
         self,
-        resource: Resource,
+        file: Resource | Archive,
         alive: Callable[[], None] = lambda: None,
         *,
         stop: threading.Event | None = None,
-        total: float = TOTAL_TIMEOUT,
+        total: float | None = None,
     ) -> None:
-        self._resource, self._alive, self._total = resource, alive, total
+        self._file, self._alive = file, alive
+        self._total = max(TOTAL_TIMEOUT, size_limit(file) / SLOWEST) if total is None else total
         self._stop = threading.Event() if stop is None else stop
         self._session = _Session()
         for scheme in ("http://", "https://"):
@@ -95,23 +121,29 @@ class Downloads:
 
     def get(self, url: str) -> bytes:
         """The body: at most one byte more than is expected, whatever the server sends."""
+        body = _InMemory()
+        self.save(url, body)
+        return bytes(body.content)
+
+    def save(self, url: str, body: Body) -> None:
+        """Hand the body on as it arrives: no more than is expected. What `body` itself raises is let through."""
         clock = _Clock(self._total, self._stop)
         _watched.clock = clock
         try:
-            return self._tried(url, clock)
+            self._tried(url, clock, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             clock.left()  # wrapped by now, if it was the reason
-            if isinstance(error, DownloadError):
+            if isinstance(error, IdxHubError):
                 raise
             raise DownloadError(_reason(error)) from error
         finally:
             _watched.clock = None
 
-    def _tried(self, url: str, clock: _Clock) -> bytes:
+    def _tried(self, url: str, clock: _Clock, body: Body) -> None:
         reason = ""
         for attempt in range(_TRIES):
             try:
-                return self._once(url, clock)
+                self._once(url, clock, body)
             except _TryAgain as failure:
                 left = clock.left()
                 reason = str(failure)
@@ -121,9 +153,11 @@ class Downloads:
                 if wait > min(_LONGEST_WAIT, left):
                     raise DownloadError(f"{reason}; asks to wait {wait:.0f} s") from failure
                 clock.pause(wait)
+            else:
+                return
         raise DownloadError(f"{reason}, {_TRIES} times")
 
-    def _once(self, url: str, clock: _Clock) -> bytes:
+    def _once(self, url: str, clock: _Clock, body: Body) -> None:
         for _ in range(_REDIRECTS):
             with self._asked(url) as response:
                 target = _redirect(self._session, response)
@@ -132,7 +166,9 @@ class Downloads:
                         raise _TryAgain(f"HTTP {response.status_code}", _retry_after(response))
                     if response.status_code != 200:
                         raise DownloadError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
-                    return self._body(response, clock)
+                    body.clear()
+                    self._receive(response, clock, body)
+                    return
                 url = target
         raise DownloadError("redirects without end")
 
@@ -144,43 +180,42 @@ class Downloads:
                 raise _TryAgain("connection lost before an answer") from error
             raise
 
-    def _body(self, response: requests.Response, clock: _Clock) -> bytes:
-        body = bytearray()
-        expected = self._resource.size
-        with _progress(self._resource.filename, expected) as bar:
+    def _receive(self, response: requests.Response, clock: _Clock, body: Body) -> None:
+        size, start = 0, b""
+        expected = self._file.size
+        with _progress(self._file.filename, expected) as bar:
             while True:
-                clock.received = len(body)
+                clock.received = size
                 clock.left()
                 try:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
-                    wanted = min(_BLOCK, self._limit(body) + 1 - len(body))
+                    wanted = min(_BLOCK, self._limit(start) + 1 - size)
                     block = response.raw.read1(wanted, decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
-                    raise _TryAgain(f"connection lost after {len(body):,} bytes") from error
+                    raise _TryAgain(f"connection lost after {size:,} bytes") from error
                 except urllib3.exceptions.ReadTimeoutError as error:
-                    raise DownloadError(f"nothing more for {READ_TIMEOUT:.0f} s after {len(body):,} bytes") from error
+                    raise DownloadError(f"nothing more for {READ_TIMEOUT:.0f} s after {size:,} bytes") from error
                 if not block:
                     break
-                body += block
+                size += len(block)
+                start += block[: _START - len(start)]
+                if size > self._limit(start):
+                    raise DownloadError(_unexpected(response, start, self._limit(start)))
+                body.add(block)
                 bar.update(len(block))
                 self._alive()
-                if len(body) > self._limit(body):
-                    raise DownloadError(_unexpected(response, body, self._limit(body)))
-        if len(body) < (self._limit(body) if expected is not None else 1):
-            if _is_page(response, body):
-                raise DownloadError(_unexpected(response, body, self._limit(body)))
+        if size < (self._limit(start) if expected is not None else 1):
+            if _is_page(response, start):
+                raise DownloadError(_unexpected(response, start, self._limit(start)))
             # as long as it was said to be: recompressed perhaps, and for the digests to judge
-            if not body or response.headers.get("Content-Length") != str(len(body)):
-                raise _TryAgain(f"ends after {len(body):,} of {self._limit(body):,} bytes")
-        return bytes(body)
+            if not size or response.headers.get("Content-Length") != str(size):
+                raise _TryAgain(f"ends after {size:,} of {self._limit(start):,} bytes")
 
-    def _limit(self, body: bytearray) -> int:
+    def _limit(self, start: bytes) -> int:
         """The most bytes that the file can have, judged by how it starts."""
-        payload = self._resource.payload_size
-        if not is_compressed(bytes(body[:6])):
-            return payload
-        # deflate stores what it cannot shrink, 5 bytes for each 16 KiB or less; see RFC 1951
-        return self._resource.size or payload + payload // 1000 + 1024
+        if isinstance(self._file, Resource) and not is_compressed(start):
+            return self._file.payload_size
+        return size_limit(self._file)
 
 
 # The clock of the attempt that a thread is making: http.client makes its readers where no argument reaches.
@@ -283,15 +318,14 @@ def _retry_after(response: requests.Response) -> float | None:
         return None
 
 
-def _is_page(response: requests.Response, body: bytearray) -> bool:
-    start = bytes(body[:512]).lstrip().lower()
-    return start.startswith((b"<!doctype", b"<html")) or response.headers.get("Content-Type", "").startswith(
-        "text/html"
-    )
+def _is_page(response: requests.Response, start: bytes) -> bool:
+    return start.lstrip().lower().startswith((b"<!doctype", b"<html")) or response.headers.get(
+        "Content-Type", ""
+    ).startswith("text/html")
 
 
-def _unexpected(response: requests.Response, body: bytearray, limit: int) -> str:
-    if _is_page(response, body):
+def _unexpected(response: requests.Response, start: bytes, limit: int) -> str:
+    if _is_page(response, start):
         return "answered with an HTML page (a log-in page of the network, or an error page)"
     return f"more than the {limit:,} bytes expected"
 
@@ -303,7 +337,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ReadTimeout):
         return f"no answer within {READ_TIMEOUT:.0f} s"
     cause = _innermost(error)
-    return getattr(cause, "strerror", None) or f"{type(cause).__name__}: {cause}"
+    reason = getattr(cause, "strerror", None) or (
+        str(cause) if type(cause) is OSError else f"{type(cause).__name__}: {cause}"
+    )
+    # "connection refused" would be looked for at the mirror
+    return f"the proxy: {reason}" if isinstance(error, requests.exceptions.ProxyError) else reason
 
 
 def _innermost(error: BaseException) -> BaseException:

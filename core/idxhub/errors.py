@@ -5,6 +5,7 @@ IdxHubError
 │   └── ArgumentError    (+ ValueError)   an argument out of range or of the wrong type
 ├── MissingFrameworkError (+ ImportError) the framework asked for cannot be imported
 ├── AdapterError                          a plugin broke its contract
+├── SpecError            (+ ValueError)   a description of a dataset that makes no sense
 ├── DownloadError        (+ OSError)      nothing right was found anywhere; every place and its reason
 ├── ChecksumError                         a file is there and is not the published one
 ├── CacheError           (+ OSError)      the cache cannot be read or written
@@ -84,6 +85,10 @@ class MissingFrameworkError(IdxHubError, ImportError):
 
 class AdapterError(IdxHubError):
     """A plugin that does not do what the hooks ask of it."""
+
+
+class SpecError(IdxHubError, ValueError):
+    """A `DatasetSpec`, or a part of one, that describes nothing there can be; the message names the field."""
 
 
 @dataclass(frozen=True)

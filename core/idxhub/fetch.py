@@ -12,18 +12,21 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, Resource
-from idxhub.errors import ChecksumError, DownloadError, Failure, IdxFormatError
+from idxhub.catalog import Archive, DatasetSpec, Resource, without_password
+from idxhub.errors import ArgumentError, ChecksumError, DownloadError, Failure, IdxFormatError
 from idxhub.idx import MAX_HEADER_SIZE, read_header
 from idxhub.inflate import inflate, is_compressed, peek
 from idxhub.known import what_is
-from idxhub.storage import open_regular
+from idxhub.storage import NewFile, locked, open_regular, touch
+
+if TYPE_CHECKING:
+    from idxhub.download import Downloads
 
 Form = Literal["published", "recompressed", "decompressed"]
 _MOST_FILES = 10_000  # looked at by size in one folder; by name always
@@ -33,14 +36,38 @@ _MOST_FILES = 10_000  # looked at by size in one folder; by name always
 class Verified:
     """The decompressed content of a resource, checked.
 
-    `source` is the path or URL it came from; `form` tells the file as published from a copy that was
-    recompressed or decompressed on its way.
+    `source` is the path or URL it came from, `origin` the URL that a file kept in the cache was downloaded from;
+    `form` tells the file as published from a copy that was recompressed or decompressed on its way. `sha256` is of
+    the published file, None if that was not seen.
     """
 
     payload: bytes | memoryview
     source: str
     form: Form
     payload_sha256: str
+    sha256: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file on this machine that may be a resource, or an archive that may have it as a member."""
+
+    path: Path
+    member: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Where it is, in one line."""
+        return _inside(str(self.path), self.member)
+
+    def read(self, resource: Resource) -> bytes:
+        """Its bytes; `OSError` if they are far more than the resource can have, or the archive is not sound."""
+        if self.member is None:
+            return read(self.path, resource)
+        from idxhub.archives import read_member  # noqa: PLC0415 -- few datasets are in archives
+
+        return read_member(self.path, self.member, _most(resource))
 
 
 @dataclass(frozen=True)
@@ -79,18 +106,21 @@ def verify(resource: Resource, data: bytes, source: str, specs: Iterable[Dataset
     plausible = resource.size in (None, len(data))
     payload: bytes | memoryview | None = None
     with ThreadPoolExecutor(1) as other:  # hashlib and zlib let go of the GIL
-        published = other.submit(_is_published, resource, data) if plausible else None
+        published = other.submit(_published_sha256, resource, data) if plausible else None
         try:
             payload = inflate(data, resource.payload_size)
         except IdxFormatError as error:
             if published is not None and published.result():
                 raise IdxFormatError(f"{source}: the digest is right, but {error}") from error
     if payload is not None:
-        if published is not None and published.result():
+        sha256 = None if published is None else published.result()
+        if sha256 is not None:
             known = resource.payload_sha256 or hashlib.sha256(payload).hexdigest()
-            return Verified(payload, source, "published", known)
+            return Verified(payload, source, "published", known, sha256)
         payload_sha256 = hashlib.sha256(payload).hexdigest()
-        if payload_sha256 == resource.payload_sha256:
+        if payload_sha256 == resource.payload_sha256 or (
+            resource.payload_sha256 is None and resource.payload_md5 == _md5(payload)
+        ):
             form: Form = "recompressed" if is_compressed(data) else "decompressed"
             return Verified(payload, source, form, payload_sha256)
     raise ChecksumError(
@@ -111,37 +141,28 @@ def find(
 ) -> Verified:
     """The verified bytes of a resource from the first place that has them.
 
-    A downloaded file is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes arrive, and
-    `stop` ends a download when it is set.
+    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes
+    arrive, and `stop` ends a download when it is set.
     Raises `ChecksumError` if all that was found locally is wrong and no mirror helped, `DownloadError` if
-    nothing was found at all; both list every place tried.
+    nothing was found at all; both list every place tried. `ArgumentError` for a mirror that cannot be one.
     """
+    check_mirrors(spec, places)
+    wanted = _Wanted(spec, resource, cache, tuple(specs), alive, stop)
     failures: list[Failure] = []
-    for path in local_files(spec, resource, cache, places):
-        try:
-            return verify(resource, read(path, resource), str(path), specs)
-        except (OSError, ChecksumError) as error:
-            failures += _failures(str(path), error)
+    before = _identity(cache.file(resource.published))
+    for copy in local_copies(spec, resource, cache, places):
+        found = wanted.read(copy, failures)
+        if found is not None:
+            return found
     wrong_ones = bool(failures)
     failures += _without_it(spec, resource, places)
     urls = [_url(mirror, spec, resource) for mirror in (*places.mirrors, *spec.mirrors) if _is_url(mirror)]
     if not places.download:
         failures += [Failure(without_password(url), f"not tried: {places.why_not}") for url in urls]
     elif urls:
-        from idxhub.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
-
-        with Downloads(resource, alive, stop=stop) as downloads:
-            for url in urls:
-                shown = without_password(url)
-                try:
-                    data = downloads.get(url)
-                    verified = verify(resource, data, shown, specs)
-                except (DownloadError, ChecksumError) as error:
-                    failures += _failures(shown, error)
-                    continue
-                if verified.form == "published":
-                    cache.keep(resource, data)
-                return verified
+        downloaded = wanted.download(urls, failures, before)
+        if downloaded is not None:
+            return downloaded
     if wrong_ones:
         raise ChecksumError(f"{resource.filename} of {spec.name}: no sound copy found", failures)
     raise DownloadError(
@@ -149,6 +170,118 @@ def find(
         "that can be reached (IDXHUB_MIRRORS)",
         failures or [Failure("(nowhere)", "the spec names no folder and no mirror")],
     )
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A resource that is looked for. What does not serve is None, and its reason is added to `failures`."""
+
+    spec: DatasetSpec
+    resource: Resource
+    cache: Cache
+    specs: tuple[DatasetSpec, ...]
+    alive: Callable[[], None]
+    stop: threading.Event | None
+
+    def read(self, copy: Copy, failures: list[Failure]) -> Verified | None:
+        try:
+            found = verify(self.resource, copy.read(self.resource), copy.source, self.specs)
+        except (OSError, ChecksumError) as error:
+            failures += _failures(copy.source, error)
+            return None
+        origin = self.cache.origin(copy.path, self.resource.published)
+        return found if origin is None else replace(found, origin=_inside(origin, copy.member))
+
+    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> Verified | None:
+        from idxhub.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
+
+        archive = self.resource.archive
+        if archive is None:
+            with Downloads(self.resource, self.alive, stop=self.stop) as downloads:
+                return self._from_the_first(urls, failures, lambda url: self._file(downloads, url))
+        kept = Copy(self.cache.file(archive), self.resource.member)
+        lock = kept.path.with_name(f".{archive.filename}.lock")
+
+        def alive() -> None:
+            self.alive()
+            touch(lock)
+
+        with locked(lock, self.stop, self.alive), Downloads(archive, alive, stop=self.stop) as downloads:
+            if _identity(kept.path) not in (None, before):  # another thread or process has brought it meanwhile
+                found = self.read(kept, failures)
+                if found is not None:
+                    return found
+            return self._from_the_first(urls, failures, lambda url: self._archived(downloads, archive, kept, url))
+
+    def _from_the_first(
+        self, urls: list[str], failures: list[Failure], get: Callable[[str], Verified]
+    ) -> Verified | None:
+        for url in urls:
+            try:
+                return get(url)
+            except (DownloadError, ChecksumError) as error:
+                failures += _failures(without_password(url), error)
+        return None
+
+    def _file(self, downloads: Downloads, url: str) -> Verified:
+        data, shown = downloads.get(url), without_password(url)
+        verified = verify(self.resource, data, shown, self.specs)
+        if verified.form == "published":
+            self.cache.keep(self.resource, data)
+        return verified
+
+    def _archived(self, downloads: Downloads, archive: Archive, kept: Copy, url: str) -> Verified:
+        shown = without_password(url)
+        with self.cache.receiving(archive, shown) as new:
+            arriving = _Arriving(new)
+            downloads.save(url, arriving)
+            arriving.check(archive, shown)
+        source = _inside(shown, kept.member)
+        try:
+            data = kept.read(self.resource)
+        except OSError as error:
+            raise ChecksumError(f"{archive.filename}: the digest is right", _failures(source, error)) from error
+        return verify(self.resource, data, source, self.specs)
+
+
+class _Arriving:
+    """An archive on its way to the disk, hashed as it comes."""
+
+    def __init__(self, new: NewFile) -> None:
+        self._new = new
+        self._begin()
+
+    def add(self, block: bytes) -> None:
+        self._new.write(block)
+        self._md5.update(block)
+        self._sha256.update(block)
+
+    def clear(self) -> None:
+        self._new.clear()
+        self._begin()
+
+    def check(self, archive: Archive, source: str) -> None:
+        """Raise `ChecksumError` unless it is the published one."""
+        md5, sha256 = self._md5.hexdigest(), self._sha256.hexdigest()
+        if md5 != archive.md5 or archive.sha256 not in (None, sha256):
+            why = f"MD5 {md5}, expected {archive.md5}; SHA-256 {sha256}, expected {archive.sha256 or 'any'}"
+            raise ChecksumError(f"{archive.filename} is not the published file", [Failure(source, why)])
+
+    def _begin(self) -> None:
+        self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What a file can be told by from one that takes its place; None if there is none."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size
+
+
+def _inside(where: str, member: str | None) -> str:
+    return where if member is None else f"{where}#{member}"
 
 
 def _failures(where: str, error: OSError | ChecksumError) -> tuple[Failure, ...]:
@@ -174,40 +307,54 @@ def _diagnose(resource: Resource, data: bytes, specs: Iterable[DatasetSpec]) -> 
                 f"holds {header.dtype.name} of shape {header.shape}, "
                 f"expected {resource.dtype} of shape {resource.shape}; {md5}"
             )
-        content = inflate(data, resource.payload_size)
+        inflated = inflate(data, resource.payload_size)
     except IdxFormatError as error:
         return f"{error}; {md5}"
-    if len(content) != resource.payload_size:
-        return f"cut short: holds {len(content):,} of {resource.payload_size:,} bytes; {md5}"
-    return f"has the right shape and other content; {md5}"
+    if len(inflated) != resource.payload_size:
+        return f"cut short: holds {len(inflated):,} of {resource.payload_size:,} bytes; {md5}"
+    only = resource.payload_sha256 is None and resource.payload_md5 is None
+    content = "no digest of its content is known to tell it by" if only else "other content"
+    return f"has the right shape and {content}; {md5}"
 
 
-def local_files(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> Iterator[Path]:
-    """The files on this machine that may be the resource, best first: by name, then by size."""
-    if places.data_dir is not None:
-        for subfolder in spec.subfolders:
-            yield from _candidates(places.data_dir / subfolder, resource)
-    if os.path.isfile(cache.file(resource)):
-        yield cache.file(resource)
+def local_copies(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> Iterator[Copy]:
+    """What on this machine may be the resource, best first: by name, then by size."""
+    for folder in _named_folders(spec, places):
+        yield from _copies(folder, resource)
+    kept = Copy(cache.file(resource.published), resource.member)
+    if os.path.isfile(kept.path):
+        yield kept
     for folder in known_folders(spec, places):
-        yield from _candidates(folder, resource)
+        yield from _copies(folder, resource)
 
 
 def _without_it(spec: DatasetSpec, resource: Resource, places: Places) -> Iterator[Failure]:
     """The folders looked in that have no file that may be the resource."""
-    named = [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
-    if named and not any(_candidates(folder, resource) for folder in named):
+    named = _named_folders(spec, places)
+    if named and not any(_copies(folder, resource) for folder in named):
         yield Failure(str(places.data_dir), "has no such file")
     for folder in known_folders(spec, places):
-        if not _candidates(folder, resource):
+        if not _copies(folder, resource):
             yield Failure(str(folder), "has no such file" if os.path.isdir(folder) else "no such folder")
+
+
+def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
+    return [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
+
+
+def check_mirrors(spec: DatasetSpec, places: Places) -> None:
+    """Raise `ArgumentError` for a mirror that is neither a URL of a scheme that is understood nor a folder."""
+    for setting, mirrors in (("IDXHUB_MIRRORS", places.mirrors), (f"mirrors of {spec.name}", spec.mirrors)):
+        for mirror in filter(_is_foreign, mirrors):
+            must_be = "a URL that begins with https://, http:// or file://, or a folder"
+            raise ArgumentError(setting, without_password(mirror), must_be)
 
 
 def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
     folders = [folder for folder in map(_expanded, spec.folders) if folder is not None]
     for mirror in (*places.mirrors, *spec.mirrors):
-        if not _is_url(mirror):
+        if not _is_url(mirror) and not _is_foreign(mirror):
             base = _folder(mirror.replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
@@ -230,10 +377,18 @@ def _folder(mirror: str) -> Path:
     return _absolute(mirror)
 
 
-def _candidates(folder: Path, resource: Resource) -> list[Path]:
+def _copies(folder: Path, resource: Resource) -> list[Copy]:
     # Kaggle and some mirrors write train-images.idx3-ubyte
     stems = (resource.stem, resource.stem.replace("-idx", ".idx"))
-    names = dict.fromkeys([resource.filename, *(s + e for s in stems for e in ("", ".gz", ".xz"))])
+    names = [resource.filename, *(s + e for s in stems for e in ("", ".gz", ".xz"))]
+    copies = [Copy(path) for path in _candidates(folder, names, {resource.size, resource.payload_size})]
+    archive = resource.archive
+    if archive is not None:
+        copies += [Copy(path, resource.member) for path in _candidates(folder, [archive.filename], {archive.size})]
+    return copies
+
+
+def _candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             present = {
@@ -243,15 +398,14 @@ def _candidates(folder: Path, resource: Resource) -> list[Path]:
             }
     except OSError:
         return []
-    by_name = [name for name in names if name in present or os.path.isfile(folder / name)]
-    sizes = {resource.size, resource.payload_size}
+    by_name = [name for name in dict.fromkeys(names) if name in present or os.path.isfile(folder / name)]
     by_size = sorted(n for n, size in present.items() if size in sizes and n not in by_name)
     return [folder / name for name in by_name + by_size]
 
 
 def read(path: Path, resource: Resource) -> bytes:
     """A local file's bytes; `OSError` if they are far more than the resource can have."""
-    most = 2 * resource.payload_size + 65_536  # recompressed badly, it may be larger than decompressed
+    most = _most(resource)
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -259,11 +413,19 @@ def read(path: Path, resource: Resource) -> bytes:
     return data
 
 
-def _is_published(resource: Resource, data: bytes) -> bool:
-    return _md5(data) == resource.md5 and resource.sha256 in (None, hashlib.sha256(data).hexdigest())
+def _most(resource: Resource) -> int:
+    return 2 * resource.payload_size + 65_536  # recompressed badly, it may be larger than decompressed
 
 
-def _md5(data: bytes) -> str:
+def _published_sha256(resource: Resource, data: bytes) -> str | None:
+    """The SHA-256 of the file as published; None if it is another one."""
+    if _md5(data) != resource.md5:
+        return None
+    sha256 = hashlib.sha256(data).hexdigest()
+    return sha256 if resource.sha256 in (None, sha256) else None
+
+
+def _md5(data: bytes | memoryview) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
@@ -278,10 +440,10 @@ def _is_url(mirror: str) -> bool:
     return re.match(r"https?://", mirror, re.IGNORECASE) is not None
 
 
-def without_password(url: str) -> str:
-    """A URL as it may be shown and kept: user name and password left out."""
-    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
+def _is_foreign(mirror: str) -> bool:
+    """Whether a mirror is the URL of a scheme that is not understood; one letter before the colon is a drive."""
+    return re.match(r"(?!(https?|file):)[a-z][a-z0-9+.-]+://", mirror, re.IGNORECASE) is not None
 
 
 def _url(mirror: str, spec: DatasetSpec, resource: Resource) -> str:
-    return mirror.replace("{dataset}", spec.name).rstrip("/") + "/" + resource.filename
+    return mirror.replace("{dataset}", spec.name).rstrip("/") + "/" + resource.published.filename

@@ -1,7 +1,8 @@
 """What a plugin can do for idxhub. A plugin is a module (or object) with some of these, marked `@hookimpl`.
 
-An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`; a plugin of the
-group `idxhub.datasets` must have `idxhub_datasets`. An implementation may leave out arguments it does not need.
+An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`, and has
+`idxhub_resident` if its loader can keep the data on a device; a plugin of the group `idxhub.datasets` must have
+`idxhub_datasets`. An implementation may leave out arguments it does not need.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from idxhub.arrays import Layout, Split
 from idxhub.catalog import DatasetSpec
+from idxhub.loader import Batches
 
 hookspec = pluggy.HookspecMarker("idxhub")
 hookimpl = pluggy.HookimplMarker("idxhub")
@@ -45,6 +47,11 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Any:
 @hookspec(firstresult=True)
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
     """The native batch of two arrays, already in the dtype and layout asked for."""
+
+
+@hookspec(firstresult=True)
+def idxhub_resident(split: Split, device: Any) -> Batches[Any] | None:
+    """Put the split on `device`; a function that gathers there, by a pass's indices and a batch size, its batches."""
 
 
 @hookspec

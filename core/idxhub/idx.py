@@ -107,10 +107,14 @@ def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, _CODES[stored], len(shape), *shape)
 
 
+def is_page(data: bytes | memoryview) -> bool:
+    """Whether `data` starts like an HTML page: what servers and log-in gates answer in place of a file."""
+    return bytes(data[:512]).lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
 def _guess(data: bytes | memoryview) -> str:
     data = bytes(data[:512])
-    start = data.lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html")):
+    if is_page(data):
         return " (this is an HTML page)"
     if data.startswith(b"\x1f\x8b"):
         return " (this is gzip: inflate it first)"

@@ -1,8 +1,10 @@
-"""Inflating .gz and .xz with the output bounded beforehand: bytes to bytes, no I/O."""
+"""Inflating .gz and .xz with the output bounded beforehand: bytes to bytes."""
 
 from __future__ import annotations
 
+import io
 import zlib
+from collections.abc import Iterator
 from typing import Protocol
 
 from idxhub.errors import IdxFormatError
@@ -11,7 +13,16 @@ GZIP_MAGIC = b"\x1f\x8b"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 _GZIP_WINDOW = 31  # zlib's number for "a gzip member, with its header and CRC-32"
 _XZ_MEMORY = 1 << 27  # bytes; `xz -9` needs 65 MiB to inflate, and a hostile header can ask for 4 GiB
-_STEP = 1 << 18  # bytes taken in, and given out at the most, by one call: both stay in the processor's cache
+_BLOCK = 1 << 16  # bytes taken in by one call: what the call leaves of them is copied, so not more
+_STEP = 1 << 18  # bytes given out by one call at the most: they stay in the processor's cache
+
+
+class Readable(Protocol):
+    """An open binary file."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes; none at the end."""
+        ...
 
 
 class _Inflater(Protocol):
@@ -40,16 +51,52 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
         return data
     # grown, not allocated: the limit may be what a hostile header claims
     content = bytearray()
-    taken = 0
-    while taken < len(data):
-        if not is_compressed(data[taken : taken + 6]):
-            if data[taken:].strip(b"\0"):
-                raise IdxFormatError(
-                    f"{len(data) - taken:,} bytes of something else follow the compressed data at byte {taken:,}"
-                )
-            break
-        taken = _member(data, taken, content, limit)
+    for block in inflated(io.BytesIO(data), limit):
+        content += block
     return memoryview(content)
+
+
+def inflated(file: Readable, limit: int) -> Iterator[bytes]:
+    """The content of an open .gz or .xz file, block by block, however long: a block is at most 256 KiB.
+
+    Raises `IdxFormatError` as `inflate` does, after the blocks that are sound.
+    """
+    given, taken, rest = 0, 0, file.read(_BLOCK)
+    while rest:
+        if len(rest) < len(XZ_MAGIC):
+            rest += file.read(_STEP)
+        if not is_compressed(rest):
+            _check_padding(rest, file, taken)
+            return
+        inflater = _inflater(rest)
+        while not inflater.eof:
+            block = b""
+            if inflater.hungry():
+                block, rest = rest or file.read(_BLOCK), b""
+            taken += len(block)
+            try:
+                output = inflater.take(block, _STEP)
+            except zlib.error as error:
+                raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
+            given += len(output)
+            if given > limit:
+                raise IdxFormatError(f"inflates to more than the {limit:,} bytes expected")
+            if output:
+                yield output
+            elif not block and not inflater.eof and inflater.hungry():
+                raise IdxFormatError(f"cut short: the compressed data ends at byte {taken:,}")
+        taken -= len(inflater.unused_data)
+        rest = inflater.unused_data or file.read(_STEP)
+
+
+def _check_padding(rest: bytes, file: Readable, taken: int) -> None:
+    count, zeros = 0, True
+    while rest:
+        count += len(rest)
+        zeros = zeros and not rest.strip(b"\0")
+        rest = file.read(_STEP)
+    if not zeros:
+        raise IdxFormatError(f"{count:,} bytes of something else follow the compressed data at byte {taken:,}")
 
 
 def peek(data: bytes, count: int) -> bytes:
@@ -60,26 +107,6 @@ def peek(data: bytes, count: int) -> bytes:
         return _inflater(data).take(data, count)
     except zlib.error as error:
         raise IdxFormatError(f"damaged compressed data: {error}") from error
-
-
-def _member(data: bytes, start: int, content: bytearray, limit: int) -> int:
-    """Append the content of one member (gzip) or stream (xz) to `content`; where in `data` it ends."""
-    source = memoryview(data)
-    inflater = _inflater(data[start : start + 6])
-    taken = start
-    while not inflater.eof:
-        block = source[taken : taken + _STEP] if inflater.hungry() else b""
-        taken += len(block)
-        try:
-            output = inflater.take(block, _STEP)
-        except zlib.error as error:
-            raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
-        if len(content) + len(output) > limit:
-            raise IdxFormatError(f"inflates to more than the {limit:,} bytes expected")
-        content += output
-        if not output and not inflater.eof and inflater.hungry() and taken == len(data):
-            raise IdxFormatError(f"cut short: the compressed data ends at byte {taken:,}")
-    return taken - len(inflater.unused_data)
 
 
 def _inflater(start: bytes) -> _Inflater:

@@ -1,47 +1,256 @@
-"""Files that are met under other files' names, known by digest: so that an error can say what a file is.
+"""What a file is, by its digests, and what its name says: so that an error can name a wrong file, an audit every file.
 
-Sources: recomputed from the bytes where marked +; else as pinned by torchvision (MNIST) and MXNet Gluon (the
-first Fashion-MNIST release).
+The files of the catalog are known from their specs. The tables here hold what is known of others: recomputed from the
+bytes where marked +; else as pinned by MXNet Gluon (the first Fashion-MNIST release).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from idxhub.catalog import DatasetSpec
+from idxhub.catalog import DatasetSpec, Resource
+from idxhub.errors import IdxFormatError
+from idxhub.idx import MAX_HEADER_SIZE, read_header
+from idxhub.inflate import inflate, is_compressed, peek
 
 _FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
 
-# lower-case hex; MD5 has 32 digits, SHA-1 40
+# of the published file, and of its content: lower-case hex; MD5 has 32 digits, SHA-1 40
 _FILES = {
-    "f68b3c2dcbeaaa9fbdd348bbdeb94873": "MNIST train images",
-    "d53e105ee54ea40749a09fcbcd1e9432": "MNIST train labels",  # +
-    "9fb629c4189551a2d022fa330f9573f3": "MNIST test images",  # +
-    "ec29112dd5afa0611ce80d1b7f02629c": "MNIST test labels",  # +
-    "6bbc9ace898e44ae57da46a324031adb": "MNIST train images, decompressed",
-    "a25bea736e30d166cdddb491f175f624": "MNIST train labels, decompressed",  # +
-    "2646ac647ad5339dbf082846283269ea": "MNIST test images, decompressed",  # +
-    "27ae3e4e09519cfbb04c329615203637": "MNIST test labels, decompressed",  # +
-    "c25fcebcfee76fc70679a885c08e7783": f"{_FIRST}: train labels",  # +
-    "db06173b3df7891d78edf9cae5fe8f8a": f"{_FIRST}: test labels",  # +
-    "0cf37b0d40ed5169c6b3aba31069a9770ac9043d": f"{_FIRST}: train images",
-    "626ed6a7c06dd17c0eec72fa3be1740f146a2863": f"{_FIRST}: test images",
+    "c25fcebcfee76fc70679a885c08e7783": (_FIRST, "train labels"),  # +
+    "db06173b3df7891d78edf9cae5fe8f8a": (_FIRST, "test labels"),  # +
+    "0cf37b0d40ed5169c6b3aba31069a9770ac9043d": (_FIRST, "train images"),
+    "626ed6a7c06dd17c0eec72fa3be1740f146a2863": (_FIRST, "test images"),
+    "f4000f1efcebacefeae504294fbc21c8": ("Oracle-MNIST", "train labels"),  # +
+    "1daa75f0d88ab972b1bf7457bd29829b": ("Oracle-MNIST", "test images"),  # +
+    "b23de57e6dd33d560734122f02e4d520": ("Oracle-MNIST", "test labels"),  # +
 }
+_CONTENTS = {
+    "2ddd6a368b6f6176236d9ceeb813541d": (_FIRST, "train labels"),  # +
+    "e02ce863a33cd8338b795da3a1142d3a": (_FIRST, "test labels"),  # +
+    "3d89b29be162a8131a2375139af64126": ("Oracle-MNIST", "train labels"),  # +
+    "f30cc454cbd0a7163afb917145301521": ("Oracle-MNIST", "test images"),  # +
+    "9c3e67e5fd4d3ead90af0b92b45ea430": ("Oracle-MNIST", "test labels"),  # +
+}
+_LARGEST = 1 << 26  # bytes: more than any content in the tables has
+_SHORTEST = 8  # characters; a shorter name inside a longer one says nothing
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file in words: `dataset`, and which `part` of it; `spec` and `resource` if it is one of a spec's."""
+
+    dataset: str
+    part: str
+    spec: DatasetSpec | None = None
+    resource: Resource | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dataset}{':' * (', ' in self.dataset)} {self.part}"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file is, and in which `form`: "published", "recompressed" or "decompressed"."""
+
+    part: Part
+    form: str
+
+    def __str__(self) -> str:
+        return str(self.part) if self.form == "published" else f"{self.part}, {self.form}"
+
+
+class Digests:
+    """The digests of a file, fed block by block: of the file as it lies there, and of its decompressed content."""
+
+    def __init__(self, *, compressed: bool) -> None:
+        self.compressed = compressed
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self._content = (hashlib.md5(usedforsecurity=False), hashlib.sha256()) if compressed else None
+
+    def file(self, block: bytes) -> None:
+        """A block of the file."""
+        for digest in (self._md5, self._sha1, self._sha256):
+            digest.update(block)
+
+    def content(self, block: bytes | memoryview) -> None:
+        """A block of the content; not needed if the file is not compressed."""
+        for digest in self._content or ():
+            digest.update(block)
+
+    @property
+    def md5(self) -> str:
+        """Of the file."""
+        return self._md5.hexdigest()
+
+    @property
+    def sha1(self) -> str:
+        """Of the file."""
+        return self._sha1.hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return self._sha256.hexdigest()
+
+    @property
+    def content_md5(self) -> str:
+        """Of the content."""
+        return self._content[0].hexdigest() if self._content else self.md5
+
+    @property
+    def content_sha256(self) -> str:
+        """Of the content."""
+        return self._content[1].hexdigest() if self._content else self.sha256
+
+
+class Index:
+    """The files of some specs and those of none, by digest."""
+
+    def __init__(self, specs: Iterable[DatasetSpec] = ()) -> None:
+        self.parts = tuple(parts(specs))
+        self._files: dict[str, Part] = {}
+        self._contents: dict[str, Part] = {}
+        for table, digests in ((self._files, _FILES), (self._contents, _CONTENTS)):
+            table.update({digest: Part(*words) for digest, words in digests.items()})
+        for part, resource in self._resources():
+            self._files[resource.md5] = part
+            for digest in (resource.payload_sha256, resource.payload_md5):
+                if digest is not None:
+                    self._contents[digest] = part
+
+    def _resources(self) -> Iterator[tuple[Part, Resource]]:
+        return ((part, part.resource) for part in self.parts if part.resource is not None)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the longest content that can be recognised."""
+        return max([_LARGEST, *(resource.payload_size for _, resource in self._resources())])
+
+    def recognise(self, digests: Digests) -> Recognised | None:
+        """What a file with these digests is; None if it is not known."""
+        part = self._files.get(digests.md5) or self._files.get(digests.sha1)
+        if part is not None and (part.resource is None or part.resource.sha256 in (None, digests.sha256)):
+            return Recognised(part, "published")
+        part = self._contents.get(digests.content_sha256) or self._contents.get(digests.content_md5)
+        if part is not None:
+            return Recognised(part, "recompressed" if digests.compressed else "decompressed")
+        return None
+
+    def learn(self, digests: Digests, part: Part) -> None:
+        """Know the content of a published file that was recognised, where its spec does not say what it is."""
+        self._contents.setdefault(digests.content_sha256, part)
+
+    def shaped(self, shape: tuple[int, ...], dtype: str) -> list[Part]:
+        """The files of the specs that hold such an array."""
+        return [part for part, resource in self._resources() if (resource.shape, resource.dtype) == (shape, dtype)]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a name says: one of `parts`. It is `certain` where the file or its folder names a dataset too; `exact` where
+    the file is called as published, or as published and decompressed.
+    """
+
+    parts: tuple[Part, ...] = ()
+    certain: bool = False
+    exact: bool = False
+
+    def __str__(self) -> str:
+        return " or ".join(dict.fromkeys(map(str, self.parts) if self.certain else self._words()))
+
+    def fits(self, part: Part) -> bool:
+        """Whether a file that is `part` may bear the name."""
+        if not self.parts or (not self.certain and part.part in self._words()):
+            return True
+        return any(_same(part, claimed) for claimed in self.parts)
+
+    def _words(self) -> list[str]:
+        return [part.part for part in self.parts]
+
+
+class Names:
+    """The names of the specs' files, and what they say about a file that is called so."""
+
+    def __init__(self, specs: Iterable[DatasetSpec]) -> None:
+        self._stems: dict[str, list[Part]] = {}
+        for part in parts(specs):
+            if part.resource is not None:
+                self._stems.setdefault(part.resource.stem.lower(), []).append(part)
+
+    def claim(self, path: Path) -> Claim:
+        """What the name of a file says, and the names of the folders that it lies in."""
+        # Kaggle and some mirrors write train-images.idx3-ubyte
+        name = path.name.lower().removesuffix(".gz").removesuffix(".xz").replace(".idx", "-idx")
+        named = self._stems.get(name)
+        exact = named is not None
+        if named is None:  # in a longer one: "... (1)", or the address it came from
+            inside = [stem for stem in self._stems if len(stem) >= _SHORTEST and stem in name]
+            named = [part for stem in inside if len(stem) == max(map(len, inside)) for part in self._stems[stem]]
+        specs = {part.spec.name: part.spec for part in named if part.spec is not None}
+        dataset = _dataset_in_name(name, specs.values()) or _dataset_in_folders(path, specs.values())
+        certain = tuple(part for part in named if part.spec is not None and part.spec.name in dataset)
+        return Claim(certain or tuple(named), certain=bool(certain), exact=exact)
+
+
+def _dataset_in_name(name: str, specs: Iterable[DatasetSpec]) -> set[str]:
+    """The dataset with whose name a file's begins; the longest such name."""
+    begins = [spec.name for spec in specs if re.match(rf"{re.escape(spec.name)}(?![a-z0-9])", name, re.IGNORECASE)]
+    return {max(begins, key=len)} if begins else set()
+
+
+def _dataset_in_folders(path: Path, specs: Iterable[DatasetSpec]) -> set[str]:
+    """The datasets after which a file's folder is called, or the one above it if the folder's name says nothing."""
+    folders = [_plain(folder) for folder in path.parts[:-1]]
+    near = folders[-1:] if folders[-1:] not in (["raw"], ["data"]) else folders[-2:-1]
+    called: set[str] = set()
+    below: list[str] = []
+    for spec in specs:
+        if near and near[0] in {_plain(spec.name), _plain(spec.title), _plain(f"{spec.name}-{spec.fingerprint}")}:
+            called.add(spec.name)
+        usual = [[_plain(part) for part in Path(each).parts] for each in spec.subfolders if "/" in each]
+        if any(folders[-len(each) :] == each for each in usual):
+            below.append(spec.name)
+    return called or set(below[:1])  # a spec that is made from another shares its subfolders
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _same(one: Part, other: Part) -> bool:
+    if one.resource is None or other.resource is None:
+        return str(one) == str(other)
+    return one.resource.md5 == other.resource.md5
+
+
+def parts(specs: Iterable[DatasetSpec]) -> Iterator[Part]:
+    """The files of the specs in words, each once: `Fashion-MNIST`, `train images`."""
+    for spec in specs:
+        seen: set[Resource] = set()
+        for name, split in spec.splits.items():
+            for kind, resource in (("images", split.images), ("labels", split.labels)):
+                if resource not in seen:
+                    seen.add(resource)
+                    yield Part(spec.title or spec.name, f"{name} {kind}", spec, resource)
 
 
 def what_is(data: bytes, specs: Iterable[DatasetSpec] = ()) -> str | None:
     """What a file's bytes are, by the digests known here and those of `specs`; None if unknown."""
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    for digest in (md5, sha1):
-        if digest in _FILES:
-            return _FILES[digest]
-    sha256 = hashlib.sha256(data).hexdigest()
-    for spec in specs:
-        for resource in spec.resources:
-            if md5 == resource.md5:
-                return f"{resource.filename} of {spec.name}"
-            if sha256 == resource.payload_sha256:
-                return f"{resource.filename} of {spec.name}, decompressed"
-    return None
+    index = Index(specs)
+    digests = Digests(compressed=is_compressed(data))
+    digests.file(data)
+    if digests.compressed:
+        try:
+            header = read_header(peek(data, MAX_HEADER_SIZE))
+            digests.content(inflate(data, min(header.payload_size, index.largest)))
+        except IdxFormatError:  # known as a whole file, or not at all
+            pass
+    recognised = index.recognise(digests)
+    return None if recognised is None else str(recognised)

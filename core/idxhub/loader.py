@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,8 +15,27 @@ from idxhub.errors import StateError
 from idxhub.order import Equal, check_shard, integer, order, shard_size, sharded
 
 T = TypeVar("T")
+Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # of a pass's indices, in order, and the batch size
 _STATE_FORMAT = 1
 _END: Any = object()
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a split becomes batches: the arguments of `get_loader`, checked. Raises `ArgumentError`."""
+
+    batch_size: int
+    shuffle: bool = True
+    seed: int = 0
+    drop_last: bool = False
+    shard: tuple[int, int] = (0, 1)
+    equal: Equal = None
+    prefetch: int = 0
+
+    def __post_init__(self) -> None:
+        for argument, least in (("batch_size", 1), ("seed", 0), ("prefetch", 0)):
+            object.__setattr__(self, argument, integer(argument, getattr(self, argument), least))
+        object.__setattr__(self, "shard", check_shard(self.shard, self.equal))
 
 
 class Loader(Generic[T]):
@@ -27,29 +47,15 @@ class Loader(Generic[T]):
     of the batch alone: writing into them changes nothing else.
     """
 
-    def __init__(
-        self,
-        split: Split,
-        native: Callable[[NDArray[Any], NDArray[Any]], T],
-        *,
-        batch_size: int,
-        shuffle: bool = True,
-        seed: int = 0,
-        drop_last: bool = False,
-        shard: tuple[int, int] = (0, 1),
-        equal: Equal = None,
-        prefetch: int = 0,
-    ) -> None:
-        self.split, self._native = split, native
-        self.batch_size, self.seed = integer("batch_size", batch_size, 1), integer("seed", seed)
-        self.shuffle, self.drop_last, self.prefetch = shuffle, drop_last, integer("prefetch", prefetch)
-        self.shard, self.equal = check_shard(shard, equal), equal
+    def __init__(self, split: Split, batches: Batches[T], batching: Batching) -> None:
+        self.split, self.batching, self._made = split, batching, batches
         self._next: tuple[int, int]
         self._begin_at(0, 0)
 
     def __len__(self) -> int:
-        examples = shard_size(len(self.split), self.shard, self.equal)
-        return examples // self.batch_size if self.drop_last else -(-examples // self.batch_size)
+        how = self.batching
+        examples = shard_size(len(self.split), how.shard, how.equal)
+        return examples // how.batch_size if how.drop_last else -(-examples // how.batch_size)
 
     def __iter__(self) -> Iterator[T]:
         epoch, first = self._next
@@ -85,36 +91,38 @@ class Loader(Generic[T]):
         self._at = [epoch, batch]  # where the newest pass stands: that pass moves it on, older ones move their own
 
     def _identity(self) -> dict[str, Any]:
-        return {
-            "format": _STATE_FORMAT,
-            "dataset": self.split.info.dataset,
-            "fingerprint": self.split.info.spec.fingerprint,
-            "split": self.split.info.split,
-            "batch_size": self.batch_size,
-            "shuffle": self.shuffle,
-            "seed": self.seed,
-            "drop_last": self.drop_last,
-            "shard": list(self.shard),
-            "equal": self.equal,
-        }
+        how = asdict(self.batching) | {"shard": list(self.batching.shard)}
+        del how["prefetch"]  # it changes when a batch is made, and nothing in it
+        info = self.split.info
+        what = {"dataset": info.dataset, "fingerprint": info.spec.fingerprint, "split": info.split}
+        return {"format": _STATE_FORMAT} | what | how
 
     def _pass(self, at: list[int]) -> Iterator[T]:
         epoch, first = at
         batches = self._batches(epoch, first)
-        if self.prefetch:
-            batches = _ahead(batches, self.prefetch)
+        if self.batching.prefetch:
+            batches = _ahead(batches, self.batching.prefetch)
         for number, batch in enumerate(batches, first + 1):
             at[:] = epoch, number
             yield batch
         at[:] = epoch + 1, 0
 
     def _batches(self, epoch: int, first: int) -> Iterator[T]:
-        n = len(self.split)
-        indices = order(n, self.seed, epoch) if self.shuffle else np.arange(n)
-        indices = sharded(indices, self.shard, self.equal)
-        for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):
-            where = indices[start : start + self.batch_size]
-            yield self._native(self.split.gather(where), self.split.labels.take(where))
+        how, n = self.batching, len(self.split)
+        indices = order(n, how.seed, epoch) if how.shuffle else np.arange(n)
+        indices = sharded(indices, how.shard, how.equal)
+        yield from self._made(indices[first * how.batch_size : len(self) * how.batch_size], how.batch_size)
+
+
+def gathered(split: Split, native: Callable[[NDArray[Any], NDArray[Any]], T]) -> Batches[T]:
+    """Batches gathered here, in the host's memory, and made native one by one."""
+
+    def batches(indices: NDArray[np.int64], size: int) -> Iterator[T]:
+        for start in range(0, len(indices), size):
+            where = indices[start : start + size]
+            yield native(split.gather(where), split.labels.take(where))
+
+    return batches
 
 
 def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Mapping
@@ -13,28 +14,27 @@ from numpy.typing import NDArray
 
 from idxhub import idx
 from idxhub.cache import Cache, Stored
-from idxhub.catalog import DatasetSpec, Resource
+from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
 from idxhub.fetch import Places, Verified, find
-from idxhub.storage import locked, touch
+from idxhub.storage import ending_in_order, locked, touch
 
 
 def make_all(
-    resources: Mapping[str, Resource],
+    arrays: Mapping[str, ArraySpec],
     cache: Cache,
     data_dir: str | os.PathLike[str] | None,
     *,
     download: bool,
     specs: tuple[DatasetSpec, ...] = (),
 ) -> dict[str, Stored]:
-    """The arrays of several files, two at a time. Whatever ends the wait for them, Ctrl-C too, ends the work."""
+    """Several arrays, two at a time. What ends the wait for them ends the work: Ctrl-C, SIGTERM too."""
     places = Places.from_environment(data_dir, download)
     stop = threading.Event()
-    with ThreadPoolExecutor(2) as pool:
+    with ending_in_order(), ThreadPoolExecutor(2) as pool:
         try:
             made = {
-                name: pool.submit(make, resource, cache, places, specs=specs, stop=stop)
-                for name, resource in resources.items()
+                name: pool.submit(make, kept, cache, places, specs=specs, stop=stop) for name, kept in arrays.items()
             }
             return {name: each.result() for name, each in made.items()}
         except BaseException:
@@ -44,44 +44,76 @@ def make_all(
 
 
 def make(
-    resource: Resource,
+    kept: ArraySpec,
     cache: Cache,
     places: Places,
     *,
     specs: tuple[DatasetSpec, ...] = (),
     stop: threading.Event | None = None,
+    found: Verified | None = None,
 ) -> Stored:
-    """The array of one file: from the cache, or found, verified, decoded and published there first.
+    """One array: from the cache, or its file found, verified, decoded, and the array published there first.
 
-    `stop`, set by another thread, ends a wait for the network or for another process.
+    `stop`, set by another thread, ends a wait for the network or for another process. `found` are the file's verified
+    bytes, where the caller has them.
     """
-    lock = cache.lock_file(resource)
+    lock = cache.lock_file(kept)
     with locked(lock, stop):
-        stored = cache.open(resource)  # another process may have made it while this one waited
+        stored = cache.open(kept)  # another process may have made it while this one waited
         if stored is not None:
             return stored
-        found = find(cache.spec, resource, cache, places, specs=specs, alive=lambda: touch(lock), stop=stop)
+        if found is None:
+            found = find(cache.spec, kept.resource, cache, places, specs=specs, alive=lambda: touch(lock), stop=stop)
         cache.publish(
-            resource,
-            _decoded(resource, found),
+            kept,
+            _made(kept, found),
             payload_sha256=found.payload_sha256,
+            sha256=found.sha256,
             source=found.source,
+            origin=found.origin,
             form=found.form,
         )
-        stored = cache.open(resource)
+        stored = cache.open(kept)
     if stored is None:
         raise CacheError(
-            f"{cache.array_file(resource)} does not hold what was written into it a moment ago; "
+            f"{cache.array_file(kept)} does not hold what was written into it a moment ago; "
             "the disk or another program has changed it"
         )
     return stored
 
 
-def _decoded(resource: Resource, found: Verified) -> NDArray[Any]:
-    array = idx.decode(found.payload)
+def is_proven(kept: ArraySpec, stored: Stored) -> bool:
+    """Whether a cached array is, by the SHA-256 of the file that it was made of, what was published.
+
+    What was done to it is undone for that. Of a column the rest of the file is gone, and its record has to do.
+    """
+    if kept.column is not None:
+        return True
+    resource = kept.resource
+    array = stored.array
+    if kept.offset:
+        array = array + kept.offset
+    if kept.transposed:
+        array = array.swapaxes(1, 2)
+    digest = hashlib.sha256(idx.encode_header(resource.shape, resource.dtype))
+    digest.update(np.ascontiguousarray(array, np.dtype(resource.dtype).newbyteorder(">")).data)
+    return digest.hexdigest() == (resource.payload_sha256 or stored.record.payload_sha256)
+
+
+def _made(kept: ArraySpec, found: Verified) -> NDArray[Any]:
+    resource = kept.resource
+    try:
+        array = idx.decode(found.payload)
+    except IdxFormatError as error:
+        raise IdxFormatError(f"{found.source}: the digest is right, but {error}") from error
     if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
         raise IdxFormatError(
             f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
             f"the spec says {resource.dtype} of shape {resource.shape}"
         )
-    return array
+    if kept.column is not None:
+        array = array[:, kept.column]
+    array = array.astype(kept.dtype, copy=False)
+    if kept.offset:
+        array = array - kept.offset
+    return array.swapaxes(1, 2) if kept.transposed else array

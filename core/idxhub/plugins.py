@@ -1,6 +1,6 @@
 """The pluggy managers: adapters and datasets, found by entry-point metadata, imported when asked for.
 
-The only module that touches entry points.
+The only module that touches entry points; how they are read is `manifest`'s affair.
 """
 
 from __future__ import annotations
@@ -9,23 +9,28 @@ import contextlib
 import functools
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
 
-from idxhub import builtin, hookspecs
+from idxhub import builtin, hookspecs, manifest
 from idxhub.arrays import LAYOUTS, Split
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
+from idxhub.loader import Batches
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib import metadata
+
+    EntryPoint = manifest.EntryPoint | metadata.EntryPoint
 
 ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
+_RESIDENT = "idxhub_resident"
 _BUILTIN = {spec.name: spec for spec in builtin.DATASETS}
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
@@ -36,6 +41,7 @@ class Adapter:
     def __init__(self, name: str, plugin: object) -> None:
         self.name = name
         self._hooks = _hooks(ADAPTERS, name, plugin)
+        self.resides = bool(self._hooks.idxhub_resident.get_hookimpls())
         try:
             conventions = self._hooks.idxhub_conventions()
         except Exception as error:
@@ -61,6 +67,11 @@ class Adapter:
         """The native batch of two arrays."""
         return self._given("idxhub_batch", self._hooks.idxhub_batch(images=images, labels=labels))
 
+    def resident(self, split: Split, device: Any) -> Batches[Any]:
+        """Batches of a split that is kept on a device; where `resides` says that the adapter has them."""
+        made: Batches[Any] = self._given(_RESIDENT, self._hooks.idxhub_resident(split=split, device=device))
+        return made
+
     def _given(self, hook: str, result: Any) -> Any:
         if result is None:
             raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
@@ -71,14 +82,14 @@ class Plugins:
     """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._given: EntryPoints | None = None if entry_points is None else _metadata().EntryPoints(entry_points)
-        self._found: dict[str, EntryPoints] = {}
+        self._given = None if entry_points is None else tuple(entry_points)
+        self._found: dict[str, Sequence[EntryPoint]] = {}
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
     def adapters(self) -> tuple[str, ...]:
         """The names of the adapters, sorted; none is imported."""
-        return tuple(sorted({*self._entry_points(ADAPTERS).names, *self._adapters}))
+        return tuple(sorted({*self._names(ADAPTERS), *self._adapters}))
 
     def register(self, name: str, plugin: object) -> None:
         """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""
@@ -90,25 +101,32 @@ class Plugins:
         Raises `UnknownNameError`, `MissingFrameworkError`, or `AdapterError` if the plugin is not sound.
         """
         if name not in self._adapters:
-            found = self._entry_points(ADAPTERS).select(name=name)
+            found = self._named(ADAPTERS, name)
             if not found:
                 raise UnknownNameError("framework", name, self.adapters())
             entry_point = _only(name, found)
             self._adapters[name] = Adapter(name, _import(entry_point))
         return self._adapters[name]
 
+    def resident(self) -> tuple[str, ...]:
+        """The adapters whose loaders keep data on a device, sorted, by what their code defines; none is imported."""
+        found = {entry_point.name for entry_point in self._entry_points(ADAPTERS) if _defines(entry_point, _RESIDENT)}
+        return tuple(sorted(found.union(name for name, adapter in self._adapters.items() if adapter.resides)))
+
     def framework_version(self, name: str) -> str:
         """The installed versions of what an adapter's extra asks for; empty if it asks for nothing."""
-        found = self._entry_points(ADAPTERS).select(name=name)
-        distribution = next(iter(found)).dist if found else None
+        from importlib import metadata  # noqa: PLC0415 -- a warm get_dataset does without
+
+        found = self._named(ADAPTERS, name)
+        distribution = found[0].dist if found else None
         versions = []
         for requirement in distribution.requires or [] if distribution is not None else []:
             package, _, marker = requirement.partition(";")
             if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
                 package = re.split(r"[^\w.-]", package.strip())[0]
                 # what is there under another name, as tensorflow-cpu is, is not listed
-                with contextlib.suppress(_metadata().PackageNotFoundError):
-                    versions.append(f"{package} {_metadata().version(package)}")
+                with contextlib.suppress(metadata.PackageNotFoundError):
+                    versions.append(f"{package} {metadata.version(package)}")
         return ", ".join(versions)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
@@ -132,11 +150,11 @@ class Plugins:
 
     def subjects(self) -> tuple[str, ...]:
         """The frameworks whose adapters the conformance kit can examine, sorted; none is imported."""
-        return tuple(sorted(self._entry_points(SUBJECTS).names))
+        return tuple(sorted(self._names(SUBJECTS)))
 
     def subject(self, framework: str) -> object | None:
         """What the kit needs to examine an adapter, as its distribution gives it; None if it gives none."""
-        found = self._entry_points(SUBJECTS).select(name=framework)
+        found = self._named(SUBJECTS, framework)
         return _import(_only(framework, found)) if found else None
 
     def commands(self) -> dict[str, str]:
@@ -148,7 +166,7 @@ class Plugins:
 
     def command(self, name: str) -> object | None:
         """The subcommand called `name`, imported; None if there is none."""
-        found = self._entry_points(COMMANDS).select(name=name)
+        found = self._named(COMMANDS, name)
         return _import(_only(name, found)) if found else None
 
     def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
@@ -175,12 +193,17 @@ class Plugins:
             added[spec.name] = spec
         return added
 
-    def _entry_points(self, group: str) -> EntryPoints:
+    def _names(self, group: str) -> set[str]:
+        return {entry_point.name for entry_point in self._entry_points(group)}
+
+    def _named(self, group: str, name: str) -> list[EntryPoint]:
+        return [entry_point for entry_point in self._entry_points(group) if entry_point.name == name]
+
+    def _entry_points(self, group: str) -> Sequence[EntryPoint]:
         if self._given is not None:
-            return self._given.select(group=group)
+            return [entry_point for entry_point in self._given if entry_point.group == group]
         if group not in self._found:  # once: each look goes through the metadata of all that is installed
-            found: EntryPoints = _metadata().entry_points(group=group)
-            self._found[group] = found
+            self._found[group] = manifest.entry_points(group)
         return self._found[group]
 
 
@@ -206,6 +229,25 @@ def _hooks(group: str, name: str, plugin: object) -> pluggy.HookRelay:
     return manager.hook
 
 
+def _defines(entry_point: EntryPoint, name: str) -> bool:
+    """Whether the module of an entry point defines a function called so; its code is read, and not run."""
+    from importlib.abc import InspectLoader  # noqa: PLC0415 -- on the way out only, as is the next
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    module = entry_point.value.partition("[")[0].partition(":")[0].strip()
+    try:
+        spec = find_spec(module)
+        code = spec.loader.get_code(module) if spec is not None and isinstance(spec.loader, InspectLoader) else None
+    except Exception:  # noqa: BLE001 -- a stranger's package may raise anything; it is then not among those named
+        return False
+    return code is not None and name in _names(code)
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that code and the classes and functions in it use."""
+    return set(code.co_names).union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
 def _is_sound(conventions: object) -> bool:
     if not isinstance(conventions, Conventions) or not isinstance(conventions.options, Mapping):
         return False
@@ -216,18 +258,11 @@ def _is_sound(conventions: object) -> bool:
     return integers and conventions.layout in LAYOUTS
 
 
-def _metadata() -> Any:
-    # it brings the email package, and takes a fifth of NumPy's time to import: the first look pays for it
-    import importlib.metadata  # noqa: PLC0415
-
-    return importlib.metadata
-
-
-def _only(name: str, found: EntryPoints) -> EntryPoint:
+def _only(name: str, found: Sequence[EntryPoint]) -> EntryPoint:
     if len({entry_point.value for entry_point in found}) > 1:
         origins = " and ".join(sorted(map(_origin, found)))
         raise AdapterError(f"{name!r} is provided by {origins}; uninstall one")
-    return next(iter(found))
+    return found[0]
 
 
 def _import(entry_point: EntryPoint) -> object:

@@ -48,11 +48,12 @@ class Range(NamedTuple):
         return self.stop - self.start
 
 
-def parse(text: str, names: Iterable[str]) -> tuple[Piece, ...]:
-    """The pieces of a split string. `names` are the split names that exist."""
+def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = None) -> tuple[Piece, ...]:
+    """The pieces of a split string. `names` are the split names that exist, `everything` those that "all" means."""
     if not isinstance(text, str):
         raise ArgumentError("split", text, f"a string, {_GRAMMAR}")
     known = tuple(names)
+    everything = known if everything is None else tuple(everything)
     pieces: list[Piece] = []
     for part in text.split("+"):
         match = _PIECE.fullmatch(part)
@@ -61,9 +62,9 @@ def parse(text: str, names: Iterable[str]) -> tuple[Piece, ...]:
         name, bounds = match["name"], match["bounds"]
         if name == "all" and "all" not in known:
             if bounds is not None:
-                each = " + ".join(f"{split}[{bounds}]" for split in known)
+                each = " + ".join(f"{split}[{bounds}]" for split in everything)
                 raise _unreadable(text, known, f"'all' cannot be sliced, its splits can: {each}")
-            pieces.extend(Piece(each, text=each) for each in known)
+            pieces.extend(Piece(each, text=each) for each in everything)
             continue
         if name not in known:
             raise UnknownNameError("split", name, known)

@@ -10,13 +10,14 @@ import contextlib
 import errno
 import io
 import os
+import signal
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from idxhub.errors import CacheError
+from idxhub.errors import CacheError, IdxHubError
 
 _ORPHAN_AGE = 24 * 3600.0  # seconds; no honest write takes a day
 _PATIENCE = 60.0  # seconds without a sign of life from the lock's holder
@@ -24,30 +25,104 @@ SETTING = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
 
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write `parts` to a temp file beside `path`, fsync, rename onto it. Raises `CacheError`.
+    """Write `parts` to a temp file beside `path`, fsync, rename onto it. Raises `CacheError`; see `appearing`."""
+    write_stream(path, parts)
+
+
+def write_stream(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """`write_atomically` of parts that may be made while those before them are written."""
+    with appearing(path) as new:
+        for part in parts:
+            new.write(part)
+
+
+class NewFile:
+    """A file that is being written, under a name of its own. What goes wrong with it is a `CacheError`."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path, self._descriptor = path, descriptor
+
+    def write(self, part: bytes | memoryview) -> None:
+        """Append."""
+        try:
+            _write_all(self._descriptor, part)
+        except OSError as error:
+            raise unusable(self._path, error) from error
+
+    def clear(self) -> None:
+        """Begin again."""
+        try:
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.ftruncate(self._descriptor, 0)
+        except OSError as error:
+            raise unusable(self._path, error) from error
+
+
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[NewFile]:
+    """A file that appears at `path` when the context ends, flushed to the disk; raises `CacheError`.
 
     The mode follows the umask, as for any file a program makes, so that a cache can be shared. On any failure,
-    Ctrl-C included, the temp file is removed and what was at `path` is untouched.
+    Ctrl-C and SIGTERM included, the temp file is removed and what was at `path` is untouched.
     """
+    with ending_in_order(), _temporary(path) as new:
+        yield new
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[NewFile]:
     temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        # O_EXCL: a link planted at the temp path is refused, not followed
-        descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        descriptor = None
         try:
+            # O_EXCL: a link planted at the temp path is refused, not followed
+            descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
             with open(descriptor, "wb", buffering=0) as file:
-                for part in parts:
-                    _write_all(file.fileno(), part)
+                yield NewFile(path, file.fileno())
                 os.fsync(file.fileno())
             os.replace(temp, path)
-        except BaseException:
+        except BaseException as error:
+            planted = descriptor is None and isinstance(error, FileExistsError)
             with contextlib.suppress(OSError):
-                os.unlink(temp)
+                if not planted:
+                    os.unlink(temp)
             raise
         _sync_folder(path.parent)
+    except IdxHubError:  # from within the context, where downloads fail too
+        raise
     except OSError as error:
         raise unusable(path, error) from error
+
+
+class _Terminated(BaseException):
+    """SIGTERM, on its way to who removes temp files."""
+
+
+@contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Let SIGTERM end the work inside in order, temp files removed, before it ends the process as it does by itself.
+
+    Only where nobody has said what SIGTERM is to do, and in the main thread: signals come nowhere else.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one does not wait
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _Terminated:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise  # not reached: the signal ends the process
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def unusable(path: Path, error: OSError) -> CacheError:
@@ -57,7 +132,8 @@ def unusable(path: Path, error: OSError) -> CacheError:
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415 -- this message only
 
-            free = shutil.disk_usage(path.parent).free
+            there = next(folder for folder in path.parents if folder.is_dir())  # the cache may not be made yet
+            free = shutil.disk_usage(there).free
             reason += f", {free:,} bytes free"
         mend = f"make room, or {SETTING}"
     elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
@@ -77,11 +153,12 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 @contextlib.contextmanager
-def locked(path: Path, stop: threading.Event | None = None) -> Iterator[None]:
+def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock file `path` if that can be had; otherwise go on without it.
 
     Where the folder cannot be written or does not lock, or the holder gives no sign of life (`touch`) for a
-    minute, the caller works unlocked: twice the work, the same result. `stop` ends the wait.
+    minute, the caller works unlocked: twice the work, the same result. `stop` ends the wait; `alive` is called
+    each second of it, for a caller who holds a lock already.
     """
     import filelock  # noqa: PLC0415 -- a cache miss only: it brings asyncio
 
@@ -94,6 +171,7 @@ def locked(path: Path, stop: threading.Event | None = None) -> Iterator[None]:
                 lock.acquire(timeout=1.0)
                 held = True
             except filelock.Timeout:
+                alive()
                 if _age(path) > _PATIENCE or (stop is not None and stop.is_set()):
                     break
     except (OSError, NotImplementedError):

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.processes import python
+from support.processes import python, python_mounted
 
 import idxhub
 from idxhub.cli import commands
@@ -47,7 +47,7 @@ def test_the_console_script_is_installed():
 def test_help_lists_every_subcommand_with_a_whole_sentence(run):
     result = run("--help")
     assert result.exit_code == 0
-    listed = result.stdout.partition("Commands:\n")[2]
+    listed = result.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in listed.splitlines()] == [*commands.commands]
     assert all(line.endswith(".") for line in listed.splitlines())
 
@@ -185,7 +185,9 @@ def test_doctor(run, cache_dir):
     report = json.loads(run("doctor", "--json").stdout)
     assert report["frameworks"]["numpy"]["state"] == "installed"
     assert set(report["frameworks"]) == set(idxhub.adapters())
-    assert report["cache"] == {"path": str(cache_dir), "writable": True}
+    assert report["cache"] == {"path": str(cache_dir), "exists": False, "writable": True}
+    assert f"{cache_dir} (not made yet; can be written)\n" in result.stdout
+    assert not cache_dir.exists()
     assert report["settings"]["IDXHUB_OFFLINE"] == "1"
 
 
@@ -194,7 +196,89 @@ def test_doctor_finds_a_cache_that_cannot_be_one(run, tmp_path, monkeypatch):
     monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
     result = run("doctor")
     assert result.exit_code == 1
-    assert "PROBLEM: the cache at" in result.stdout
+    assert f"PROBLEM: the cache at {tmp_path / 'file'} cannot be written: Not a directory; set" in result.stdout
+
+
+def test_doctor_leaves_nothing_in_the_cache(run, cache_dir):
+    cache_dir.mkdir(parents=True)
+    assert f"{cache_dir} (can be written)\n" in run("doctor").stdout
+    assert list(cache_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["", "yet/to/be/made"])
+@pytest.mark.parametrize(
+    ("mount", "why"),
+    [
+        ("mount -t tmpfs -o ro none /mnt", "Read-only file system"),
+        ("mount -t tmpfs -o size=8k none /mnt; head -c 8k /dev/zero > /mnt/full", "No space left on device"),
+    ],
+    ids=["read-only", "full"],
+)
+def test_doctor_tries_whether_the_cache_can_be_written(mount, why, below):
+    code = """
+        import json, os, sys
+        os.environ["IDXHUB_CACHE"] = sys.argv[1]
+        from idxhub.cli import doctor
+        print(doctor._obstacle(doctor.cache_root()), sorted(set(os.listdir("/mnt")) - {"full"}))
+    """
+    seen = python_mounted(mount, code, f"/mnt/{below}").stdout
+    assert seen == f"{why}{' (/mnt)' if below else ''} []\n"
+
+
+def test_doctor_finds_a_mirror_that_cannot_be_one(run, monkeypatch):
+    monkeypatch.setenv("IDXHUB_MIRRORS", "/srv, ftp://me:secret@example.org/files")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.count("PROBLEM: IDXHUB_MIRRORS is 'ftp://example.org/files'; it must be ") == 1
+    assert "secret" not in result.stdout.partition("PROBLEM")[2]
+
+
+OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
+
+
+def started(arguments, unbuffered, **options):
+    code = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, **options)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+def test_output_to_a_full_device_is_one_line_of_error(arguments, unbuffered):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = started(arguments, unbuffered, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "Error: cannot write to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = started(arguments, unbuffered, stdout=writer)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_error_that_is_not_the_outputs_is_not_taken_for_one(tmp_path):
+    code = """
+        import click, idxhub.cli
+        @idxhub.cli.commands.command()
+        def fails():
+            raise OSError(5, "elsewhere")
+        import sys
+        sys.argv[:] = ["idxhub", "fails"]
+        try:
+            idxhub.cli.main()
+        except OSError as error:
+            print("raised:", error.strerror)
+    """
+    assert python(code).stdout == "\nraised: elsewhere\n"
 
 
 def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
@@ -371,8 +455,8 @@ def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_pat
         )
 
     listed = idxhub_with("--help").stdout
-    others = listed.partition("Commands of other packages:\n")[2].splitlines()
-    assert [line.split() for line in others[:-1]] == [
+    others = [line.split() for line in listed.partition("More commands:\n")[2].splitlines()]
+    assert [each for each in others if each[-1] == "elsewhere"] == [
         [name, "from", "elsewhere"] for name in ("broken", "hello", "raises")
     ]
     assert len([line for line in listed.splitlines() if line.startswith("  list ")]) == 1  # the core's own

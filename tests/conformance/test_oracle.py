@@ -42,6 +42,7 @@ NEVER_REWOUND = ONE_PLACE.replace("self.start = 0", "self.start = getattr(self, 
     "        self.start = 0\n"
 )
 BATCH = "    return images, labels\n"
+RESIDENT = "    images, labels = split.batch(), split.labels\n"
 
 
 def meddling(statement: str) -> tuple[str, str]:
@@ -108,7 +109,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             "KEPT = {}",
             (
                 "KEPT = {}\nimport idxhub.splits as _s\n_parse = _s.parse\n"
-                "_s.parse = lambda text, names: _parse('train' if text == 'tran' else text, names)"
+                "_s.parse = lambda text, *names: _parse('train' if text == 'tran' else text, *names)"
             ),
         ),
     ],
@@ -146,6 +147,18 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             "    kept = KEPT.setdefault(len(images), images)\n    kept[...] = images\n    return kept, labels\n",
         )
     ],
+    "device-batches": [(RESIDENT, RESIDENT.replace("split.batch()", "as_layout(split.images, split.layout)"))],
+    "device-order": [("where = indices[start : start + size]", "where = np.sort(indices)[start : start + size]")],
+    "device-batches-last": [
+        (
+            "yield idxhub_batch(images[where], labels[where])",
+            (
+                "KEPT.setdefault(len(where), images[where])[...] = images[where]\n"
+                "            yield KEPT[len(where)], labels[where]"
+            ),
+        )
+    ],
+    "device-unknown": [('if device != "here"', "if device is None")],
 }
 
 

@@ -9,7 +9,7 @@ from support import made
 from support.processes import python
 
 import idxhub
-from idxhub import Arrays, DatasetSpec, Plugins, SplitSpec, as_layout, errors, get_dataset, load, to_float32
+from idxhub import Arrays, Plugins, as_layout, errors, get_dataset, load, to_float32
 from idxhub.arrays import LAYOUTS
 from idxhub.builtin import FASHION_MNIST
 from idxhub.cache import Cache, datasets_in
@@ -168,29 +168,6 @@ def test_the_default_is_never_another_dataset(monkeypatch):
     nowhere = replace(FASHION_MNIST, folders=())
     with pytest.raises(errors.DownloadError, match=r"train-.*of fashion-mnist was not found"):
         get_dataset(nowhere)
-
-
-def test_counts_that_differ_name_both(toy):
-    with pytest.raises(ValueError, match=r"train-images.* has 30 examples, test-labels.* has 12"):
-        SplitSpec(toy.train_images, toy.spec.splits["test"].labels)
-
-
-@pytest.mark.parametrize(("values", "says"), [([0, 1, 3], "labels from 0 to 3"), ([-1, 0, 1], "labels from -1 to 1")])
-def test_a_label_outside_the_classes(tmp_path, values, says):
-    folder = tmp_path / "published"
-    split = SplitSpec(
-        made.write(folder, "images-idx3", np.zeros((3, 2, 2), np.uint8)),
-        made.write(folder, "labels-idx1", np.array(values, np.int32)),
-    )
-    spec = DatasetSpec("wrong", {"train": split}, classes=made.CLASSES)
-    for _ in range(2):
-        with pytest.raises(errors.IdxFormatError) as caught:
-            get_dataset(spec, data_dir=folder)
-        assert says in str(caught.value)
-        assert "classes from 0 to 2" in str(caught.value)
-        assert "labels-idx1" in str(caught.value)
-    unnamed = replace(spec, classes=())
-    np.testing.assert_array_equal(get_dataset(unnamed, data_dir=folder).labels, values)
 
 
 def test_two_results_do_not_share_memory(toy, options):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+import zlib
 
 import pytest
 
 from idxhub import errors, load
+from idxhub.cache import CHUNK
 
 
 @pytest.fixture
@@ -60,6 +64,28 @@ def test_what_fails_while_making_leaves_nothing(split, cache_dir):
     with pytest.raises(RuntimeError, match="no such format"):
         split.derived("train.other", fails)
     assert not list(cache_dir.rglob("train.other*"))
+
+
+def test_what_fails_half_way_leaves_nothing(split, cache_dir):
+    def fails():
+        yield b"head"
+        raise RuntimeError("no such format")
+
+    with pytest.raises(RuntimeError, match="no such format"):
+        split.derived("train.other", fails)
+    assert not list(cache_dir.rglob("*train.other*[!k]"))  # the lock stays
+    assert split.derived("train.other", lambda: [b"body"]).read_bytes() == b"body"
+
+
+@pytest.mark.parametrize("cuts", [[], [0], [1, CHUNK], [CHUNK - 1, CHUNK + 1], [5, 5, 2 * CHUNK]], ids=str)
+def test_the_checksums_do_not_depend_on_the_parts(cuts, split):
+    data = os.urandom(2 * CHUNK + 7)
+    bounds = [0, *cuts, len(data)]
+    path = split.derived("train.other", lambda: (data[a:b] for a, b in itertools.pairwise(bounds)))
+    assert path.read_bytes() == data
+    record = json.loads(path.with_name("train.other.json").read_text())
+    assert record["size"] == len(data)
+    assert record["crc32"] == [zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)]
 
 
 def test_a_folder_in_its_place_is_a_cache_error(split, make, cache_dir):

@@ -17,6 +17,7 @@ from idxhub.errors import (
     IdxFormatError,
     IdxHubError,
     MissingFrameworkError,
+    SpecError,
     StateError,
     UnknownNameError,
 )
@@ -39,6 +40,7 @@ EXAMPLES = [
     (DownloadError("HTTP 404"), OSError, ["HTTP 404"]),
     (ChecksumError("x.gz is not it", FAILURES), Exception, ["x.gz is not it", "/b/x.gz: is empty"]),
     (CacheError("cannot use the cache"), OSError, ["cannot use the cache"]),
+    (SpecError("toy has no splits"), ValueError, ["toy has no splits"]),
     (StateError("another loader's"), ValueError, ["another loader's"]),
     (IdxFormatError("at byte 3"), ValueError, ["at byte 3"]),
 ]

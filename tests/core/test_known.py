@@ -2,13 +2,16 @@
 
 import gzip
 import hashlib
+import lzma
 import re
+from dataclasses import replace
 
 import pytest
+from support.made import make
 
-from idxhub import known
+from idxhub import SplitSpec, known
 from idxhub.builtin import DATASETS, FASHION_MNIST
-from idxhub.known import what_is
+from idxhub.known import Digests, Index, parts, what_is
 
 
 @pytest.mark.parametrize(
@@ -21,40 +24,99 @@ from idxhub.known import what_is
 )
 def test_mnist(mnist_dir, filename, is_called):
     data = (mnist_dir / filename).read_bytes()
-    assert what_is(data) == is_called
-    assert what_is(gzip.decompress(data)) == f"{is_called}, decompressed"
+    content = gzip.decompress(data)
+    assert what_is(data, DATASETS) == is_called
+    assert what_is(content, DATASETS) == f"{is_called}, decompressed"
+    assert what_is(lzma.compress(content, preset=0), DATASETS) == f"{is_called}, recompressed"
 
 
-@pytest.mark.parametrize("filename", ["train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"])
-def test_the_first_release_of_fashion_mnist(mnist_dir, filename):
-    folder = mnist_dir.parent / "fashion-mnist-v1-labels"
-    if not folder.is_dir():
-        pytest.skip(f"needs the first release's labels in {folder.name}, beside MNIST's folder")
-    assert "2017-08-26" in what_is((folder / filename).read_bytes())
+FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
+
+
+@pytest.mark.parametrize(
+    ("folder", "filename", "is_called"),
+    [
+        ("fashion-mnist-v1-labels", "train-labels-idx1-ubyte.gz", f"{FIRST}: train labels"),
+        ("fashion-mnist-v1-labels", "t10k-labels-idx1-ubyte.gz", f"{FIRST}: test labels"),
+        ("oracle-mnist-partial", "train-labels-idx1-ubyte.gz", "Oracle-MNIST train labels"),
+        ("oracle-mnist-partial", "t10k-images-idx3-ubyte.gz", "Oracle-MNIST test images"),
+        ("oracle-mnist-partial", "t10k-labels-idx1-ubyte.gz", "Oracle-MNIST test labels"),
+    ],
+)
+def test_files_of_no_spec(mnist_dir, folder, filename, is_called):
+    path = mnist_dir.parent / folder / filename
+    if not path.exists():
+        pytest.skip(f"needs {folder}/{filename} beside MNIST's folder")
+    data = path.read_bytes()
+    assert what_is(data, DATASETS) == is_called
+    assert what_is(gzip.decompress(data), DATASETS) == f"{is_called}, decompressed"
 
 
 def test_files_of_the_catalog(toy):
     data = toy.bytes(toy.train_images)
+    content = gzip.decompress(data)
     assert what_is(data) is None
-    assert what_is(data, [FASHION_MNIST, toy.spec]) == "train-images-idx3-ubyte.gz of toy"
-    assert what_is(gzip.decompress(data), [toy.spec]) == "train-images-idx3-ubyte.gz of toy, decompressed"
+    assert what_is(data, [FASHION_MNIST, toy.spec]) == "toy train images"
+    assert what_is(content, [toy.spec]) == "toy train images, decompressed"
+    assert what_is(gzip.compress(content, 1, mtime=1), [toy.spec]) == "toy train images, recompressed"
+    assert what_is(data, [replace(toy.spec, title="Toys")]) == "Toys train images"
+    assert what_is(data, [replace(toy.spec, title="Toys, a box")]) == "Toys, a box: train images"
+
+
+def test_a_file_published_as_it_is(tmp_path):
+    raw = make(tmp_path, suffix="")
+    content = raw.bytes(raw.train_labels)
+    assert what_is(content, [raw.spec]) == "toy train labels"
+    assert what_is(gzip.compress(content), [raw.spec]) == "toy train labels, recompressed"
+
+
+def test_a_file_of_two_splits_is_called_by_the_first(toy):
+    train = toy.spec.splits["train"]
+    spec = replace(toy.spec, splits={"train": train, "small": SplitSpec(train.images, train.labels)})
+    assert [str(part) for part in parts([spec])] == ["toy train images", "toy train labels"]
 
 
 def test_unknown_bytes():
     assert what_is(b"") is None
     assert what_is(b"anything", DATASETS) is None
+    assert what_is(gzip.compress(b"anything"), DATASETS) is None
+    assert what_is(gzip.compress(b"anything")[:-3], DATASETS) is None
+
+
+def test_an_md5_is_not_enough_where_the_sha256_is_known(toy):
+    images = replace(toy.train_images, sha256="0" * 64, payload_sha256=None)
+    spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
+    assert what_is(toy.bytes(toy.train_images), [spec]) is None
 
 
 def test_sha1_is_looked_up_too(monkeypatch):
-    monkeypatch.setitem(known._FILES, hashlib.sha1(b"x", usedforsecurity=False).hexdigest(), "an x")
-    assert what_is(b"x") == "an x"
+    monkeypatch.setitem(known._FILES, hashlib.sha1(b"x", usedforsecurity=False).hexdigest(), ("X", "an x"))
+    assert what_is(b"x") == "X an x"
 
 
-def test_the_table_holds_digests():
-    for digest, name in known._FILES.items():
+def test_the_content_of_a_published_file_is_learnt(toy):
+    images = replace(toy.train_images, payload_sha256=None)
+    index = Index([replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})])
+    data = toy.bytes(images)
+
+    def digests(file: bytes) -> Digests:
+        found = Digests(compressed=file is data)
+        found.file(file)
+        found.content(gzip.decompress(data))
+        return found
+
+    assert index.recognise(digests(gzip.decompress(data))) is None
+    index.learn(digests(data), index.recognise(digests(data)).part)
+    assert str(index.recognise(digests(gzip.decompress(data)))) == "toy train images, decompressed"
+
+
+@pytest.mark.parametrize("table", [known._FILES, known._CONTENTS], ids=["files", "contents"])
+def test_the_tables_hold_digests(table):
+    for digest, words in table.items():
         assert re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{40}", digest)
-        assert name
+        assert all(words)
 
 
-def test_no_digest_of_the_catalog_is_called_something_else():
-    assert not {each.md5 for spec in DATASETS for each in spec.resources} & known._FILES.keys()
+def test_no_file_of_the_catalog_is_in_the_tables_too():
+    for part in parts(DATASETS):
+        assert not {part.resource.md5, part.resource.payload_md5} & {*known._FILES, *known._CONTENTS}

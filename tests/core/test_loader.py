@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from idxhub import errors, get_loader, order
+from idxhub.loader import gathered
 
 N = 30  # train images of `toy`
 SHARDS = [(n, equal) for n in (1, 2, 3, 7, 31, 40) for equal in (None, "drop", "pad")]
@@ -212,6 +213,12 @@ def test_an_argument_out_of_range_or_of_another_type_is_named(argument, value, l
         loader(**{argument: value})
 
 
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"seed": -1}, {"shard": (2, 1)}, {"equal": "even"}], ids=str)
+def test_arguments_are_checked_before_anything_is_looked_for(wrong, loader, tmp_path):
+    with pytest.raises(errors.UnknownNameError):
+        loader(**{"data_dir": tmp_path, "cache_dir": tmp_path / "cache"} | wrong)
+
+
 @pytest.mark.parametrize("epoch", [-1, "1", None])
 def test_set_epoch_takes_epochs(epoch, loader):
     with pytest.raises(errors.ArgumentError, match=r"^epoch is "):
@@ -245,7 +252,7 @@ def test_what_fails_while_prefetching_is_raised(loader):
     def fails(images, labels):
         raise RuntimeError("no such device")
 
-    once._native = fails
+    once._made = gathered(once.split, fails)
     with pytest.raises(RuntimeError, match="no such device"):
         next(iter(once))
 

@@ -1,14 +1,12 @@
 """Files appear whole or not at all; the lock saves work and never decides correctness."""
 
 import os
-import signal
 import stat
-import textwrap
 import threading
 import time
 
 import pytest
-from support.processes import python, python_as_nobody, python_mounted, running, without
+from support.processes import python, python_as_nobody, running
 
 from idxhub import storage
 from idxhub.errors import CacheError
@@ -65,36 +63,6 @@ def test_whatever_fails_nothing_is_left(tmp_path, monkeypatch, call, error):
     assert path.read_bytes() == b"newer"
 
 
-def test_ctrl_c_in_the_middle_of_a_write(tmp_path):
-    """A real SIGINT, while the file is half written."""
-    code = """
-        import os, signal, sys
-        from pathlib import Path
-        from idxhub.storage import write_atomically
-
-        # started in the background, a shell has it ignored
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        write = os.write
-
-        def half(descriptor, data):
-            if descriptor > 2 and len(data) == 10:
-                return write(descriptor, data[:5])
-            print(os.listdir(sys.argv[1]), flush=True)
-            sys.stdin.read()
-
-        os.write = half
-        try:
-            write_atomically(Path(sys.argv[1], "file"), b"0123456789")
-        except KeyboardInterrupt:
-            print("interrupted", flush=True)
-    """
-    with running(code, tmp_path) as child:
-        assert ".tmp" in child.stdout.readline()
-        child.send_signal(signal.SIGINT)
-        assert child.stdout.readline() == "interrupted\n"
-    assert names(tmp_path) == []
-
-
 def test_short_writes_are_continued(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
@@ -134,27 +102,6 @@ def test_a_link_planted_at_the_lock_path_is_not_followed(tmp_path):
     assert target.stat().st_mtime == 1
 
 
-def test_orphans_are_swept_when_old(tmp_path):
-    old, young, other = tmp_path / ".file.1-aa.tmp", tmp_path / ".file.2-bb.tmp", tmp_path / "data.tmp"
-    for path in (old, young, other):
-        path.write_bytes(b"half")
-    day_ago = time.time() - storage._ORPHAN_AGE - 60
-    os.utime(old, (day_ago, day_ago))
-    os.utime(other, (day_ago, day_ago))
-    write_atomically(tmp_path / "file", b"x")
-    assert names(tmp_path) == [young.name, "data.tmp", "file"]
-
-
-def test_an_orphaned_link_is_swept_and_its_target_stays(tmp_path):
-    target = tmp_path / "target"
-    target.write_bytes(b"precious")
-    orphan = tmp_path / ".file.1-aa.tmp"
-    orphan.symlink_to(target)
-    os.utime(orphan, (1, 1), follow_symlinks=False)
-    write_atomically(tmp_path / "file", b"x")
-    assert names(tmp_path) == ["file", "target"]
-
-
 @pytest.mark.parametrize("there", ["a file", "a link to nowhere"])
 def test_a_parent_that_is_no_folder(tmp_path, there):
     parent = tmp_path / "cache"
@@ -192,45 +139,6 @@ def test_a_folder_that_cannot_be_written(open_dir):
     assert names(open_dir) == []
 
 
-FULL = """
-    import os, sys
-    from pathlib import Path
-    from idxhub.errors import CacheError
-    from idxhub.storage import write_atomically
-
-    path = Path(sys.argv[1]) / "file"
-    write_atomically(path, b"old")
-    for size in (1 << 20, 100_000, 70_000):
-        try:
-            write_atomically(path, bytes(size))
-        except CacheError as error:
-            print(error)
-        else:
-            sys.exit("there was room")
-        assert path.read_bytes() == b"old"
-        assert os.listdir(path.parent) == ["file"]
-    write_atomically(path, b"new")
-    assert path.read_bytes() == b"new"
-"""
-
-
-def test_a_full_disk_keeps_the_old_file_and_is_named(tmp_path):
-    full = tmp_path / "full"
-    full.mkdir()
-    said = python_mounted(f"mount -t tmpfs -o size=64k none '{full}'", FULL, full).stdout
-    assert said.count("No space left on device") == 3
-    assert said.count("bytes free; make room, or set IDXHUB_CACHE") == 3
-
-
-def test_a_limit_on_file_sizes_keeps_the_old_file(tmp_path):
-    try:
-        import resource  # noqa: F401, PLC0415 -- POSIX alone has it
-    except ImportError:
-        without("resource limits (POSIX)")
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))\n"
-    assert python(limit + textwrap.dedent(FULL), tmp_path).stdout.count("File too large") == 3
-
-
 HOLD = """
     import sys
     from pathlib import Path
@@ -260,18 +168,6 @@ def test_one_at_a_time(tmp_path, holder):
     timer.start()
     assert seconds_to_lock(tmp_path / "lock") > 0.4
     timer.join()
-
-
-def test_the_lock_of_a_killed_process_is_free(tmp_path, holder):
-    holder.kill()
-    holder.wait()
-    assert seconds_to_lock(tmp_path / "lock") < 0.5
-
-
-def test_a_stopped_holder_is_not_waited_for_beyond_patience(tmp_path, holder, monkeypatch):
-    monkeypatch.setattr(storage, "_PATIENCE", 1.5)
-    holder.send_signal(signal.SIGSTOP)
-    assert 1.0 < seconds_to_lock(tmp_path / "lock") < 6
 
 
 def test_a_holder_that_shows_life_is_waited_for(tmp_path, holder, monkeypatch):

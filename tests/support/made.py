@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import DatasetSpec, Resource, SplitSpec, idx
+from idxhub.catalog import ArraySpec
 
 CLASSES = ("ant", "bee", "cat")
 COMPRESS = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress, "": bytes}
@@ -41,6 +42,14 @@ class Made:
 
     def array(self, resource: Resource) -> NDArray[Any]:
         return self.arrays[resource.stem]
+
+    def kept(self, resource: Resource) -> ArraySpec:
+        """The array that the cache makes of a file."""
+        return next(kept for kept in self.spec.arrays if kept.resource == resource)
+
+    def kept_array(self, resource: Resource) -> NDArray[Any]:
+        """What is in that array."""
+        return self.array(resource).astype(self.kept(resource).dtype)
 
     def mirrored(self, *mirrors: str) -> DatasetSpec:
         """The spec with these mirrors."""

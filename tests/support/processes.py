@@ -58,7 +58,27 @@ def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.Comp
     )
 
 
-def python_as_nobody(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def python_traced(injection: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `code`, all its threads included, with faults that strace injects; its exit status is for the caller.
+
+    Without strace the test is left out, and says so. It repeats, with the kernel's own errors, what `support.calls`
+    does everywhere.
+    """
+    strace = shutil.which("strace")
+    if not strace or subprocess.run([strace, "-qq", "-e", "trace=none", "true"], check=False).returncode:
+        pytest.skip("needs strace; support.calls has injected the same without it")
+    call = injection.partition(":")[0]
+    command = [strace, "-qq", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={injection}"]
+    return subprocess.run(
+        [*command, sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def python_as_nobody(code: str, *arguments: object, imports: str = "") -> subprocess.CompletedProcess[str]:
     """Run `code` as a user to whom permission bits apply.
 
     The user changes after the imports: an interpreter below /root cannot be reached by anyone else.
@@ -66,7 +86,9 @@ def python_as_nobody(code: str, *arguments: object) -> subprocess.CompletedProce
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
-    modules = "concurrent.futures.thread, datetime, difflib, filelock, idxhub.making, importlib.metadata, shutil"
+    modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, "
+    modules += "idxhub.audit, idxhub.making"
+    modules += f", {imports}" if imports else ""
     return python(f"import {modules}\n" + drop + textwrap.dedent(code), *arguments)
 
 

@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, dict(self.headers.items()), time.monotonic())
         answer = owner._answer(request)
         # the client hangs up on much of what is sent here, as it should
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError, _NoMoreError):
             answer(self)
 
     def head(self, code: int, headers: Mapping[str, str]) -> None:
@@ -111,11 +111,17 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+        if self.command == "HEAD":
+            raise _NoMoreError
+
+    def do_HEAD(self) -> None:
+        self.do_GET()  # `head` ends it
 
     def body(self, data: bytes) -> None:
         self.wfile.write(data)
         self.wfile.flush()
-        self.server.owner.bytes_sent += len(data)
+        with self.server.owner._guard:
+            self.server.owner.bytes_sent += len(data)
 
     def hang_up(self, *, reset: bool = False) -> None:
         """Close the connection: in order, or with an RST."""
@@ -126,6 +132,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         pass
+
+
+class _NoMoreError(Exception):
+    """Ends an answer at its headers, which is all that HEAD asks for."""
 
 
 class _Httpd(ThreadingHTTPServer):

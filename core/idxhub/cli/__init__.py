@@ -6,14 +6,15 @@ The core's own subcommands are in the modules beside this one; others join throu
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from idxhub._version import __version__
-from idxhub.cli import cache, catalog, check, demo, doctor, files
+from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins import installed
 
@@ -35,11 +36,11 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Own commands with their summaries, others' with the distribution they come from."""
+        """The core's commands with their summaries, those that joined with the distribution they come from."""
         own = [(name, command.get_short_help_str(66)) for name, command in self.commands.items()]
         found = sorted(installed().commands().items())
         others = [(name, f"from {origin}") for name, origin in found if name not in self.commands]
-        for title, rows in (("Commands", own), ("Commands of other packages", others)):
+        for title, rows in (("Commands", own), ("More commands", others)):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -66,7 +67,7 @@ def commands() -> None:
     """Fashion-MNIST, and every dataset in the IDX format: found, verified, and handed to your framework."""
 
 
-for module in (catalog, files, cache, doctor, demo, check):
+for module in (catalog, files, audit, cache, doctor, demo, check):
     for command in module.COMMANDS:
         commands.add_command(command)
 
@@ -75,4 +76,23 @@ def main() -> None:
     """The console script."""
     # so that `kill` takes the same way out as Ctrl-C, past the code that removes temp files
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    commands()
+    try:
+        commands()
+    except OSError as error:
+        if _can_be_written(sys.stdout):
+            raise
+        click.echo(f"Error: cannot write to standard output: {error.strerror or error}", err=True)
+        sys.exit(1)
+
+
+def _can_be_written(stream: IO[str] | None) -> bool:
+    """Whether a line can; if not, what waits to be written is given up, or Python would complain on its way out."""
+    if stream is None:
+        return True
+    try:
+        stream.write("\n")
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

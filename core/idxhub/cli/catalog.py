@@ -8,7 +8,7 @@ import click
 
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, describe
+from idxhub.catalog import DatasetSpec, describe, without_password
 from idxhub.cli.output import json_option, print_json, print_table, size
 from idxhub.plugins import installed
 
@@ -17,7 +17,7 @@ from idxhub.plugins import installed
 @json_option
 def list_(*, as_json: bool) -> None:
     """Show the datasets there are."""
-    specs = installed().datasets().values()
+    specs = tuple(installed().datasets().values())
     if as_json:
         print_json([describe(spec) for spec in specs])
         return
@@ -27,14 +27,20 @@ def list_(*, as_json: bool) -> None:
             (
                 spec.name,
                 spec.release or "-",
-                ", ".join(f"{name} {count:,}" for name, count in spec.sizes.items()),
+                _splits(spec),
                 len(spec.classes) or "-",
-                size(_download_size(spec)),
+                _download_size(spec),
                 spec.license or "-",
             )
             for spec in specs
         ],
     )
+    archives = {each.archive for spec in specs for each in spec.resources if each.archive is not None}
+    if archives:
+        click.echo()
+    for archive in sorted(archives, key=lambda archive: archive.filename):
+        names = ", ".join(s.name for s in specs if any(each.archive == archive for each in s.resources))
+        click.echo(f"One download, {archive.filename} of {size(archive.size)}, for {names}")
 
 
 @click.command()
@@ -44,9 +50,13 @@ def info(name: str, *, as_json: bool) -> None:
     """Show a dataset's files, classes, licence, citation."""
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    records = {resource.filename: cache.record(resource) for resource in spec.resources}
+    records = {kept.key: cache.record(kept) for kept in spec.arrays}
     if as_json:
-        cached = {filename: asdict(record) for filename, record in records.items() if record is not None}
+        cached = {
+            ", ".join([kept.resource.filename, *kept.steps]): asdict(record)
+            for kept in spec.arrays
+            if (record := records[kept.key]) is not None
+        }
         print_json(describe(spec) | {"cache": str(cache.folder), "cached": cached})
         return
     click.secho(f"{spec.title or spec.name}", bold=True)
@@ -56,19 +66,21 @@ def info(name: str, *, as_json: bool) -> None:
     for what, value in (("release", spec.release), ("licence", spec.license), ("homepage", spec.homepage)):
         if value:
             click.echo(f"{what:10}{value}")
-    click.echo(f"{'splits':10}{', '.join(f'{name} {count:,}' for name, count in spec.sizes.items())}")
+    click.echo(f"{'splits':10}{', '.join(_sized(spec))}")
+    for archive in dict.fromkeys(each.archive for each in spec.resources if each.archive is not None):
+        click.echo(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
     click.echo()
     print_table(
-        ("FILE", "BYTES", "MD5", "SHAPE", "CACHED FROM"),
+        ("FILE", "BYTES", "MD5", "HOLDS", "CACHED FROM"),
         [
             (
-                resource.filename,
-                f"{resource.size:,}" if resource.size is not None else "?",
-                resource.md5,
-                f"{'x'.join(map(str, resource.shape))} {resource.dtype}",
-                record.source if (record := records[resource.filename]) is not None else "-",
+                kept.resource.filename,
+                f"{kept.resource.size:,}" if kept.resource.size is not None else "?",
+                kept.resource.md5,
+                ", ".join([f"{'x'.join(map(str, kept.resource.shape))} {kept.resource.dtype}", *kept.steps]),
+                record.origin if (record := records[kept.key]) is not None else "-",
             )
-            for resource in spec.resources
+            for kept in spec.arrays
         ],
     )
     if spec.classes:
@@ -77,16 +89,26 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.mirrors:
         click.echo()
         click.secho("MIRRORS", bold=True)
-        click.echo("\n".join(spec.mirrors))
+        click.echo("\n".join(map(without_password, spec.mirrors)))
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)
         click.echo(spec.citation)
 
 
-def _download_size(spec: DatasetSpec) -> int | None:
-    sizes = [resource.size for resource in spec.resources]
-    return None if None in sizes else sum(count for count in sizes if count is not None)
+def _sized(spec: DatasetSpec) -> list[str]:
+    return [f"{name} {count:,}" for name, count in spec.sizes.items()]
+
+
+def _splits(spec: DatasetSpec) -> str:
+    """The splits, two in a line."""
+    sized = _sized(spec)
+    return ",\n".join(", ".join(sized[i : i + 2]) for i in range(0, len(sized), 2))
+
+
+def _download_size(spec: DatasetSpec) -> str:
+    count, known = spec.download_size
+    return size(count) if known else f"< {size(count)}"
 
 
 COMMANDS = (list_, info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import click
 from idxhub._version import __version__
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
+from idxhub.catalog import without_password
 from idxhub.cli.output import json_option, print_json, print_table
-from idxhub.errors import CacheError, IdxHubError, MissingFrameworkError
-from idxhub.fetch import Places, known_folders
+from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
+from idxhub.fetch import Places, check_mirrors, known_folders
 from idxhub.plugins import installed
 
 _PACKAGES = ("numpy", "pluggy", "requests", "urllib3", "filelock", "platformdirs", "click", "tqdm")
@@ -45,9 +47,10 @@ def _examine() -> dict[str, Any]:
     frameworks = {name: _framework(name) for name in installed().adapters()}
     root = cache_root()
     problems = [f"{name}: {state['message']}" for name, state in frameworks.items() if state["state"] == "broken"]
-    writable = _writable(root)
-    if not writable:
-        problems.append(f"the cache at {root} cannot be written; set IDXHUB_CACHE to a folder that can")
+    obstacle = _obstacle(root)
+    if obstacle:
+        problems.append(f"the cache at {root} cannot be written: {obstacle}; set IDXHUB_CACHE to a folder that can")
+    problems += _wrong_mirrors()
     return {
         "idxhub": __version__,
         "python": platform.python_version(),
@@ -55,11 +58,16 @@ def _examine() -> dict[str, Any]:
         "byte_order": sys.byteorder,
         "packages": {package: version(package) for package in _PACKAGES},
         "frameworks": frameworks,
-        "settings": {name: os.environ.get(name) for name in _SETTINGS},
-        "cache": {"path": str(root), "writable": writable},
+        "settings": {name: _shown(os.environ.get(name)) for name in _SETTINGS},
+        "cache": {"path": str(root), "exists": root.exists(), "writable": not obstacle},
         "datasets": {name: _data(name, root) for name in installed().datasets()},
         "problems": problems,
     }
+
+
+def _shown(value: str | None) -> str | None:
+    """A setting without the passwords of the mirrors in it: what doctor prints is shown to others."""
+    return value and ",".join(map(without_password, value.split(",")))
 
 
 def _framework(name: str) -> dict[str, str]:
@@ -78,21 +86,42 @@ def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache = Cache(root, spec)
     try:
-        cached = sum(cache.record(resource) is not None for resource in spec.resources)
+        cached = sum(cache.record(kept) is not None for kept in spec.arrays)
     except CacheError:  # the cache is not a folder, which is said elsewhere
         cached = 0
     return {
         "cached": cached,
-        "files": len(spec.resources),
+        "files": len(spec.arrays),
         "folders": {str(f): f.is_dir() for f in known_folders(spec, Places.from_environment())},
-        "mirrors": list(spec.mirrors),
+        "mirrors": [without_password(mirror) for mirror in spec.mirrors],
     }
 
 
-def _writable(root: Path) -> bool:
-    """Whether files can be made in the cache, or the cache in the nearest folder above it that exists."""
+def _obstacle(root: Path) -> str:
+    """Why nothing can be written in the cache, or in the folder above where it is yet to be made; empty if it can.
+
+    Tried, not asked: permission bits know nothing of read-only mounts and full disks. Nothing is left there.
+    """
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return (error.strerror or str(error)) + (f" ({existing})" if existing != root else "")
+    return ""
+
+
+def _wrong_mirrors() -> list[str]:
+    settings = Places.from_environment()
+    found = []
+    for spec in installed().specs():
+        try:
+            check_mirrors(spec, settings)
+        except ArgumentError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -107,7 +136,8 @@ def _show(report: dict[str, Any]) -> None:
     for name, value in report["settings"].items():
         click.echo(f"{name:16}{value or '(not set)'}")
     cache = report["cache"]
-    click.echo(f"{'cache':16}{cache['path']} ({'can' if cache['writable'] else 'CANNOT'} be written)")
+    state = "can be written" if cache["writable"] else "CANNOT be written"
+    click.echo(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
     for name, data in report["datasets"].items():
         click.echo()
         click.secho(f"{name}: {data['cached']} of {data['files']} files in the cache; looked for in", bold=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from idxhub import arrays, fetch, idx
+from idxhub import arrays, fetch
 from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, Resource
+from idxhub.catalog import ArraySpec, DatasetSpec, Resource
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
 from idxhub.errors import ChecksumError
-from idxhub.fetch import Places
-from idxhub.making import make
+from idxhub.fetch import Copy, Places
+from idxhub.making import is_proven, make
 from idxhub.plugins import installed
 
 
@@ -33,10 +33,18 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
     places = Places.from_environment(data_dir)
     specs = tuple(installed().specs())
     rows = []
-    for resource in spec.resources:
-        cached = cache.open(resource) is not None
-        record = make(resource, cache, places, specs=specs).record
-        rows.append({"file": resource.filename, "cached_already": cached, "source": record.source, "form": record.form})
+    for kept in spec.arrays:
+        cached = cache.open(kept) is not None
+        record = make(kept, cache, places, specs=specs).record
+        rows.append(
+            {
+                "file": record.filename,
+                "cached_already": cached,
+                "source": record.source,
+                "origin": record.origin,
+                "form": record.form,
+            }
+        )
     if as_json:
         print_json({"dataset": spec.name, "cache": str(cache.folder), "files": rows})
         return
@@ -96,46 +104,45 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
 
 def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> list[Finding]:
     findings = [
-        _file(spec, resource, path)
-        for path in dict.fromkeys(fetch.local_files(spec, resource, cache, places))
-        if places.data_dir is None or path.is_relative_to(places.data_dir)
+        _file(spec, resource, copy)
+        for copy in dict.fromkeys(fetch.local_copies(spec, resource, cache, places))
+        if places.data_dir is None or copy.path.is_relative_to(places.data_dir)
     ]
-    if places.data_dir is None and cache.array_file(resource).exists():
-        findings.append(_array(resource, cache))
+    if places.data_dir is None:
+        made = [kept for kept in spec.arrays if kept.resource == resource and cache.array_file(kept).exists()]
+        findings += [_array(kept, cache) for kept in made]
     return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state="NOT FOUND", place="-")]
 
 
-def _file(spec: DatasetSpec, resource: Resource, path: Path) -> Finding:
+def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> Finding:
+    place = copy.source
     try:
-        data = fetch.read(path, resource)
+        data = copy.read(resource)
     except OSError as error:
         state = f"WRONG: {error.strerror or error}"
-        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=str(path))
+        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=place)
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     try:
-        form = fetch.verify(resource, data, str(path), (spec, *installed().datasets().values())).form
+        form = fetch.verify(resource, data, place, (spec, *installed().datasets().values())).form
     except ChecksumError as error:
         state = f"WRONG: {error.failures[0].why}"
-        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=str(path))
+        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=place)
     state = "sound" if form == "published" else f"sound, {form}"
-    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=str(path))
+    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=place)
 
 
-def _array(resource: Resource, cache: Cache) -> Finding:
+def _array(kept: ArraySpec, cache: Cache) -> Finding:
     """The cached array, proven against the published payload and not only against its own record."""
-    stored = cache.open(resource)
-    sound = False
-    if stored is not None:
-        digest = hashlib.sha256(idx.encode_header(resource.shape, resource.dtype))
-        digest.update(stored.array.astype(stored.array.dtype.newbyteorder(">"), copy=False).data)
-        sound = digest.hexdigest() == (resource.payload_sha256 or stored.record.payload_sha256)
+    stored, resource = cache.open(kept), kept.resource
+    sound = stored is not None and is_proven(kept, stored)
+    state = ", ".join(["sound, decoded", *kept.steps])
     return Finding(
         resource.filename,
         resource.md5,
         "-",
         sound=sound,
-        state="sound, decoded" if sound else "WRONG: damaged; it will be made again when asked for",
-        place=str(cache.array_file(resource)),
+        state=state if sound else "WRONG: damaged; it will be made again when asked for",
+        place=str(cache.array_file(kept)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,12 +24,13 @@ def print_json(data: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their widest cell; the last one runs on."""
-    cells = [list(headings), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    """Columns as wide as their widest line; a cell may have several."""
+    cells = [[str(cell).split("\n") for cell in row] for row in (headings, *rows)]
+    widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
     for i, row in enumerate(cells):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.secho(line, bold=i == 0)
+        for lines in itertools.zip_longest(*row, fillvalue=""):
+            line = "  ".join(part.ljust(width) for part, width in zip(lines, widths, strict=True)).rstrip()
+            click.secho(line, bold=i == 0)
 
 
 def size(count: int | None) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from idxhub._api import get_loader
 from idxhub.conformance.checks import check, laid_out, same
 from idxhub.conformance.kit import Case, require
-from idxhub.errors import StateError
+from idxhub.errors import ArgumentError, StateError
 from idxhub.loader import Loader
 
 # SHA-256 of order(257, 0, 0) as little-endian int64: whatever NumPy, the platform and we become
@@ -164,3 +164,58 @@ def loader_batches_last(case: Case) -> None:
     """A batch stays what it is while the next ones are made."""
     batches = list(_loader(case, shuffle=False))
     same(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
+
+
+@check("device")
+def device_batches(case: Case) -> None:
+    """With device= a loader's batches are what they are without: their type, the bits of images, the labels."""
+    for arguments in ({}, {"dtype": "float32"}, {"layout": "HWC"}):
+        ordinary = list(_loader(case, **arguments))
+        resident = list(_loader(case, device=case.subject.device, **arguments))
+        require(
+            len(resident) == len(ordinary), f"{arguments}: {len(resident)} batches, and without device {len(ordinary)}"
+        )
+        for number, (mine, expected) in enumerate(zip(resident, ordinary, strict=True)):
+            require(type(mine) is type(expected), f"a batch is a {type(mine).__name__}, not {type(expected).__name__}")
+            for what, one, other in zip(("images", "labels"), *map(case.subject.pair, (mine, expected)), strict=True):
+                seen, right = case.array(one), case.array(other)
+                where = f"{what} of batch {number} with {arguments}"
+                require(seen.dtype == right.dtype, f"{where} are {seen.dtype}, without device {right.dtype}")
+                same(_bits(seen), _bits(right), where)
+
+
+@check("device")
+def device_order(case: Case) -> None:
+    """With device= epochs, shards, drop_last and a pass that is resumed have the same examples as without."""
+    for arguments in ({}, {"shard": (1, 3), "equal": "pad"}, {"drop_last": True}):
+        passes = []
+        for more in ({}, {"device": case.subject.device}):
+            loader = _loader(case, seed=2, **arguments, **more)
+            passing = iter(loader)
+            state = [next(passing), loader.state_dict()][1]
+            resumed = _loader(case, seed=2, **arguments, **more)
+            resumed.load_state_dict(state)
+            passes.append([_indices(case, batches) for batches in (resumed, resumed, loader)])
+        require(passes[0] == passes[1], f"{arguments}: with device= other examples, or in another order")
+
+
+@check("device")
+def device_batches_last(case: Case) -> None:
+    """A batch that was gathered on a device stays what it is while the next ones are made."""
+    batches = list(_loader(case, shuffle=False, device=case.subject.device))
+    same(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
+
+
+@check("device")
+def device_unknown(case: Case) -> None:
+    """A device that there is not is an ArgumentError that names it."""
+    try:
+        _loader(case, device="no-such-device")
+    except ArgumentError as error:
+        require("no-such-device" in str(error), f"the message does not name the device: {error}")
+    else:
+        require(condition=False, seen="device='no-such-device' was accepted")
+
+
+def _bits(array: NDArray[Any]) -> NDArray[Any]:
+    return array.view(np.uint32) if array.dtype == np.float32 else array

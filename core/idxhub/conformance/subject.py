@@ -28,7 +28,8 @@ class Subject:
     installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked for
     with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32",
     and can have every layout. `minimum` is how many checks must pass for the whole to have passed, so that one that
-    is no longer run is noticed. `start` is called before anything is asked for, for a framework that must be running.
+    is no longer run is noticed. `device` is one that this machine has, for `get_loader(device=)`. `start` is called
+    before anything is asked for, for a framework that must be running.
     """
 
     framework: str
@@ -46,6 +47,7 @@ class Subject:
     floats: bool = True
     layouts: bool = True
     minimum: int = 0
+    device: Any = None
     start: Callable[[], object] | None = None
 
     @property
@@ -57,6 +59,7 @@ class Subject:
             "classes": self.class_names,
             "workers": self.workers,
             "package": self.package,
+            "device": self.device,
             "pickle": self.pickles or None,
             "float32": self.floats or None,
             "layouts": self.layouts or None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import rowlib
 
-from idxhub import Conventions, hookimpl, load
+from idxhub import Conventions, as_layout, errors, hookimpl, load
 from idxhub.conformance import Subject
 
 KEPT = {}
@@ -57,6 +57,20 @@ def idxhub_batch(images, labels):
     return images, labels
 
 
+@hookimpl
+def idxhub_resident(split, device):
+    if device != "here":
+        raise errors.ArgumentError("device", device, "'here'")
+    images, labels = split.batch(), split.labels
+
+    def batches(indices, size):
+        for start in range(0, len(indices), size):
+            where = indices[start : start + size]
+            yield idxhub_batch(images[where], labels[where])
+
+    return batches
+
+
 SUBJECT = Subject(
     framework="rows",
     batches=lambda native, size: native.batches(size),
@@ -66,4 +80,5 @@ SUBJECT = Subject(
     workers=workers,
     package="rowlib",
     options={"reverse": True},
+    device="here",
 )

@@ -1,6 +1,6 @@
-"""The datasets that come with idxhub, as data.
+"""Fashion-MNIST, and the sample of it that is installed with idxhub.
 
-Digests, sizes and shapes of Fashion-MNIST are recomputed from the published bytes; the MD5s agree with the table in
+Digests, sizes and shapes are recomputed from the published bytes; the MD5s agree with the table in
 zalandoresearch/fashion-mnist.
 """
 
@@ -100,7 +100,7 @@ FASHION_MNIST = DatasetSpec(
     subfolders=("", "fashion-mnist", "FashionMNIST/raw", "data/fashion"),
 )
 
-_SAMPLE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sample")
+_SAMPLE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sample")
 
 FASHION_MNIST_SAMPLE = replace(
     FASHION_MNIST,
@@ -148,5 +148,3 @@ FASHION_MNIST_SAMPLE = replace(
         ),
     },
 )
-
-DATASETS = (FASHION_MNIST, FASHION_MNIST_SAMPLE)

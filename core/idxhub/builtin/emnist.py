@@ -1,0 +1,119 @@
+"""EMNIST: five datasets in one archive, of handwritten digits and letters.
+
+The archive's digests and size are as published, its members' MD5s as the libraries that read them pin them; the
+members' sizes, and digests of their content, are not known. The images in the files have rows and columns exchanged.
+"""
+
+from __future__ import annotations
+
+from idxhub.catalog import Archive, DatasetSpec, Resource, SplitSpec
+
+_CITATION = """\
+@misc{cohen2017emnist,
+  author        = {Gregory Cohen and Saeed Afshar and Jonathan Tapson and Andr{\\'e} van Schaik},
+  title         = {{EMNIST}: an Extension of {MNIST} to Handwritten Letters},
+  year          = {2017},
+  eprint        = {1702.05373},
+  archivePrefix = {arXiv},
+}"""
+
+_ARCHIVE = Archive(
+    filename="gzip.zip",
+    md5="58c8d27c78d21e728a6bc7b3cc06412e",
+    size=561_753_746,
+    sha256="fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+)
+
+# lower-case letters that look like their capitals are in the capital's class, which has its name
+_MERGED = "cijklmopsuvwxyz"
+_DIGITS, _CAPITALS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_47 = (*_DIGITS, *_CAPITALS, *(letter for letter in _CAPITALS.lower() if letter not in _MERGED))
+_62 = (*_DIGITS, *_CAPITALS, *_CAPITALS.lower())
+
+
+def _emnist(
+    part: str, about: str, classes: tuple[str, ...], sizes: tuple[int, int], *md5s: str, label_offset: int = 0
+) -> DatasetSpec:
+    """One of the five; the MD5s are in the order train images, train labels, test images, test labels."""
+
+    def resource(split: str, kind: str, md5: str, shape: tuple[int, ...]) -> Resource:
+        filename = f"emnist-{part}-{split}-{kind}-ubyte.gz"
+        return Resource(filename, md5, shape, archive=_ARCHIVE, member=f"gzip/{filename}")
+
+    return DatasetSpec(
+        name=f"emnist-{part}",
+        title=f"EMNIST {part}",
+        description=f"{sum(sizes):,} grey-scale images of handwritten {about}, 28x28",
+        classes=classes,
+        citation=_CITATION,
+        homepage="https://www.nist.gov/itl/products-and-services/emnist-dataset",
+        splits={
+            split: SplitSpec(
+                images=resource(split, "images-idx3", images_md5, (count, 28, 28)),
+                labels=resource(split, "labels-idx1", labels_md5, (count,)),
+                label_offset=label_offset,
+                transposed=True,
+            )
+            for split, count, images_md5, labels_md5 in zip(
+                ("train", "test"), sizes, md5s[::2], md5s[1::2], strict=True
+            )
+        },
+        mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
+        folders=("data/EMNIST/raw", "~/data/EMNIST/raw"),  # torchvision below the root that its examples use
+        subfolders=("", "gzip", "emnist", "emnist/gzip", "EMNIST/raw", "EMNIST/raw/gzip"),
+    )
+
+
+EMNIST = (
+    _emnist(
+        "balanced",
+        "digits and letters, as many of each of 47 classes",
+        _47,
+        (112_800, 18_800),
+        "4041b0d6f15785d3fa35263901b5496b",
+        "7a35cc7b2b7ee7671eddf028570fbd20",
+        "6818d20fe2ce1880476f747bbc80b22b",
+        "acd3694070dcbf620e36670519d4b32f",
+    ),
+    _emnist(
+        "byclass",
+        "digits, capitals and small letters, 62 classes",
+        _62,
+        (697_932, 116_323),
+        "712dda0bd6f00690f32236ae4325c377",
+        "ee299a3ee5faf5c31e9406763eae7e43",
+        "1435209e34070a9002867a9ab50160d7",
+        "7a0f934bd176c798ecba96b36fda6657",
+    ),
+    _emnist(
+        "bymerge",
+        "digits and letters, 47 classes",
+        _47,
+        (697_932, 116_323),
+        "4a792d4df261d7e1ba27979573bf53f3",
+        "491be69ef99e1ab1f5b7f9ccc908bb26",
+        "8eb5d34c91f1759a55831c37ec2a283f",
+        "c13f4cd5211cdba1b8fa992dae2be992",
+    ),
+    _emnist(
+        "digits",
+        "digits",
+        tuple(_DIGITS),
+        (240_000, 40_000),
+        "d2662ecdc47895a6bbfce25de9e9a677",
+        "2223fcfee618ac9c89ef20b6e48bcf9e",
+        "a159b8b3bd6ab4ed4793c1cb71a2f5cc",
+        "8afde66ea51d865689083ba6bb779fac",
+    ),
+    _emnist(
+        "letters",
+        "letters, capital and small in one class; labels 0 to 25 are 1 to 26 in the files",
+        tuple(_CAPITALS),
+        (124_800, 20_800),
+        "8795078f199c478165fe18db82625747",
+        "c16de4f1848ddcdddd39ab65d2a7be52",
+        "382093a19703f68edac6d01b8dfdfcad",
+        "d4108920cd86601ec7689a97f2de7f59",
+        label_offset=1,
+    ),
+)

@@ -1,0 +1,168 @@
+"""`idxhub audit`: its table, its JSON, its exit status, and what it puts into the cache."""
+
+import gzip
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import idxhub
+from idxhub.cli import commands
+
+SAMPLE = "fashion-mnist-sample"
+TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run `idxhub audit` offline in a folder of its own; the terminal's width has no say."""
+    monkeypatch.setenv("IDXHUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(commands, ["audit", *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The sample's files in a folder that is called after it."""
+    (published,) = idxhub.Plugins([]).dataset(SAMPLE).folders
+    return shutil.copytree(published, tmp_path / "data" / SAMPLE)
+
+
+def test_a_sound_folder(run, folder):
+    result = run("data")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split("  ")[0] == "FILE"
+    assert lines[1] == str(folder)
+    assert [line.rpartition("  ")[2] for line in lines[2:6]] == [
+        f"Fashion-MNIST, a sample: {part}, official"
+        for part in ("test images", "test labels", "train images", "train labels")
+    ]
+    assert lines[6:] == ["4 IDX files: 4 right; 0 others left alone"]
+    assert max(map(len, lines[2:6])) < 120
+
+
+def test_what_is_wrong_is_marked_and_counted(run, folder):
+    (folder / TEST_LABELS).write_text("<html></html>")
+    shutil.copy(folder / "train-labels-idx1-ubyte.gz", folder / "t10k-images-idx3-ubyte.gz")
+    (folder / "mine.idx").write_bytes(idxhub.idx.encode(np.zeros((2, 3), np.uint8)))
+    (folder / "x.npy").write_bytes(b"x")
+    result = run("data")
+    assert result.exit_code == 1
+    assert "WRONG: an HTML page\n" in result.stdout
+    assert "WRONG: Fashion-MNIST, a sample: train labels, official\n" in result.stdout
+    assert "  mine.idx                    -  " in result.stdout
+    assert result.stdout.endswith("5 IDX files: 2 right, 2 wrong, 1 unknown; 1 other left alone\n")
+
+
+def test_real_files_of_two_datasets_in_one_folder(run, full_data_dir, mnist_dir, tmp_path):
+    (tmp_path / "mixed").mkdir()
+    shutil.copy(full_data_dir / "t10k-images-idx3-ubyte.gz", tmp_path / "mixed")
+    shutil.copy(mnist_dir / TEST_LABELS, tmp_path / "mixed")
+    result = run("mixed")
+    assert result.exit_code == 1
+    assert f"WRONG: {tmp_path / 'mixed'} mixes files of Fashion-MNIST and of MNIST\n" in result.stdout
+
+
+def test_as_data(run, folder):
+    (folder / TEST_LABELS).write_bytes(b"")
+    result = run("data", "--json")
+    assert result.exit_code == 1
+    data = json.loads(result.stdout)
+    assert (data["paths"], data["left_alone"], data["mixed"], data["ok"]) == (["data"], 0, [], False)
+    assert "adopted" not in data
+    images, labels = data["files"][:2]
+    resource = idxhub.Plugins([]).dataset(SAMPLE).splits["test"].images
+    assert images == {
+        "path": str(folder / resource.filename),
+        "member": None,
+        "claim": "Fashion-MNIST, a sample: test images",
+        "found": "Fashion-MNIST, a sample: test images, official",
+        "state": "right",
+        "dataset": SAMPLE,
+        "form": "published",
+        "sha256": resource.sha256,
+        "content_sha256": resource.payload_sha256,
+    }
+    assert (labels["state"], labels["found"], labels["sha256"]) == ("wrong", "empty", None)
+
+
+def test_adopting(run, folder, cache_dir):
+    content = gzip.decompress((folder / TEST_LABELS).read_bytes())
+    (folder / TEST_LABELS).unlink()
+    (folder / "mangled").write_bytes(gzip.compress(content, 1))
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"")
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    table = result.stdout.partition("INTO THE CACHE")[2]
+    assert table.count("adopted, published") == 2
+    assert f"test labels   adopted, recompressed  {folder / 'mangled'}\n" in table
+    assert table.endswith(f"in {cache_dir}\n")
+    shutil.rmtree(folder)
+    loaded = idxhub.load(SAMPLE, "test", download=False)
+    assert [record.form for record in loaded.info.records] == ["published", "recompressed"]
+    again = run("data", "--adopt", "--json")
+    assert json.loads(again.stdout)["adopted"] == []
+
+
+def test_what_is_in_the_cache_is_not_adopted_twice(run, folder):
+    assert run("data", "--adopt").exit_code == 0
+    rows = json.loads(run("data", "--adopt", "--json").stdout)["adopted"]
+    assert [row["state"] for row in rows] == ["in the cache already"] * 4
+    assert rows[0]["source"] == str(folder / "t10k-images-idx3-ubyte.gz")
+
+
+def test_adopting_nothing(run, folder):
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("nothing to put into the cache\n")
+
+
+def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, monkeypatch):
+    from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
+
+    monkeypatch.setattr(audit, "read", lambda path, resource: b"changed")
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    assert result.stdout.count("not adopted") == 4
+    assert "is not the published file" in result.stdout
+
+
+def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: cannot use the cache at ")
+    assert "Traceback" not in result.output
+
+
+def test_without_a_path_the_usual_places(run, folder, tmp_path, monkeypatch):
+    result = run()
+    assert result.exit_code == 0
+    assert result.stdout.endswith("0 IDX files; 0 others left alone\n")
+    shutil.copytree(folder, tmp_path / "keras" / "datasets" / "fashion-mnist")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    result = run("--json")
+    assert result.exit_code == 1
+    assert [row["state"] for row in json.loads(result.stdout)["files"]] == ["wrong"] * 4  # the sample, not the full one
+
+
+def test_names_that_a_terminal_should_not_be_told(run, folder):
+    shutil.copy(folder / TEST_LABELS, folder / "a\x1b[31m\nb")
+    shutil.copy(folder / TEST_LABELS, os.fsencode(folder) + b"/\xff")
+    result = run("data")
+    assert result.exit_code == 0
+    assert "  a\ufffd[31m\ufffdb  " in result.stdout
+    assert json.loads(run("data", "--json").stdout)["files"][0]["path"].endswith("a\ufffd[31m\ufffdb")
+
+
+def test_a_path_that_does_not_exist(run):
+    result = run("nowhere")
+    assert result.exit_code == 2
+    assert "Path 'nowhere' does not exist" in result.stderr

@@ -1,0 +1,365 @@
+"""The audit: what a name says, what the digests say, and what is none of ours."""
+
+import errno
+import gzip
+import io
+import lzma
+import os
+import shutil
+import struct
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.made import make
+from support.processes import python_as_nobody
+
+from idxhub import SplitSpec, idx
+from idxhub.audit import audit, places
+from idxhub.builtin import DATASETS, FASHION_MNIST, FASHION_MNIST_SAMPLE
+
+TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
+
+
+@pytest.fixture
+def look(toy, tmp_path):
+    """Examine what was put into `tmp_path / "looked"`: file names and what they are found to be, with their states."""
+
+    def looked(*specs, at=None):
+        report = audit([at or tmp_path / "looked"], specs or [toy.spec])
+        return {each.member or each.path.name: (each.state, each.found) for each in report.findings}
+
+    return looked
+
+
+@pytest.fixture
+def put(toy, tmp_path):
+    """Write a file into a folder that says nothing about it."""
+
+    def write(data, name=TRAIN, folder="looked"):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (bytes, "toy train images, official"),
+        (lambda data: gzip.compress(gzip.decompress(data), 1), "toy train images, recompressed"),
+        (lambda data: lzma.compress(gzip.decompress(data)), "toy train images, recompressed"),
+        (gzip.decompress, "toy train images, decompressed"),
+    ],
+    ids=["as published", "gz", "xz", "raw"],
+)
+@pytest.mark.parametrize("name", [TRAIN, "train-images.idx3-ubyte", "AF36-mangled", "notes.txt"])
+def test_a_file_is_recognised_whatever_it_is_called(toy, look, put, change, found, name):
+    put(change(toy.bytes(toy.train_images)), name)
+    assert look() == {name: ("right", found)}
+
+
+def cut(data, at):
+    return data[:at]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda data: b"", "empty"),
+        (lambda data: b"\n<!DOCTYPE html><html>log in</html>", "an HTML page"),
+        (lambda data: gzip.compress(b"<html>log in</html>"), "an HTML page"),
+        (lambda data: data[:8], "cut short at byte 8, before its content begins"),
+        (
+            lambda data: data[:-100],
+            "cut short: the compressed data ends at byte {cut:,}; has the shape of toy train images",
+        ),
+        (
+            lambda data: gzip.decompress(data)[:500],
+            "cut short at byte 500 of 916; has the shape of toy train images",
+        ),
+        (
+            lambda data: gzip.compress(gzip.decompress(data)[:500]),
+            "cut short at byte 500 of 916; has the shape of toy train images",
+        ),
+        (lambda data: gzip.decompress(data) + b"xy", "2 bytes follow the array; has the shape of toy train images"),
+        (
+            lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+            "damaged compressed data: Error -3 while decompressing data: incorrect length check",
+        ),
+        (
+            lambda data: gzip.compress(idx.encode(np.zeros((7, 2), np.uint8))[:-1]),
+            "cut short at byte 25 of 26; the header says 7x2 uint8",
+        ),
+        (lambda data: b"PNG and so on", "not IDX: bytes 0-1 are 50 4e, not 00 00"),
+    ],
+    ids=[
+        *("empty", "page", "page in gz", "cut before content", "cut gz", "cut raw", "cut, then compressed", "longer"),
+        *("checksum", "cut, of no spec", "something else"),
+    ],
+)
+def test_what_is_damaged_is_said_to_be(toy, look, put, change, found):
+    data = toy.bytes(toy.train_images)
+    put(change(data))
+    assert look() == {TRAIN: ("wrong", found.format(cut=len(data) - 100, size=len(data)))}
+
+
+def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
+    twin = make(toy.folder.parent / "twin", name="twin", seed=1)
+    data, other = toy.bytes(toy.train_images), twin.bytes(twin.train_images)
+    put(data, "sound")
+    put(other, "another")
+    put(data[:-50], "1-train-images-idx3-ubyte.gz")
+    put(gzip.decompress(other)[:400], "2-train-images-idx3-ubyte")
+    put(gzip.decompress(other)[:40], "3-train-images-idx3-ubyte")
+    found = look(toy.spec, twin.spec)
+    assert found["1-train-images-idx3-ubyte.gz"][1].endswith("; begins like toy train images")
+    assert found["2-train-images-idx3-ubyte"][1].endswith("; begins like twin train images")
+    # too little to tell by
+    assert found["3-train-images-idx3-ubyte"][1].endswith("has the shape of toy train images and of twin train images")
+
+
+def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
+    random = np.random.default_rng(0).bytes
+    put(b"", "empty")
+    put(b"text", "notes.txt")
+    put(gzip.compress(b"text"), "text.gz")
+    put(toy.bytes(toy.train_images)[:9], "cut.gz")
+    put(struct.pack(">BBBBI", 0, 0, 8, 1, 1000) + random(17), "begins like IDX by chance")
+    put(random(1000), "train-images.npy")
+    os.mkfifo(tmp_path / "looked" / "pipe")
+    (tmp_path / "looked" / "dangling").symlink_to("nowhere")
+    report = audit([tmp_path / "looked"], [toy.spec])
+    assert (report.findings, report.others, report.ok) == ((), 8, True)
+
+
+def test_an_array_that_nobody_knows(toy, look, put):
+    array = idx.encode(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+    put(array, "mine")
+    put(gzip.compress(array), "mine.gz")
+    put(array, "train-images-idx3-ubyte")  # of some dataset: perhaps of this one
+    put(array, TRAIN, "looked/toy")
+    found = look()
+    assert {name: state for name, (state, _) in found.items()} == {
+        "mine": "unknown",
+        "mine.gz": "unknown",
+        "train-images-idx3-ubyte": "unknown",
+        TRAIN: "wrong",
+    }
+    assert len({says for _, says in found.values()}) == 1
+    assert found["mine"][1].startswith("unknown: 2x3x4 int16, SHA-256 ")
+
+
+@pytest.mark.parametrize(
+    ("where", "claim", "state"),
+    [
+        ("looked/test-images-idx3-ubyte.gz", "test images", "wrong"),
+        ("looked/train-images-idx3-ubyte", "train images", "right"),
+        ("looked/train-images.idx3-ubyte.xz", "train images", "right"),
+        ("looked/TRAIN-images-idx3-ubyte.gz", "train images", "right"),
+        ("looked/files.example.org_train-images-idx3-ubyte8Xk.gz", "train images", "right"),
+        ("looked/train-images-idx3-ubyte (1).gz", "train images", "right"),
+        ("looked/images.gz", "", "right"),
+        ("toy/train-images-idx3-ubyte.gz", "toy train images", "right"),
+        ("twin/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),
+        ("Twin of TOY/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),
+        ("twin/raw/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),
+        ("twin/mine/train-images-idx3-ubyte.gz", "train images", "right"),
+        ("a/place/of/twins/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),
+        ("looked/twin-train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),
+        ("looked/toy.train-images-idx3-ubyte.gz", "toy train images", "right"),
+        ("looked/toys-train-images-idx3-ubyte.gz", "train images", "right"),
+        ("twin/toy-train-images-idx3-ubyte.gz", "toy train images", "right"),
+    ],
+)
+def test_what_a_name_says(toy, tmp_path, put, where, claim, state):
+    twin = make(tmp_path / "another", name="twin", seed=1, title="Twin, of toy", subfolders=("", "of/twins")).spec
+    path = put(toy.bytes(toy.train_images), where, ".")
+    (finding,) = audit([path], [toy.spec, twin]).findings
+    assert (finding.claim, finding.state) == (claim, state)
+    assert finding.found == "toy train images, official"
+
+
+@pytest.mark.parametrize("folder", ["FashionMNIST/raw", "data/fashion", "fashion_mnist"])
+def test_the_samples_folders_are_not_those_of_the_full_dataset(put, folder):
+    sample = FASHION_MNIST_SAMPLE.splits["test"].labels
+    path = put((Path(FASHION_MNIST_SAMPLE.folders[0]) / sample.filename).read_bytes(), sample.filename, folder)
+    (finding,) = audit([path], DATASETS).findings
+    assert (finding.claim, finding.state) == ("Fashion-MNIST test labels", "wrong")
+    assert finding.found == "Fashion-MNIST, a sample: test labels, official"
+
+
+def test_the_cache_says_which_dataset(toy, put):
+    folder = f"toy-{toy.spec.fingerprint}"
+    path = put(toy.bytes(toy.train_labels), TRAIN, folder)
+    (finding,) = audit([path], [toy.spec, make(toy.folder.parent / "x", name="x", seed=1).spec]).findings
+    assert (finding.claim, finding.found, finding.state) == (
+        *("toy train images", "toy train labels, official", "wrong"),
+    )
+
+
+def test_files_of_two_datasets_under_one_datasets_names(toy, put, tmp_path):
+    twin = make(tmp_path / "another", name="twin", seed=1)
+    put(toy.bytes(toy.train_images))
+    put(twin.bytes(twin.train_labels), twin.train_labels.filename)
+    put(twin.bytes(twin.train_images), "train-images-idx3-ubyte (1).gz")
+    report = audit([tmp_path / "looked"], [toy.spec, twin.spec])
+    assert [each.state for each in report.findings] == ["right"] * 3
+    assert report.mixed == (f"{tmp_path / 'looked'} mixes files of toy and of twin",)
+    assert not report.ok
+
+
+def test_a_content_whose_digest_no_spec_has_is_known_from_the_published_file(toy, look, put):
+    images = replace(toy.train_images, payload_sha256=None)
+    spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
+    raw = put(gzip.decompress(toy.bytes(images)), "a")
+    assert look(spec)["a"][0] == "unknown"
+    put(toy.bytes(images), "b")
+    assert look(spec)["a"] == ("right", "toy train images, decompressed")
+    assert look(spec, at=raw)["a"][0] == "unknown"
+
+
+def test_members_of_a_zip(toy, look, put):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"gzip/{TRAIN}", toy.bytes(toy.train_images))
+        archive.writestr(f"toy/{TEST}", toy.bytes(toy.train_images))
+        archive.writestr("toy/test-labels-idx1-ubyte", b"")
+        archive.writestr("train-images-idx3-ubyte/", b"")
+        archive.writestr("readme.txt", b"text")
+    put(file.getvalue(), "all.zip")
+    put(b"PK\x03\x04 and so on", "broken.zip")
+    assert look() == {
+        f"gzip/{TRAIN}": ("right", "toy train images, official"),
+        f"toy/{TEST}": ("wrong", "toy train images, official"),
+        "toy/test-labels-idx1-ubyte": ("wrong", "empty"),
+    }
+    damaged = bytearray(file.getvalue())
+    damaged[damaged.index(toy.bytes(toy.train_images)) + 300] ^= 1
+    put(damaged, "all.zip")
+    state, found = look()[f"gzip/{TRAIN}"]
+    assert state == "wrong"
+    assert found.startswith("damaged")
+
+
+def test_links(toy, look, put, tmp_path):
+    put(toy.bytes(toy.train_images), "blob", "elsewhere")
+    looked = tmp_path / "looked"
+    looked.mkdir()
+    (looked / TRAIN).symlink_to(tmp_path / "elsewhere" / "blob")
+    (looked / TEST).symlink_to(tmp_path / "elsewhere" / "blob")
+    (looked / "again").symlink_to(looked)
+    (looked / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    (looked / "train-labels-idx1-ubyte.gz").symlink_to("nowhere")
+    (looked / "itself").symlink_to("itself")
+    official = "toy train images, official"
+    assert look() == {
+        TRAIN: ("right", official),
+        TEST: ("wrong", official),
+        "train-labels-idx1-ubyte.gz": ("wrong", "a link that leads nowhere"),
+        "itself": ("unreadable", f"cannot be read: {os.strerror(errno.ELOOP)}"),
+    }
+    assert look(at=looked / "again").keys() == look().keys()  # a path that is named is followed
+    both = audit([looked, looked / "again", tmp_path / "elsewhere"], [toy.spec])
+    assert len(both.findings) == 5
+
+
+def test_a_pipe_is_not_waited_for(look, tmp_path):
+    (tmp_path / "looked").mkdir()
+    os.mkfifo(tmp_path / "looked" / TRAIN)
+    assert look() == {TRAIN: ("wrong", "a pipe, socket or device")}
+
+
+def test_what_may_not_be_read_is_named(open_dir):
+    code = """
+        import os, sys
+        from pathlib import Path
+        from idxhub.audit import audit
+        from idxhub.builtin import DATASETS
+        for each in audit([Path(sys.argv[1])], DATASETS).findings:
+            print(each.path.name, each.state, each.found, sep="|")
+    """
+    (open_dir / "shut").mkdir()
+    (open_dir / TRAIN).write_bytes(b"x")
+    for path in (open_dir / "shut", open_dir / TRAIN):
+        path.chmod(0)
+    try:
+        seen = python_as_nobody(code, open_dir).stdout.splitlines()
+    finally:
+        (open_dir / "shut").chmod(0o755)
+    assert seen == [f"{name}|unreadable|cannot be read: Permission denied" for name in (TRAIN, "shut")]
+
+
+def test_a_file_that_claims_too_much_is_not_read(toy, look, put, tmp_path):
+    bomb = struct.pack(">BBBBII", 0, 0, 8, 2, 1 << 20, 1 << 20)
+    put(gzip.compress(bomb + bytes(1 << 20)), "bomb.gz")
+    os.truncate(put(bomb), len(bomb) + (1 << 40))
+    assert look() == {
+        "bomb.gz": ("unknown", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
+        TRAIN: ("unknown", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
+    }
+
+
+def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("KERAS_HOME", "MXNET_HOME", "TFDS_DATA_DIR", "CHAINER_DATASET_ROOT"):
+        monkeypatch.setenv(name, f"/set/{name}")
+    monkeypatch.setenv("IDXHUB_MIRRORS", "/srv/mirror, https://example.org/")
+    found = places(DATASETS, tmp_path / "cache")
+    home = Path.home()
+    for each in (
+        "/usr/share/datasets/fashion-mnist",
+        "/set/KERAS_HOME/datasets/fashion-mnist",
+        home / ".keras/datasets/fashion-mnist",
+        tmp_path / "data/FashionMNIST/raw",
+        tmp_path / "FashionMNIST/raw",
+        home / "data/FashionMNIST/raw",
+        tmp_path / "data/fashion",
+        "/set/MXNET_HOME/datasets",
+        home / ".mxnet/datasets",
+        "/set/TFDS_DATA_DIR/downloads",
+        home / "tensorflow_datasets/downloads",
+        home / ".cache/paddle/dataset",
+        "/set/CHAINER_DATASET_ROOT",
+        home / ".chainer/dataset",
+        "/srv/mirror",
+        tmp_path / "cache",
+    ):
+        assert Path(each) in found
+    assert len(found) == len(set(found))
+    assert not [each for each in found if each.name == "sample" or "$" in str(each) or "http" in str(each)]
+    monkeypatch.delenv("MXNET_HOME")
+    assert not [each for each in places(DATASETS, tmp_path) if "MXNET" in str(each)]
+
+
+def test_real_files_in_the_folders_of_others(full_data_dir, mnist_dir, tmp_path):
+    keras, raw = tmp_path / ".keras" / "datasets" / "fashion-mnist", tmp_path / "FashionMNIST" / "raw"
+    shutil.copytree(full_data_dir, keras)
+    shutil.copy(mnist_dir / "t10k-images-idx3-ubyte.gz", keras)
+    shutil.copytree(mnist_dir, tmp_path / "digits")
+    first = mnist_dir.parent / "fashion-mnist-v1-labels"
+    shutil.copytree(first if first.is_dir() else tmp_path / "digits", tmp_path / "mxnet" / "fashion-mnist")
+    raw.mkdir(parents=True)
+    for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
+        content = gzip.decompress((full_data_dir / name).read_bytes())
+        (raw / name).write_bytes(gzip.compress(content, 1, mtime=0))
+        (raw / name.removesuffix(".gz")).write_bytes(content)
+    report = audit([tmp_path], DATASETS)
+    found = {each.path.relative_to(tmp_path).as_posix(): (each.state, each.found) for each in report.findings}
+    assert found[".keras/datasets/fashion-mnist/train-images-idx3-ubyte.gz"] == (
+        *("right", "Fashion-MNIST train images, official"),
+    )
+    state, says = found[".keras/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"]
+    assert (state, says.removesuffix(", official")) == ("wrong", "MNIST test images")
+    assert found["FashionMNIST/raw/t10k-images-idx3-ubyte.gz"] == ("right", "Fashion-MNIST test images, recompressed")
+    assert found["FashionMNIST/raw/t10k-labels-idx1-ubyte"] == ("right", "Fashion-MNIST test labels, decompressed")
+    assert {state for name, (state, _) in found.items() if name.startswith("digits/")} == {"right"}
+    assert {state for name, (state, _) in found.items() if name.startswith("mxnet/")} == {"wrong"}
+    assert {each.claim for each in report.findings if "raw" in each.path.parts} == {
+        *("Fashion-MNIST test images", "Fashion-MNIST test labels"),
+    }
+    assert FASHION_MNIST in [each.part.spec for each in report.findings if each.part is not None]

@@ -1,0 +1,135 @@
+"""`get_loader(device=)`: what the core asks of an adapter, and what it says of one that keeps no data on a device."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from idxhub import Plugins, get_loader, hookimpl
+from idxhub.errors import AdapterError, ArgumentError
+
+PLAIN = """
+    from idxhub import hookimpl
+
+    @hookimpl
+    def idxhub_dataset(split, options):
+        return (split.images, split.labels)
+
+    @hookimpl
+    def idxhub_batch(images, labels):
+        return (images, labels)
+"""
+RESIDENT = f"""{PLAIN}
+    @hookimpl
+    def idxhub_resident(split, device):
+        return lambda indices, size: iter([(split, device, indices.tolist(), size)])
+"""
+IN_A_CLASS = """
+    class Adapter:
+        def idxhub_resident(self, split):
+            return None
+
+    adapter = Adapter()
+"""
+
+
+@pytest.fixture
+def adapters(tmp_path, monkeypatch):
+    """Plugins made of modules that are called as their frameworks."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+
+    def make(**codes):
+        for name, code in codes.items():
+            (folder / f"adapter_{name}.py").write_text(textwrap.dedent(code))
+        return Plugins([entry(name, f"adapter_{name}") for name in codes])
+
+    yield make
+    for name in [name for name in sys.modules if name.startswith("adapter_")]:
+        del sys.modules[name]
+
+
+def entry(name, value):
+    return EntryPoint(name, value, "idxhub.adapters")
+
+
+def loader(toy, plugins, **arguments):
+    asked = {"batch_size": 8, "shuffle": False, "data_dir": toy.folder, "download": False} | arguments
+    return get_loader(toy.spec, framework="a", plugins=plugins, **asked)
+
+
+def test_an_adapter_gets_the_split_the_device_and_a_passs_indices(adapters, toy):
+    once = loader(toy, adapters(a=RESIDENT), device="there", shard=(1, 2), drop_last=True, dtype="float32")
+    ((split, device, indices, size),) = once
+    assert (split, device, split.dtype) == (once.split, "there", "float32")
+    assert (indices, size) == (list(range(1, 17, 2)), 8)  # of 15 one full batch
+
+
+def test_a_pass_that_is_resumed_asks_for_what_is_left(adapters, toy):
+    once = loader(toy, adapters(a=RESIDENT), device="there")
+    once.load_state_dict(once.state_dict() | {"batch": 2})
+    ((_, _, indices, _),) = once
+    assert indices == list(range(16, 30))
+
+
+def test_without_a_device_nothing_is_put_on_one(adapters, toy):
+    images, labels = next(iter(loader(toy, adapters(a=RESIDENT))))
+    assert (len(images), len(labels)) == (8, 8)
+
+
+def test_an_adapter_that_keeps_no_data_on_a_device_names_those_that_do(adapters, toy, tmp_path):
+    adapters(a=PLAIN, b=RESIDENT, c=IN_A_CLASS, d="raise SystemExit")
+    values = {
+        "a": "adapter_a",
+        "b": "adapter_b",
+        "c": "adapter_c:adapter",
+        "d": "adapter_d",
+        "e": "no.such",
+        "f": "sys",
+    }
+    plugins = Plugins([entry(name, value) for name, value in values.items()])
+    with pytest.raises(ArgumentError) as caught:
+        loader(toy, plugins, device="there", data_dir=tmp_path)  # before anything is looked for
+    assert str(caught.value) == "device is 'there'; it must be None for a; loaders that keep the data on a device: b, c"
+    assert not {"adapter_b", "adapter_c", "adapter_d"} & sys.modules.keys()
+
+
+class ByHand:
+    """A plugin that is registered, with hooks as attributes."""
+
+    @hookimpl
+    def idxhub_dataset(self, split):
+        return split
+
+    @hookimpl
+    def idxhub_batch(self, images, labels):
+        return images, labels
+
+
+class Forgetful(ByHand):
+    @hookimpl
+    def idxhub_resident(self, split):
+        """Nothing comes of it."""
+
+
+def test_adapters_that_were_registered_are_named_too(toy, plugins):
+    plugins.register("a", ByHand())
+    with pytest.raises(ArgumentError, match=r"keep the data on a device: none$"):
+        loader(toy, plugins, device="there")
+    plugins.register("b", Forgetful())
+    with pytest.raises(ArgumentError, match=r"keep the data on a device: b$"):
+        loader(toy, plugins, device="there")
+
+
+def test_an_adapter_that_gives_nothing_is_an_error(toy, plugins):
+    plugins.register("a", Forgetful())
+    with pytest.raises(AdapterError, match="'a': idxhub_resident returned nothing"):
+        loader(toy, plugins, device="there")
+
+
+def test_the_built_in_adapters_that_have_it():
+    assert Plugins().resident() == ("jax", "torch")

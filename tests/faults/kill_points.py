@@ -1,0 +1,137 @@
+"""Kill a process at each boundary of what it does to the disk, and see what the next one makes of it.
+
+    python tests/faults/kill_points.py TOLD COUNT
+
+TOLD is a pickled (dataset, URL that serves it, folder to work in). COUNT kill points are taken from all there are, in
+an order that is always the same, and again from the first when all have had their turn: threads meet differently each
+time. Each has a cache of its own; a child is forked and killed, another one checks the invariant. The answer is one
+line of JSON. This process has one thread, as forking wants it.
+"""
+
+import datetime as dt  # noqa: F401 -- this and those marked so below are imported once, for all children
+import itertools
+import json
+import os
+import pickle
+import random
+import shutil
+import signal
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import filelock  # noqa: F401 -- as above
+from support import calls, invariant
+from support.made import Made
+
+from idxhub import Plugins, download, load, making  # noqa: F401 -- as above
+from idxhub.cache import Cache
+
+NAME, CONTENT = "x.other", b"made from the arrays" * 100  # a derived file
+
+
+class Scenarios:
+    """What a process can be killed in: each prepares a cache, and gives the call."""
+
+    def __init__(self, toy: Made, url: str) -> None:
+        self.toy, self.url, self.plugins = toy, url, Plugins([])
+
+    def download(self, cache: Path) -> Callable[[], object]:
+        """A cold cache, filled from a mirror."""
+        return lambda: load(self.toy.mirrored(self.url), "all", cache_dir=cache, plugins=self.plugins)
+
+    def folder(self, cache: Path) -> Callable[[], object]:
+        """A cold cache, filled from a folder."""
+        return lambda: invariant.load_all(self.toy, cache)
+
+    def mend(self, cache: Path) -> Callable[[], object]:
+        """Damaged arrays, replaced one after the other."""
+        invariant.load_all(self.toy, cache)
+        for path in self.spoiled(cache):
+            path.write_bytes(path.read_bytes()[:-3])
+        return self.folder(cache)
+
+    def derive(self, cache: Path) -> Callable[[], object]:
+        """A file in another format, made from a warm cache."""
+        (split, *_) = invariant.load_all(self.toy, cache)
+        return lambda: split.derived(NAME, lambda: [CONTENT])
+
+    def spoiled(self, cache: Path) -> list[Path]:
+        return sorted(Cache(cache, self.toy.spec).folder.glob("*.npy"))
+
+    def check(self, name: str, cache: Path) -> None:
+        """What must hold afterwards."""
+        also = {NAME: CONTENT} if name == "derive" else {}
+        spoiled = self.spoiled(cache) if name == "mend" else []
+        invariant.check(self.toy, cache, spoiled=spoiled, also=also)
+        if also:
+            getattr(self, name)(cache)()
+            invariant.check(self.toy, cache, also=also)
+
+
+def main(told: str, count: str) -> None:
+    toy, url, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
+    scenarios = Scenarios(toy, url)
+    points = [
+        (name, number, boundary)
+        for name in ("download", "folder", "mend", "derive")
+        for number, boundary in enumerate(_boundaries(scenarios, name, folder / "whole"), 1)
+    ]
+    random.Random(0).shuffle(points)  # noqa: S311 -- a sample, and each time the same
+    killed = Counter[str]()
+    for name, number, boundary in itertools.cycle(points):
+        if killed.total() == int(count):
+            break
+        cache = folder / "cache"
+        action = getattr(scenarios, name)(cache)
+        status = _in_a_child(partial(_killed, action, number))
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            killed[f"{boundary.moment} {boundary.call}"] += 1
+        elif status:  # 0: with two threads at work, this time there were fewer boundaries
+            sys.exit(f"{name}, {boundary}: the child ended with {status}")
+        if _in_a_child(partial(scenarios.check, name, cache)):
+            sys.exit(f"killed {boundary.moment} {boundary.call}, number {number} of {name}: see above")
+        shutil.rmtree(cache, ignore_errors=True)
+    print(json.dumps({"boundaries": len(points), "killed": killed}))  # noqa: T201 -- its answer
+
+
+def _boundaries(scenarios: Scenarios, name: str, cache: Path) -> list[calls.Boundary]:
+    action = getattr(scenarios, name)(cache)
+    reading, writing = os.pipe()
+
+    def report() -> None:
+        passed = calls.boundaries(action)
+        with os.fdopen(writing, "wb") as file:
+            pickle.dump(passed, file)
+
+    assert _in_a_child(report) == 0
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        passed: list[calls.Boundary] = pickle.load(file)  # noqa: S301 -- the child wrote it
+    shutil.rmtree(cache)
+    return passed
+
+
+def _killed(action: Callable[[], object], number: int) -> None:
+    with calls.wrapped(calls.kill(number)):
+        action()
+
+
+def _in_a_child(action: Callable[[], object]) -> int:
+    """Run it in a fork; the status that `os.waitpid` gives."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    try:
+        action()
+    except BaseException:  # noqa: BLE001 -- shown, and told by the exit status
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,231 @@
+"""Loaders as their users call them: `python drivers.py LOADER '{"urls": [...], "root": ..., "out": ...}'`.
+
+Each is pointed at an address and a folder, asked for Fashion-MNIST's test split, and what came back, or was raised, is
+written to the file `out` as JSON. This file needs Python and NumPy alone: an interpreter that has a peer need not have
+idxhub.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import json
+import os
+import resource
+import sys
+import time
+import urllib.request
+from typing import Any, Callable
+
+import numpy as np
+
+IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
+
+
+def idxhub(urls, root, digests):
+    """With this server as the only mirror, and one known folder besides the cache."""
+    from dataclasses import replace
+
+    from idxhub import get_dataset
+    from idxhub.builtin import FASHION_MNIST
+
+    folders = ("~/.keras/datasets/fashion-mnist",)
+    spec = replace(FASHION_MNIST, mirrors=tuple(urls), folders=folders)
+    return lambda: get_dataset(spec, split="test", cache_dir=root)
+
+
+def torchvision(urls, root, digests):
+    """`FashionMNIST(root, train=False, download=True)`, its `mirrors` set to this server."""
+    datasets = _import_torchvision()
+    datasets.FashionMNIST.mirrors = [f"{url}/" for url in urls]
+
+    def call():
+        test = datasets.FashionMNIST(root, train=False, download=True)
+        return test.data.numpy(), test.targets.numpy()
+
+    return call
+
+
+def keras(urls, root, digests):
+    """`fashion_mnist.load_data()`; its address is a constant within, so `get_file` is given another `origin`."""
+    from keras.src.datasets import fashion_mnist
+
+    get_file = fashion_mnist.get_file
+
+    def redirected(fname, origin, **options):
+        return get_file(fname, origin=f"{urls[0]}/{fname}", **options)
+
+    fashion_mnist.get_file = redirected
+    return lambda: fashion_mnist.load_data()[1]
+
+
+def datasets(urls, root, digests):
+    """`load_dataset("parquet", data_files=URL)`, and each image decoded."""
+    import datasets
+
+    def call():
+        files = {"test": f"{urls[0]}/test.parquet"}
+        test = datasets.load_dataset("parquet", data_files=files, split="test", cache_dir=root)
+        return np.stack([np.asarray(image) for image in test["image"]]), np.asarray(test["label"])
+
+    return call
+
+
+def pooch(urls, root, digests):
+    """`retrieve` with the published MD5, then the few lines that its users write to decode."""
+    import pooch
+
+    def call():
+        images, labels = (
+            pooch.retrieve(f"{urls[0]}/{name}", known_hash=f"md5:{digests[name]['md5']}", fname=name, path=root)
+            for name in (IMAGES, LABELS)
+        )
+        return _decoded(images, labels)
+
+    return call
+
+
+def mxnet(urls, root, digests):
+    """Gluon's `FashionMNIST(root, train=False)`: its digests are of the first release, so today's are put in place."""
+    os.environ["MXNET_GLUON_REPO"] = f"{urls[0]}/"
+    from mxnet.gluon.data.vision import FashionMNIST
+
+    class Current(FashionMNIST):
+        def _get_data(self):
+            self._test_data = IMAGES, digests[IMAGES]["sha1"]
+            self._test_label = LABELS, digests[LABELS]["sha1"]
+            super()._get_data()
+
+    def call():
+        test = Current(root, train=False)
+        return test._data.asnumpy()[..., 0], test._label
+
+    return call
+
+
+def plain(urls, root, digests):
+    """No library: urllib, gzip and NumPy, without a digest and without a deadline."""
+
+    def call():
+        os.makedirs(root, exist_ok=True)
+        paths = []
+        for name in (IMAGES, LABELS):
+            paths.append(os.path.join(root, name))
+            if not os.path.exists(paths[-1]):
+                urllib.request.urlretrieve(f"{urls[0]}/{name}", paths[-1])  # noqa: S310 -- as its writers do
+        return _decoded(*paths)
+
+    return call
+
+
+# what is imported, and the packages whose versions are told
+LOADERS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "idxhub": (idxhub, ("idxhub", "numpy")),
+    "torchvision": (torchvision, ("torchvision", "torch")),
+    "keras": (keras, ("keras",)),
+    "datasets": (datasets, ("datasets", "pyarrow")),
+    "pooch": (pooch, ("pooch", "requests")),
+    "mxnet": (mxnet, ("mxnet", "numpy")),
+    "plain": (plain, ("numpy",)),
+}
+
+
+def main(loader, urls, root, out, digests, umask=None, wait=None):
+    if umask is not None:
+        os.umask(umask)
+    call = LOADERS[loader][0](urls, root, digests)
+    before = _peak()
+    if wait:
+        _tell(f"{out}.ready", {})
+        while not os.path.exists(wait):
+            time.sleep(0.005)
+    try:
+        images, labels = call()
+    except BaseException as error:  # noqa: BLE001 -- whatever it is, it is what the row is about
+        answer = {"raised": f"{type(error).__module__}.{type(error).__qualname__}", "message": str(error)}
+        answer["chain"] = _chain(error)
+    else:
+        answer = {"seen": seen(images, labels)}
+    _tell(out, {**answer, "memory": _peak() - before})
+
+
+def versions(loader, out):
+    found = {}
+    for package in LOADERS[loader][1]:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = ""
+    _tell(out, {"versions": found, "python": ".".join(map(str, sys.version_info[:3]))})
+
+
+def seen(images, labels):
+    """What tells two splits apart: the digests of the values, whatever their types, and the shapes."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    return {
+        "images": _digest(images.astype(np.uint8)),
+        "labels": _digest(labels.astype(np.int64)),
+        "shapes": [list(images.shape), list(labels.shape)],
+    }
+
+
+def _digest(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _decoded(images, labels):
+    with gzip.open(images) as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(labels) as file:
+        return pixels, np.frombuffer(file.read(), np.uint8, offset=8)
+
+
+def _chain(error):
+    """What a traceback shows above the exception: those that led to it."""
+    said = []
+    while len(said) < 10:
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if error is None:
+            break
+        said.append(f"{type(error).__name__}: {error}")
+    return said
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _tell(path, answer):
+    with open(f"{path}.part", "w", encoding="utf-8") as file:
+        json.dump(answer, file)
+    os.rename(f"{path}.part", path)
+
+
+_KEPT = []  # the operators go when their Library does
+
+
+def _import_torchvision():
+    """With or without its compiled part, which wants to describe two of its operators."""
+    import torch
+
+    try:
+        from torchvision import datasets
+    except RuntimeError:
+        for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[module]
+        library = torch.library.Library("torchvision", "DEF")
+        _KEPT.append(library)
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        from torchvision import datasets
+    return datasets
+
+
+if __name__ == "__main__":
+    options = json.loads(sys.argv[2])
+    if options.pop("versions", False):
+        versions(sys.argv[1], **options)
+    else:
+        main(sys.argv[1], **options)

@@ -1,0 +1,263 @@
+"""Disks that are full, that fail, or that may not be written."""
+
+import errno
+import os
+import pickle
+import shutil
+import stat
+
+import pytest
+from support import calls, made
+from support.processes import python, python_as_nobody, python_mounted, python_traced, without
+
+from idxhub import Plugins, load
+from idxhub.cache import Cache
+from idxhub.errors import CacheError
+
+
+@pytest.fixture(autouse=True)
+def children_find_support(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(__file__)))
+
+
+@pytest.fixture
+def fill(toy, cache_dir, server):
+    """Load everything from a mirror into the cache."""
+    server.serve(toy.folder)
+    return lambda: load(toy.mirrored(server.url), "all", cache_dir=cache_dir, plugins=Plugins([]))
+
+
+@pytest.fixture
+def numbers(fill, cache_dir):
+    """The numbers of the calls of a kind that a cold load makes."""
+
+    def count(call):
+        made_ = [each for each in calls.boundaries(fill) if (each.call, each.moment) == (call, "before")]
+        shutil.rmtree(cache_dir)
+        return range(1, len(made_) + 1)
+
+    return count
+
+
+@pytest.mark.parametrize("call", ["mkdir", "open", "write", "fsync", "replace"])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        pytest.param(errno.ENOSPC, "bytes free; make room, or set IDXHUB_CACHE", marks=pytest.mark.row(29), id="full"),
+        pytest.param(errno.EIO, "set IDXHUB_CACHE", marks=pytest.mark.row(30), id="broken"),
+    ],
+)
+def test_a_disk_that_fails_from_a_call_on(fill, numbers, cache_dir, invariant, call, error, says):
+    """From the first such call on, from the second one, and so on to the last."""
+    refused, all_numbers = 0, numbers(call)
+    for number in all_numbers:
+        shutil.rmtree(cache_dir, ignore_errors=True)
+        raised = None
+        try:
+            with calls.wrapped(calls.fail(error, call, number)):
+                fill()
+        except CacheError as problem:
+            raised = problem
+            refused += 1
+        assert not list(cache_dir.rglob("*.tmp"))
+        invariant(raised, **({"expected": os.strerror(error), "found": says} if raised else {}))
+    # locks are done without, folders may be there already, those that cannot be synced are let be
+    assert refused >= (1 if call in {"mkdir", "open"} else len(all_numbers) // 2)
+
+
+@pytest.mark.row(29, 30)
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
+def test_the_old_file_stays(fill, toy, cache_dir, invariant, call, error):
+    """A record that is gone makes the array be written again; while that fails, what is there stays."""
+    fill()
+    here = Cache(cache_dir, toy.spec)
+    for resource in toy.spec.resources:
+        here.record_file(resource).unlink()
+    before = {path: path.read_bytes() for path in here.folder.iterdir()}
+    with calls.wrapped(calls.fail(error, call)), pytest.raises(CacheError, match=os.strerror(error)) as caught:
+        fill()
+    assert {path: path.read_bytes() for path in here.folder.iterdir()} == before
+    invariant(caught.value)
+
+
+SIZED = """
+    import os, pickle, subprocess, sys
+    import idxhub
+    from pathlib import Path
+    from support import invariant
+
+    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    said = []
+    for size in ("64k", "300k", "700k"):  # not the first array, not all of them, not the last one
+        subprocess.run(["mount", "-o", f"remount,size={size}", cache], check=True)
+        try:
+            idxhub.load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
+        except idxhub.errors.CacheError as error:
+            said.append(error)
+            print(error)
+        else:
+            sys.exit("there was room")
+        invariant.nothing_wrong_in(cache, toy)
+        assert not list(cache.rglob("*.tmp"))
+    subprocess.run(["mount", "-o", "remount,size=10m", cache], check=True)
+    invariant.check(toy, cache, said[-1])
+"""
+
+
+@pytest.mark.row(29)
+def test_a_file_system_that_is_full(tmp_path, invariant):
+    toy = made.make(tmp_path / "large", sizes={"train": 500, "test": 500}, shape=(28, 28))
+    full, told = tmp_path / "full", tmp_path / "told"
+    full.mkdir()
+    told.write_bytes(pickle.dumps((toy, full)))
+    said = python_mounted(f"mount -t tmpfs -o size=64k none '{full}'", SIZED, told).stdout
+    assert said.count("No space left on device") == 3
+    assert said.count("bytes free; make room, or set IDXHUB_CACHE") == 3
+    invariant(of=toy)
+
+
+@pytest.mark.row(29)
+def test_a_limit_on_the_size_of_files(tmp_path, invariant):
+    try:
+        import resource  # noqa: F401, PLC0415 -- POSIX alone has it
+    except ImportError:
+        without("resource limits (POSIX)")
+    toy = made.make(tmp_path / "large", sizes={"train": 500, "test": 20}, shape=(28, 28))
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps((toy, tmp_path / "cache")))
+    said = python(
+        """
+        import pickle, resource, sys
+        import idxhub
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
+        toy, cache = pickle.load(open(sys.argv[1], "rb"))
+        try:
+            idxhub.load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
+        except idxhub.errors.CacheError as error:
+            print(error)
+        """,
+        told,
+    ).stdout
+    assert "File too large" in said
+    assert str(tmp_path / "cache") in said
+    invariant(of=toy, cache=tmp_path / "cache")
+
+
+TRACED = """
+    import os, pickle, sys
+    import idxhub
+
+    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    try:
+        idxhub.load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
+    except idxhub.errors.CacheError as error:  # told by the status: a message could not be written
+        os._exit(40 + (error.__cause__.errno == int(sys.argv[2])))
+"""
+
+
+@pytest.mark.row(29, 30)
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_the_kernel_itself_refuses(tmp_path, toy, cache_dir, invariant, call, error):
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps((toy, cache_dir)))
+    done = python_traced(f"{call}:error={error}", TRACED, told, getattr(errno, error))
+    assert done.returncode == 41, done.stderr
+    assert not list(cache_dir.rglob("*.tmp"))
+    invariant()
+
+
+READ_ONLY = """
+    import pickle, sys
+    from idxhub import Plugins, errors, load
+
+    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    options = {"cache_dir": cache, "plugins": Plugins([])}
+    split = load(toy.spec, "train", **options)
+    assert (split.images == toy.array(toy.train_images)).all()
+    split.images[:] = 0
+    assert not split.images.any()
+    try:
+        load(toy.spec, "test", data_dir=toy.folder, **options)
+    except errors.CacheError as error:
+        print(error)
+    else:
+        sys.exit("the cold split was written")
+"""
+
+
+@pytest.fixture
+def shared(open_dir):
+    """A dataset, its cache with the train split in it, and the file that tells a child so: for all users to read."""
+    toy, cache_dir, told = made.make(open_dir / "published"), open_dir / "cache", open_dir / "told"
+    load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache_dir, plugins=Plugins([]))
+    told.write_bytes(pickle.dumps((toy, cache_dir)))
+    return toy, cache_dir, told
+
+
+def snapshot(folder):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.row(31, 32)
+def test_a_read_only_file_system(shared, invariant):
+    toy, cache, told = shared
+    before = snapshot(cache)
+    mount = f"mount --bind '{cache}' '{cache}'; mount -o remount,ro,bind '{cache}'"
+    said = python_mounted(mount, READ_ONLY, told).stdout
+    assert "Read-only file system" in said
+    assert str(cache) in said
+    assert "IDXHUB_CACHE" in said
+    assert snapshot(cache) == before
+    invariant(of=toy, cache=cache)
+
+
+@pytest.mark.row(31, 32)
+def test_another_users_cache(shared, invariant):
+    toy, cache, told = shared
+    before = snapshot(cache)
+    folders = [cache, *cache.iterdir()]
+    for folder in folders:
+        os.chmod(folder, 0o555)  # noqa: S103 -- read-only for all
+    try:
+        said = python_as_nobody(READ_ONLY, told, imports="support.made").stdout
+    finally:
+        for folder in folders:
+            os.chmod(folder, 0o755)  # noqa: S103 -- as it was
+    assert "Permission denied" in said
+    assert str(cache) in said
+    assert "IDXHUB_CACHE" in said
+    assert snapshot(cache) == before
+    invariant(of=toy, cache=cache)
+
+
+@pytest.mark.row(35)
+@pytest.mark.parametrize("umask", [0o002, 0o022])
+def test_a_second_user_reads_what_the_first_has_made(open_dir, invariant, umask):
+    toy, cache, told = made.make(open_dir / "published"), open_dir / "cache", open_dir / "told"
+    told.write_bytes(pickle.dumps((toy, cache)))
+    before = os.umask(umask)
+    try:
+        load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=Plugins([]))
+    finally:
+        os.umask(before)
+    for path in cache.rglob("*"):
+        if path.suffix != ".lock":
+            assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~umask, path.name
+    python_as_nobody(READ_ONLY, told, imports="support.made")
+    invariant(of=toy, cache=cache)
+
+
+@pytest.mark.row(44)
+@pytest.mark.parametrize("ending", ["npy", "json", "gz"])
+def test_a_world_writable_cache_is_verified_all_the_same(toy, fill, cache_dir, invariant, ending):
+    """What somebody else has changed in it is noticed: no mode is taken for a proof."""
+    fill()
+    here = Cache(cache_dir, toy.spec)
+    os.chmod(here.folder, 0o777)  # noqa: S103 -- the case under test
+    path = here.folder / f"{toy.train_images.stem}.{ending}"
+    path.write_bytes(path.read_bytes()[:-20] + bytes(20))
+    os.chmod(path, 0o666)  # noqa: S103 -- as the folder
+    invariant(spoiled=[path], healthy=lambda: [fill()])

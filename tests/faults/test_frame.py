@@ -1,0 +1,87 @@
+"""The invariant and the count of rows themselves: each is tried on what it must not let pass."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import invariant as shared
+
+from idxhub.cache import Cache
+from idxhub.errors import CacheError, DownloadError, Failure
+
+WRONG = {
+    "an array cut": ("npy", lambda data: data[:-1]),
+    "an array's last bit": ("npy", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
+    "an array of another type": ("npy", lambda data: data.replace(b"|u1", b"|i1", 1)),
+    "a kept file emptied": ("gz", lambda data: b""),
+    "a record's checksum": ("json", lambda data: json.dumps(json.loads(data) | {"crc32": [0]}).encode()),
+    "a record's digest": ("json", lambda data: json.dumps(json.loads(data) | {"md5": "0" * 32}).encode()),
+}
+
+
+@pytest.fixture
+def full(toy, cache_dir):
+    """The toy's cache, full, with its files kept."""
+    shared.load_all(toy, cache_dir)
+    here = Cache(cache_dir, toy.spec)
+    for resource in toy.spec.resources:
+        here.keep(resource, toy.bytes(resource))
+    shared.check(toy, cache_dir)
+    return here
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_file_under_a_final_name_is_seen(toy, cache_dir, full, wrong):
+    ending, change = WRONG[wrong]
+    path = full.folder / f"{toy.train_images.stem}.{ending}"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises((AssertionError, ValueError)):
+        shared.check(toy, cache_dir)
+    shared.check(toy, cache_dir, spoiled=[path])
+
+
+@pytest.mark.parametrize("name", ["labels.npy.part", "x", "sub/x.npy", ".hidden"])
+def test_a_file_that_does_not_belong_is_seen(toy, cache_dir, full, name):
+    (full.folder / name).parent.mkdir(exist_ok=True)
+    (full.folder / name).write_bytes(b"")
+    with pytest.raises(AssertionError, match="does not belong"):
+        shared.check(toy, cache_dir)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        OSError(28, "No space left on device: train-images-idx3-ubyte"),
+        CacheError("cannot use the cache"),
+        DownloadError("train-images-idx3-ubyte.gz was not found", [Failure("http://another", "HTTP 404")]),
+    ],
+    ids=["not idxhub's own", "names no file", "leaves out a place"],
+)
+def test_an_error_that_says_too_little_is_seen(toy, cache_dir, raised):
+    with pytest.raises(AssertionError):
+        shared.check(toy, cache_dir, raised, places=["http://mirror"])
+
+
+def test_a_next_call_that_gives_something_else_is_seen(toy, cache_dir):
+    split = shared.load_all(toy, cache_dir)[0]
+    split.labels[0] ^= 1
+    with pytest.raises(AssertionError):
+        shared.check(toy, cache_dir, healthy=lambda: [split])
+    with pytest.raises(AssertionError):
+        shared.check(toy, cache_dir, healthy=list)
+
+
+def test_a_row_that_nothing_proves_fails_the_run():
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", here / "test_offline.py", "--all-rows", "-q", "-p", "no:cacheprovider"],
+        cwd=here.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "row 38 has no test" in done.stdout
+    assert "row 39" not in done.stdout

@@ -1,0 +1,169 @@
+"""Processes that are ended in the middle of their work, and what they leave behind."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.processes import python_traced, running, without
+
+from idxhub import storage
+from idxhub.cache import Cache
+
+KILL_POINTS = Path(__file__).with_name("kill_points.py")
+TESTS = {"PYTHONPATH": str(KILL_POINTS.parents[1])}  # where `support` is
+
+
+@pytest.mark.row(26)
+def test_killed_at_every_boundary(toy, server, fast_dir, invariant, request):
+    """As often as --kill-points says, over a download, a search in folders, mending, and deriving a file."""
+    if not hasattr(os, "fork"):
+        without("a system that forks")
+    count = request.config.getoption("--kill-points", default=200)
+    server.serve(toy.folder)
+    told = fast_dir / "told"
+    told.write_bytes(pickle.dumps((toy, server.url, fast_dir)))
+    done = subprocess.run(
+        [sys.executable, KILL_POINTS, told, str(count)],
+        env=os.environ | TESTS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert sum(answer["killed"].values()) == count
+    if count >= 200:
+        for call in ("mkdir", "open", "write", "fsync", "replace", "flock"):
+            for moment in ("before", "after"):
+                assert answer["killed"][f"{moment} {call}"] > 0
+    print(done.stdout)  # noqa: T201 -- with pytest's -s or -rP
+    invariant()
+
+
+TRACED = """
+    import pickle, sys
+    import idxhub
+
+    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    idxhub.load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
+"""
+
+
+@pytest.mark.row(26)
+@pytest.mark.parametrize("when", [1, 3])  # counted for each thread
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monkeypatch, call, when):
+    monkeypatch.setenv("PYTHONPATH", TESTS["PYTHONPATH"])
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps((toy, cache_dir)))
+    done = python_traced(f"{call}:signal=KILL:when={when}", TRACED, told)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    invariant()
+
+
+WRITING = """
+    import os, pickle, signal, sys
+    import idxhub
+    from idxhub import making
+    from support import calls
+
+    # started in the background, a shell has them ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    spec, folder, what, *moment = pickle.load(open(sys.argv[1], "rb"))
+    options = {"data_dir": folder, "download": False, "plugins": idxhub.Plugins([])}
+    if what == "a derived file":
+        split = idxhub.load(spec, "train", **options)
+    said = []
+
+    def tell(boundary):
+        if [boundary.call, boundary.moment] == moment and not said and any_temp():
+            said.append("once")
+            print("there", flush=True)
+            sys.stdin.readline()
+
+    def any_temp():
+        return any(name.endswith(".tmp") for *_, names in os.walk(os.environ["IDXHUB_CACHE"]) for name in names)
+
+    with calls.wrapped(tell):
+        if what == "a derived file":
+            split.derived("x.other", lambda: [b"x" * 1000])
+        else:
+            idxhub.load(spec, "train", **options)
+"""
+
+
+@pytest.mark.row(27)
+@pytest.mark.parametrize("what", ["arrays", "a derived file"])
+@pytest.mark.parametrize(
+    "moment", [("open", "after"), ("write", "half-way through"), ("fsync", "before"), ("replace", "before")], ids=str
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_in_the_middle_of_a_write(toy, tmp_path, cache_dir, invariant, what, moment, number):
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps((toy.spec, toy.folder, what, *moment)))
+    with running(WRITING, told, env=os.environ | TESTS, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == "there\n", child.stderr.read()
+        assert temp_files(cache_dir)
+        child.send_signal(number)
+        time.sleep(0.05)
+        _, said = child.communicate("go on\n", timeout=30)
+    assert child.returncode == -number, said
+    assert temp_files(cache_dir) == []
+    invariant(also={"x.other": b"x" * 1000} if what == "a derived file" else {})
+
+
+@pytest.mark.row(27)
+def test_a_program_keeps_its_own_handler(toy, cache_dir, invariant):
+    """Whoever has said what SIGTERM is to do finds that it still does that."""
+    mine = lambda number, frame: None  # noqa: E731 -- the handler
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        invariant()
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    cache_dir.rename(cache_dir.with_name("another"))
+    invariant()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def temp_files(folder):
+    return sorted(folder.rglob("*.tmp"))
+
+
+DAY = storage._ORPHAN_AGE
+
+
+@pytest.mark.row(28)
+@pytest.mark.parametrize("kind", ["file", "link"])
+@pytest.mark.parametrize(("age", "stays"), [(0, True), (DAY - 600, True), (DAY + 60, False), (30 * DAY, False)])
+def test_orphaned_temp_files(toy, cache_dir, tmp_path, invariant, kind, age, stays):
+    orphan = Cache(cache_dir, toy.spec).folder / ".train-images-idx3-ubyte.npy.1-aa.tmp"
+    target = tmp_path / "precious"
+    target.write_bytes(b"precious")
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"half") if kind == "file" else orphan.symlink_to(target)
+    then = time.time() - age
+    os.utime(orphan, (then, then), follow_symlinks=False)
+    invariant()
+    assert (temp_files(cache_dir) == [orphan]) is stays
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.row(28)
+def test_only_temp_files_are_swept(toy, cache_dir, invariant):
+    folder = Cache(cache_dir, toy.spec).folder
+    folder.mkdir(parents=True)
+    mine = folder / "data.tmp"
+    mine.write_bytes(b"mine")
+    os.utime(mine, (1, 1))
+    invariant(also={"data.tmp": b"mine"})
+    assert mine.read_bytes() == b"mine"

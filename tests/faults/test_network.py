@@ -1,0 +1,242 @@
+"""Rows 1 to 18 and 22: what a network and a mirror do, seen by who asks for a dataset."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from support import made
+from support.made import Made
+from support.server import (
+    Answer,
+    Server,
+    chunked,
+    closed_port,
+    endless,
+    ok,
+    page,
+    redirect,
+    short,
+    silent,
+    stall,
+    status,
+    trickle,
+    unsized,
+)
+
+from idxhub import Split, download, idx, load
+from idxhub.builtin import FASHION_MNIST
+from idxhub.cache import Cache
+from idxhub.errors import DownloadError
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Large enough for a body to arrive in several pieces."""
+    return made.make(tmp_path / "published", sizes={"train": 500, "test": 20}, shape=(28, 28))
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Retries that nobody asked to wait for come at once."""
+    monkeypatch.setattr(download, "_PAUSE", 0.01)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one mirror does, for good: how it answers for a file's bytes, what the error says of it, and how often it
+    is asked for a file before it is given up. `url` is for a mirror that is not there at all; `limits` are deadlines.
+    """
+
+    row: int
+    answer: Callable[[bytes], Answer] | None
+    says: str
+    asked: int = 1
+    url: str = ""
+    limits: dict[str, float] = field(default_factory=dict)
+
+    def mirror(self, server: Server, toy: Made, monkeypatch: pytest.MonkeyPatch) -> str:
+        """Set it up; its URL."""
+        for name, value in self.limits.items():
+            monkeypatch.setattr(download, name, value)
+        if self.answer is None:
+            return self.url.format(closed=closed_port())
+        for resource in toy.spec.resources:
+            server.route(f"/bad/{resource.filename}", self.answer(toy.bytes(resource)))
+        return f"{server.url}/bad"
+
+
+def half(body: bytes) -> int:
+    return len(body) // 2
+
+
+FAULTS = {
+    "refused": Fault(1, None, "refused", url="http://127.0.0.1:{closed}"),
+    "no such name": Fault(
+        2, None, "ame", url="http://mirror.invalid"
+    ),  # "Name or service", "Temporary failure in name"
+    "404": Fault(3, lambda _: status(404), "HTTP 404"),
+    "403": Fault(3, lambda _: status(403), "HTTP 403"),
+    "429 for too long": Fault(4, lambda _: status(429, retry_after="3600"), "HTTP 429; asks to wait 3600 s"),
+    "503 for too long": Fault(4, lambda _: status(503, retry_after="9" * 400), "HTTP 503; asks to wait"),
+    "429 for ever": Fault(4, lambda _: status(429, retry_after="0"), "HTTP 429, 3 times", asked=3),
+    "500 for ever": Fault(5, lambda _: status(500), "HTTP 500, 3 times", asked=3),
+    "page": Fault(6, lambda _: page(), "answered with an HTML page"),
+    "page in capitals": Fault(6, lambda _: ok(b" \n<HTML><head>"), "answered with an HTML page"),
+    "page by its type": Fault(6, lambda _: ok(b"Log in", content_type="text/html"), "answered with an HTML page"),
+    "page, long": Fault(6, lambda _: ok(b"<!doctype html>" + bytes(10**6)), "answered with an HTML page"),
+    "page, no length": Fault(6, lambda _: unsized(b"<!DOCTYPE html>"), "answered with an HTML page"),
+    "other content": Fault(7, lambda body: ok(other(body)), "has the right shape and other content"),
+    "short": Fault(8, lambda body: short(body, half(body)), "connection lost after", asked=3),
+    "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection lost", asked=3),
+    "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short"),
+    "one byte more": Fault(9, lambda body: ok(body + b"x"), "more than the"),
+    "payload, one byte more": Fault(9, lambda body: ok(gzip.decompress(body) + b"x"), "more than the"),
+    "chunks cut": Fault(11, lambda body: chunked(body, step=50, cut=1), "connection lost after 50 bytes", asked=3),
+    "endless": Fault(12, endless, "more than the"),
+    "endless zeros": Fault(12, lambda body: endless(bytes(len(gzip.decompress(body)))), "more than the"),
+    "silent": Fault(15, lambda _: silent(), "no answer within", limits={"READ_TIMEOUT": 0.4}),
+    "stalls": Fault(16, lambda body: stall(body, half(body)), "nothing more for", limits={"READ_TIMEOUT": 0.4}),
+    "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"TOTAL_TIMEOUT": 1.0}),
+    "loop": Fault(18, lambda _: redirect("/loop"), "redirects without end"),
+}
+
+
+def other(body: bytes) -> bytes:
+    """The same shape, with one other pixel or label."""
+    data = bytearray(gzip.decompress(body))
+    data[-1] ^= 1
+    return gzip.compress(bytes(data), mtime=0)
+
+
+def rows(table: dict[str, Any]) -> Any:
+    """The table's rows as parameters, each with its mark."""
+    return [pytest.param(each, id=name, marks=pytest.mark.row(each.row)) for name, each in table.items()]
+
+
+def right(split: Split, toy: Made) -> bool:
+    return split.images.tobytes() == toy.array(toy.train_images).tobytes()
+
+
+@pytest.mark.parametrize("fault", rows(FAULTS))
+def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant):
+    server.serve(toy.folder, "/good")
+    server.route("/loop", redirect("/loop"))
+    split = load(toy.mirrored(fault.mirror(server, toy, monkeypatch), f"{server.url}/good"), "train")
+    assert right(split, toy)
+    assert all(record.source.startswith(f"{server.url}/good/") for record in split.info.records)
+    for resource in (toy.train_images, toy.train_labels):
+        assert server.count(f"/bad/{resource.filename}") == (fault.asked if fault.answer else 0)
+        assert server.count(f"/good/{resource.filename}") == 1
+    # of an endless body, what lies in the sockets' buffers is all that was sent beyond
+    assert server.bytes_sent < 32 << 20
+    invariant()
+
+
+@pytest.mark.parametrize("fault", rows(FAULTS))
+def test_alone_it_is_named_and_the_next_call_succeeds(fault, toy, server, monkeypatch, invariant):
+    server.route("/loop", redirect("/loop"))
+    with monkeypatch.context() as patched:
+        url = fault.mirror(server, toy, patched)
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(url), "train")
+    assert any(fault.says in failure.why for failure in caught.value.failures)
+    server.serve(toy.folder, "/bad")
+    mirrored = toy.mirrored(f"{server.url}/bad")
+    invariant(caught.value, places=[f"{url}/"], found=fault.says, healthy=lambda: [load(mirrored, "train")])
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What a mirror does before, or while, it serves: the answers before the last one, and the last one."""
+
+    row: int
+    before: Callable[[bytes], list[Answer]] = lambda _: []
+    then: Callable[[bytes], Answer] = ok
+    form: str = "published"
+
+
+PASSING = {
+    "429, wait": Passing(4, lambda _: [status(429, retry_after="1")]),
+    "503, wait": Passing(4, lambda _: [status(503, retry_after="1")]),
+    "500 twice": Passing(5, lambda _: [status(500)] * 2),
+    "short twice": Passing(8, lambda body: [short(body, half(body)), short(body, 0, reset=True)]),
+    "chunked": Passing(10, then=chunked),
+    "chunked, small": Passing(10, then=lambda body: chunked(body, step=79)),
+    "neither chunks nor length": Passing(10, then=unsized),
+    "chunks cut twice": Passing(11, lambda body: [chunked(body, step=50, cut=1)] * 2),
+    "called gzip": Passing(13, then=lambda body: ok(body, content_encoding="gzip")),
+    "called x-gzip": Passing(
+        13, then=lambda body: ok(body, content_encoding="x-gzip", content_type="application/x-tar")
+    ),
+    "called deflate": Passing(13, then=lambda body: ok(body, content_encoding="deflate")),
+    "decompressed": Passing(14, then=lambda body: ok(gzip.decompress(body)), form="decompressed"),
+    "decompressed, chunked": Passing(14, then=lambda body: chunked(gzip.decompress(body)), form="decompressed"),
+}
+
+
+@pytest.mark.parametrize("case", rows(PASSING))
+def test_what_passes_is_waited_for_and_what_is_well_is_taken(case, toy, server, cache_dir, invariant):
+    for resource in toy.spec.resources:
+        body = toy.bytes(resource)
+        server.route(f"/{resource.filename}", *case.before(body), case.then(body))
+    spec = toy.mirrored(server.url)
+    split = load(spec, "train")
+    assert right(split, toy)
+    assert {record.form for record in split.info.records} == {case.form}
+    for resource in (toy.train_images, toy.train_labels):
+        assert server.count(f"/{resource.filename}") == 1 + len(case.before(b"x" * 99))
+        # kept are the published bytes, and nothing else under their name
+        assert Cache(cache_dir, spec).file(resource).exists() == (case.form == "published")
+    if case.row == 4:
+        first, second = (each.at for each in server.requests if each.path.endswith(toy.train_images.filename))
+        assert 0.95 < second - first < 5
+    invariant()
+
+
+@pytest.mark.row(7)
+def test_mnist_under_fashion_mnists_names_is_called_mnist(full_data_dir, mnist_dir, server, invariant):
+    test = FASHION_MNIST.splits["test"]
+    for name, folder in (("mnist", mnist_dir), ("good", full_data_dir)):
+        for resource in (test.images, test.labels):
+            server.route(f"/{name}/{resource.filename}", ok((folder / resource.filename).read_bytes()))
+    bad, good = (replace(FASHION_MNIST, folders=(), mirrors=(f"{server.url}/{name}",)) for name in ("mnist", "good"))
+    arrays = {
+        resource.stem: idx.decode(gzip.decompress((full_data_dir / resource.filename).read_bytes()))
+        for resource in FASHION_MNIST.resources
+    }
+    with pytest.raises(DownloadError) as caught:
+        load(bad, "test")
+    invariant(
+        caught.value,
+        of=Made(full_data_dir, good, arrays),
+        places=[f"{server.url}/mnist/t10k-"],
+        found="this is MNIST test ",
+        healthy=lambda: [load(replace(good, mirrors=(*bad.mirrors, *good.mirrors)), "test")],
+    )
+
+
+@pytest.mark.row(22)
+def test_every_mirror_is_listed_with_its_reason(toy, server, monkeypatch, invariant):
+    resource, urls = toy.train_images, {}
+    server.route("/loop", redirect("/loop"))
+    with monkeypatch.context() as patched:
+        for number, (name, fault) in enumerate(FAULTS.items()):
+            urls[name] = fault.mirror(server, toy, patched)
+            if fault.answer:
+                urls[name] = f"{server.url}/{number}"
+                server.route(f"/{number}/{resource.filename}", fault.answer(toy.bytes(resource)))
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(*urls.values()), "train")
+    failures = caught.value.failures
+    assert [failure.where for failure in failures] == [f"{url}/{resource.filename}" for url in urls.values()]
+    for failure, (name, fault) in zip(failures, FAULTS.items(), strict=True):
+        assert fault.says in failure.why, name
+        assert "\n" not in failure.why
+        assert "0x" not in failure.why
+    server.serve(toy.folder, "/good")
+    good = toy.mirrored(f"{server.url}/good")
+    invariant(caught.value, places=urls.values(), healthy=lambda: [load(good, "train")])

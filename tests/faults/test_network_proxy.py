@@ -1,0 +1,99 @@
+"""Row 21: a proxy is used where the environment names one, and its password is told to nobody."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+import trustme
+from support.proxy import Proxy
+from support.server import closed_port
+from support.tls import secure
+
+from idxhub import load
+from idxhub.errors import DownloadError
+
+pytestmark = pytest.mark.row(21)
+RIGHT, WRONG = "user:hunter2", "user:hunter3"
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(params=["http", "https"])
+def origin(request, server, toy, tmp_path, monkeypatch, authority):
+    """A server with the files; the proxy passes requests on to the one, and tunnels to the other."""
+    server.serve(toy.folder)
+    if request.param == "http":
+        yield server
+        return
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    with secure(authority) as secured:
+        secured.serve(toy.folder)
+        yield secured
+
+
+@pytest.fixture
+def through(monkeypatch):
+    """Name a proxy as users do."""
+
+    def name_it(url):
+        monkeypatch.setenv("http_proxy", url)
+        monkeypatch.setenv("https_proxy", url)
+
+    return name_it
+
+
+@pytest.mark.parametrize("credentials", [None, RIGHT])
+def test_a_proxy_is_used(origin, toy, through, invariant, caplog, capfd, cache_dir, credentials):
+    caplog.set_level("DEBUG")
+    with Proxy(credentials) as proxy:
+        through(proxy.url_for(credentials) if credentials else proxy.url)
+        split = load(toy.mirrored(origin.url), "train")
+        assert len(proxy.asked) >= 2
+        assert origin.count() == 2
+        invariant(healthy=lambda: [load(toy.mirrored(origin.url), "all")])
+    written = "".join(path.read_text(encoding="latin-1") for path in cache_dir.rglob("*.json"))
+    for seen in (caplog.text, *capfd.readouterr(), written, repr(split.info)):
+        assert "hunter" not in seen
+
+
+REFUSED = {
+    "no password": (lambda proxy: proxy.url, "407"),
+    "a wrong password": (lambda proxy: proxy.url_for(WRONG), "407"),
+    "dead": (lambda _: f"http://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
+    "no such name": (lambda _: f"http://{WRONG}@proxy.invalid:8080", "the proxy: "),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, caplog, capfd, how):
+    caplog.set_level("DEBUG")
+    address, says = REFUSED[how]
+    with Proxy(RIGHT) as proxy:
+        through(address(proxy))
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(origin.url), "train")
+        assert origin.count() == 0
+        shown = "".join(traceback.format_exception(caught.value))
+        for seen in (shown, caplog.text, *capfd.readouterr()):
+            assert "hunter" not in seen
+        through(proxy.url_for(RIGHT))
+        invariant(
+            caught.value,
+            places=[f"{origin.url}/"],
+            found=says,
+            healthy=lambda: [load(toy.mirrored(origin.url), "train")],
+        )
+
+
+def test_a_host_without_a_proxy_is_asked_itself(origin, toy, through, invariant, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
+    with Proxy(RIGHT) as proxy:
+        through(proxy.url)
+        load(toy.mirrored(origin.url), "train")
+        invariant(healthy=lambda: [load(toy.mirrored(origin.url), "train")])
+        assert proxy.asked == []

@@ -1,0 +1,88 @@
+"""Rows 19 and 20: https is what keeps a stranger out, so it is never traded for http."""
+
+from __future__ import annotations
+
+import pytest
+import trustme
+from support.server import redirect
+from support.tls import UNSOUND, secure
+
+from idxhub import load
+from idxhub.errors import DownloadError
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(autouse=True)
+def trusted(authority, tmp_path, monkeypatch):
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+
+
+def redirected(server, toy, to):
+    """Let every file of `toy` be somewhere else."""
+    for resource in toy.spec.resources:
+        server.route(f"/{resource.filename}", redirect(f"{to}/{resource.filename}"))
+
+
+@pytest.mark.row(19)
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_https_to_http_is_refused(authority, server, toy, invariant, scheme):
+    server.serve(toy.folder)
+    with secure(authority) as first, secure(authority) as good:
+        redirected(first, toy, server.url.replace("http", scheme))
+        good.serve(toy.folder)
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(first.url), "train")
+        assert server.count() == 0
+        invariant(
+            caught.value,
+            places=[f"{first.url}/"],
+            found="redirected from https to http; refused",
+            healthy=lambda: [load(toy.mirrored(first.url, good.url), "train")],
+        )
+    assert server.count() == 0
+
+
+@pytest.mark.row(19)
+def test_other_redirects_are_followed(authority, server, toy, invariant):
+    with secure(authority) as second, secure(authority) as third:
+        redirected(server, toy, second.url)
+        redirected(second, toy, third.url)
+        third.serve(toy.folder)
+        invariant(healthy=lambda: [load(toy.mirrored(server.url), "train")])
+        assert third.count() == 2
+
+
+@pytest.mark.row(20)
+@pytest.mark.parametrize("fault", UNSOUND)
+def test_certificates_that_do_not_hold_are_refused(authority, toy, invariant, fault):
+    with UNSOUND[fault](authority) as bad, secure(authority) as good:
+        bad.serve(toy.folder)
+        good.serve(toy.folder)
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(bad.url), "train")
+        assert bad.count() == 0
+        assert all("certificate" in failure.why.lower() for failure in caught.value.failures)
+        invariant(
+            caught.value,
+            places=[f"{bad.url}/"],
+            healthy=lambda: [load(toy.mirrored(bad.url, good.url), "train")],
+        )
+        assert bad.count() == 0
+
+
+@pytest.mark.row(20)
+def test_http_is_not_tried_in_the_place_of_https(server, toy, invariant):
+    server.serve(toy.folder)
+    secured = server.url.replace("http:", "https:")  # where plain HTTP is spoken
+    with pytest.raises(DownloadError) as caught:
+        load(toy.mirrored(secured), "train")
+    assert server.count() == 0
+    invariant(
+        caught.value, places=[f"{secured}/"], found="SSL", healthy=lambda: [load(toy.mirrored(server.url), "train")]
+    )

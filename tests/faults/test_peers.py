@@ -1,0 +1,90 @@
+"""The program that drives the peers works, and its judge tells right data from wrong, an error and a hang."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faults.peers import page
+from faults.peers.acts import answers, killed, lying
+from faults.peers.cases import CASES, Case
+from faults.peers.drivers import LOADERS as DRIVERS
+from faults.peers.drivers import seen
+from faults.peers.run import judged
+from faults.peers.stage import IMAGES, LABELS, LOADERS, Truth, staged
+from support import made
+from support.server import Answer, ok, silent, status
+
+PLAIN = LOADERS["plain"]  # without a digest and without a deadline: it does everything wrong
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """Four files under the names of the real ones, and the same with other pixels."""
+    toy = made.make(tmp_path / "published", sizes={"train": 3, "t10k": 500}, shape=(28, 28))
+    files = {resource.filename: toy.bytes(resource) for resource in toy.spec.resources}
+    images = gzip.decompress(files[IMAGES])
+    other = gzip.compress(images[:16] + images[16:][::-1])
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28)
+    labels = np.frombuffer(gzip.decompress(files[LABELS]), np.uint8, offset=8)
+    return Truth(files, seen(pixels, labels), {"other": {IMAGES: other}})
+
+
+FOUND: dict[str, tuple[Callable[..., object], str, str]] = {
+    "right": (answers(ok), "right", "right"),
+    "error": (answers(lambda _: status(404)), "error", "right"),
+    "vague": (answers(lambda _: status(418)), "vague", "right"),
+    "wrong data": (lying("other"), "wrong", "right"),
+    "wrong data for good": (answers(lambda _: ok(b"")), "vague", "raised"),
+    "hang": (answers(lambda _: silent()), "hang", "right"),
+    "stuck": (killed, "error", "raised"),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_a_loader_does_is_told_apart(name, truth, tmp_path):
+    act, mark, after = FOUND[name]
+    case = Case(0, name, act, "404|truncated|ended before", limit=20.0 if mark != "hang" else 3.0)
+    with staged(PLAIN, truth, tmp_path / "work", case.limit) as stage:
+        assert judged(case, act(stage))["mark"] == mark
+        stage.serve()
+        assert stage.call().kind == after
+
+
+def test_other_exceptions_than_those_of_the_row_are_vague(truth, tmp_path):
+    answer: Callable[[bytes], Answer] = lambda _: status(500)  # noqa: E731 -- a table's entry
+    with staged(PLAIN, truth, tmp_path / "work", 20.0) as stage:
+        found = answers(answer)(stage)
+    assert found.attempt.type == "urllib.error.HTTPError"
+    assert judged(Case(0, "", answers(answer), "nothing of the sort"), found)["mark"] == "vague"
+
+
+def test_every_loader_has_a_driver_and_every_pattern_is_one():
+    assert set(LOADERS) == set(DRIVERS)
+    assert len({(case.row, case.name) for case in CASES}) == len(CASES)
+
+
+def test_a_run(full_data_dir, mnist_dir, tmp_path):
+    run = Path(page.__file__).with_name("run.py")
+    options = ["--loaders", "idxhub,plain", "--only", "^(3 404|7 MNIST, downloaded)$", "--data-dir", full_data_dir]
+    files = ["--mnist-dir", mnist_dir, "--json", tmp_path / "json", "--markdown", tmp_path / "page.md"]
+    done = subprocess.run([sys.executable, run, *options, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    head, *outcomes = map(json.loads, (tmp_path / "json").read_text(encoding="utf-8").splitlines())
+    assert head["versions"]["idxhub"]["versions"]["idxhub"]
+    assert [(each["loader"], each["mark"], each["next"]) for each in outcomes] == [
+        ("idxhub", "error", "right"),
+        ("plain", "error", "right"),
+        ("idxhub", "error", "right"),
+        ("plain", "wrong", "wrong"),
+    ]
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "| 7 | MNIST, downloaded | error | **wrong**\u00a0† |" in text
+    assert str(tmp_path) not in text
+    assert str(run.parents[3]) not in text

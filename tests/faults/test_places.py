@@ -1,0 +1,202 @@
+"""Caches whose path is not what it should be, and links planted in them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support.processes import python, without
+
+from idxhub import Plugins, load
+from idxhub.cache import Cache
+from idxhub.errors import CacheError
+
+
+@pytest.fixture
+def fill(toy):
+    """Load everything into a cache."""
+    return lambda cache: load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=Plugins([]))
+
+
+def a_file(here: Cache, elsewhere: Path) -> Path:
+    here.root.write_bytes(b"mine")
+    return here.root
+
+
+def a_link_to_nowhere(here: Cache, elsewhere: Path) -> Path:
+    here.root.symlink_to(elsewhere / "no" / "where")
+    return here.root
+
+
+def a_link_to_itself(here: Cache, elsewhere: Path) -> Path:
+    here.root.symlink_to(here.root)
+    return here.root
+
+
+def a_file_for_the_datasets_folder(here: Cache, elsewhere: Path) -> Path:
+    here.root.mkdir()
+    here.folder.write_bytes(b"mine")
+    return here.folder
+
+
+def a_folder_at_an_array(here: Cache, elsewhere: Path) -> Path:
+    path = here.array_file(here.spec.splits["train"].images)
+    path.mkdir(parents=True)
+    return path
+
+
+def a_folder_at_a_record(here: Cache, elsewhere: Path) -> Path:
+    path = here.record_file(here.spec.splits["train"].images)
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.mark.row(33)
+@pytest.mark.parametrize(
+    "plant",
+    [
+        *(a_file, a_link_to_nowhere, a_link_to_itself),
+        *(a_file_for_the_datasets_folder, a_folder_at_an_array, a_folder_at_a_record),
+    ],
+    ids=lambda plant: plant.__name__,
+)
+def test_something_else_is_there(toy, fill, cache_dir, tmp_path, invariant, plant):
+    cache_dir.parent.mkdir()
+    there = plant(Cache(cache_dir, toy.spec), tmp_path)
+    with pytest.raises(CacheError) as caught:
+        fill(cache_dir)
+    assert not (tmp_path / "no").exists()
+    if there.is_symlink():
+        there.unlink()
+    elif there.is_dir():
+        there.rmdir()
+    else:
+        assert there.read_bytes() == b"mine"
+        there.unlink()
+    invariant(caught.value, file=str(there), found="IDXHUB_CACHE")
+
+
+LINKED = {
+    "array": lambda here, images: here.array_file(images),
+    "record": lambda here, images: here.record_file(images),
+    "kept file": lambda here, images: here.file(images),
+    "mark": lambda here, images: here.folder / "CACHEDIR.TAG",
+    "lock": lambda here, images: here.lock_file(images),
+}
+
+
+@pytest.mark.row(34)
+@pytest.mark.parametrize("target", ["there", "not there", "a folder"])
+@pytest.mark.parametrize("which", LINKED)
+def test_a_link_planted_in_the_cache(toy, cache_dir, server, tmp_path, invariant, which, target):
+    aim = tmp_path / "aim"
+    if target == "there":
+        aim.write_bytes(b"precious")
+        os.utime(aim, (1, 1))
+    elif target == "a folder":
+        aim.mkdir()
+    here = Cache(cache_dir, toy.spec)
+    planted = LINKED[which](here, toy.train_images)
+    here.folder.mkdir(parents=True)
+    planted.symlink_to(aim)
+    server.serve(toy.folder)
+    raised = None
+    try:
+        load(toy.mirrored(server.url), "all", cache_dir=cache_dir, plugins=Plugins([]))
+    except CacheError as error:  # a link to a folder counts as the folder
+        assert target == "a folder"
+        raised = error
+        planted.unlink()
+    if target == "there":
+        assert aim.read_bytes() == b"precious"
+        assert aim.stat().st_mtime == 1
+    elif target == "a folder":
+        assert list(aim.iterdir()) == []
+    else:
+        assert not aim.exists()
+    assert which == "lock" or not planted.is_symlink()
+    invariant(raised)
+
+
+@pytest.mark.row(34)
+def test_a_link_planted_at_a_temp_path(toy, fill, cache_dir, tmp_path, invariant, monkeypatch):
+    here, aim = Cache(cache_dir, toy.spec), tmp_path / "aim"
+    aim.write_bytes(b"precious")
+    planted = here.folder / f".{toy.train_images.stem}.npy.{os.getpid()}-00000000.tmp"
+    here.folder.mkdir(parents=True)
+    planted.symlink_to(aim)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "urandom", bytes)  # by chance nobody meets this name
+        with pytest.raises(CacheError, match="File exists") as caught:
+            fill(cache_dir)
+    assert aim.read_bytes() == b"precious"
+    assert planted.is_symlink()
+    invariant(caught.value)
+
+
+@pytest.mark.row(38)
+@pytest.mark.parametrize("user", ["one with an entry", "one without"])
+def test_no_home(toy, invariant, user):
+    """Without HOME the user's entry tells the folder; without an entry too there is none, and the error says so."""
+    code = """
+        import os, sys
+        from idxhub import errors
+        from idxhub.arrays import cache_root
+
+        for name in ("HOME", "USERPROFILE", "IDXHUB_CACHE"):
+            os.environ.pop(name, None)
+        if sys.argv[1] == "one without":
+            import pwd
+
+            def getpwuid(uid):
+                raise KeyError(uid)
+
+            pwd.getpwuid = getpwuid
+        try:
+            assert cache_root().is_absolute()
+        except errors.CacheError as error:
+            print(error)
+    """
+    said = python(code, user).stdout
+    if user == "one without":
+        assert "no folder for the cache is known" in said
+        assert "IDXHUB_CACHE" in said
+    else:
+        assert said == ""
+    invariant()
+
+
+LONG = "/".join("x" * 99 for _ in range(3))
+PATHS = {
+    "300 characters": LONG,
+    "spaces and a percent sign": "a folder 100% of mine",
+    "a dollar sign": "$HOME",
+    "a line feed": "two\nlines",
+    "not ASCII": "d\u00e9j\u00e0 vu \u6570\u636e",
+}
+
+
+@pytest.mark.row(38)
+@pytest.mark.parametrize("where", PATHS)
+def test_odd_paths_serve(fill, tmp_path, invariant, where):
+    cache = tmp_path / PATHS[where]
+    fill(cache)
+    invariant(cache=cache)
+
+
+@pytest.mark.row(38)
+def test_a_path_that_is_not_utf_8(fill, tmp_path, invariant):
+    cache = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \xff"))
+    try:
+        cache.mkdir()
+    except OSError:
+        without("a file system that takes any bytes for a name")
+    fill(cache)
+    invariant(cache=cache)
+
+
+@pytest.mark.row(38)
+@pytest.mark.parametrize("where", ["y" * 300, "/".join(["y" * 200] * 30)], ids=["a name", "a path"])
+def test_a_path_that_no_system_takes(fill, tmp_path, invariant, where):
+    with pytest.raises(CacheError) as caught:
+        fill(tmp_path / where)
+    invariant(caught.value, file=str(tmp_path / where), expected="IDXHUB_CACHE", found="too long")

@@ -1,0 +1,225 @@
+"""Many at once on one cache: processes, threads, forks, and those that die or hang while others wait for them."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import pickle
+import signal
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.made import Made
+from support.processes import python, running, without
+from support.server import ok, slow, stall
+
+from idxhub import Plugins, load, making
+from idxhub.builtin import FASHION_MNIST
+
+PROCESSES = 16
+FETCH = """
+    import hashlib, pickle, sys
+    from idxhub import Plugins, load, storage
+    import idxhub.download, idxhub.making, filelock  # the slow part of starting
+
+    spec, cache, locks, storage._PATIENCE = pickle.load(open(sys.argv[1], "rb"))
+    if locks == "nothing":  # as on some NFS: every lock is to be had at any time
+        import fcntl
+
+        fcntl.flock = lambda descriptor, operation: None
+    elif locks == "refuse":  # as on others
+        import errno, fcntl
+
+        def flock(descriptor, operation):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        fcntl.flock = flock
+    print("ready", flush=True)
+    sys.stdin.readline()
+    digest = hashlib.sha256()
+    for name in spec.splits:
+        split = load(spec, name, cache_dir=cache, plugins=Plugins([]))
+        digest.update(split.images.tobytes() + split.labels.tobytes())
+    print(digest.hexdigest(), flush=True)
+"""
+
+
+@pytest.fixture(params=["made", "real"])
+def dataset(request, toy):
+    """The toy dataset, and Fashion-MNIST where its four files are to be had."""
+    if request.param == "made":
+        return toy
+    folder, arrays = request.getfixturevalue("full_data_dir"), {}
+    for resource in FASHION_MNIST.resources:
+        data = gzip.decompress((folder / resource.filename).read_bytes())
+        arrays[resource.stem] = np.frombuffer(data, np.uint8)[-np.prod(resource.shape) :].reshape(resource.shape)
+    return Made(folder, replace(FASHION_MNIST, folders=()), arrays)
+
+
+@pytest.fixture
+def tell(tmp_path, cache_dir, server):
+    """Write down what FETCH is to do, with this server as the only place; returns the file."""
+
+    def tell_it(toy, locks="usual", patience=60.0):
+        told = tmp_path / "told"
+        told.write_bytes(pickle.dumps((toy.mirrored(server.url), cache_dir, locks, patience)))
+        return told
+
+    return tell_it
+
+
+def digest_of(toy):
+    digest = hashlib.sha256()
+    for files in toy.spec.splits.values():
+        digest.update(toy.array(files.images).tobytes() + toy.array(files.labels).astype(np.int64).tobytes())
+    return digest.hexdigest()
+
+
+def all_at_once(told, count=PROCESSES):
+    """What that many processes answer that begin when the last of them is ready."""
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(running(FETCH, told)) for _ in range(count)]
+        for child in children:
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            go(child)
+        return [child.stdout.readline().strip() for child in children]
+
+
+def go(child):
+    child.stdin.write("go\n")
+    child.stdin.flush()
+
+
+@pytest.mark.row(23)
+def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
+    """Four GETs for all of them, and not a byte more than the four files have: 30,878,645 with the real ones."""
+    for resource in dataset.spec.resources:
+        server.route(f"/{resource.filename}", slow(ok(dataset.bytes(resource)), 0.2))
+    assert all_at_once(tell(dataset)) == [digest_of(dataset)] * PROCESSES
+    assert sorted(request.path for request in server.requests) == sorted(
+        f"/{resource.filename}" for resource in dataset.spec.resources
+    )
+    assert server.bytes_sent == sum(len(dataset.bytes(resource)) for resource in dataset.spec.resources)
+    assert dataset.spec.name != "fashion-mnist" or server.bytes_sent == 30_878_645
+    invariant(of=dataset)
+
+
+@pytest.mark.row(24)
+def test_sixteen_processes_where_locks_do_nothing(dataset, server, tell, invariant):
+    """At most a download of each file for each process; every one gets the right arrays, and the cache is right."""
+    without_locks(dataset, server, tell, "nothing", PROCESSES)
+    invariant(of=dataset)
+
+
+@pytest.mark.row(24)
+def test_four_processes_where_locks_are_refused(toy, server, tell, invariant):
+    without_locks(toy, server, tell, "refuse", 4)
+    invariant()
+
+
+def without_locks(dataset, server, tell, locks, count):
+    if os.name != "posix":
+        without("flock (POSIX)")
+    for resource in dataset.spec.resources:
+        server.route(f"/{resource.filename}", slow(ok(dataset.bytes(resource)), 0.2))
+    assert all_at_once(tell(dataset, locks), count) == [digest_of(dataset)] * count
+    assert 4 < server.count() <= 4 * count  # more than once each, or the locks did something
+
+
+@pytest.mark.row(25)
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSTOP"])
+def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, number):
+    """While it downloads; those who wait for its lock do the work themselves."""
+    server.serve(toy.folder)
+    for resource in (toy.train_images, toy.train_labels):
+        body = toy.bytes(resource)
+        server.route(f"/{resource.filename}", stall(body, len(body) // 2), ok(body))
+    told = tell(toy, patience=1.5)
+    with contextlib.ExitStack() as stack:
+        holder, *others = [stack.enter_context(running(FETCH, told)) for _ in range(4)]
+        for child in (holder, *others):
+            assert child.stdout.readline() == "ready\n"
+        go(holder)
+        wait_until(lambda: server.count() == 2)  # two files at a time
+        for child in others:
+            go(child)
+        holder.send_signal(getattr(signal, number))
+        assert [child.stdout.readline().strip() for child in others] == [digest_of(toy)] * 3
+    if number == "SIGKILL":
+        assert server.count() == 6  # two were asked for in vain
+    invariant()
+
+
+def wait_until(true):
+    for _ in range(1000):
+        if true():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("waited in vain")
+
+
+@pytest.mark.row(40)
+def test_a_fork_after_a_load(toy, server, cache_dir, tell, invariant):
+    """The child loads again without a download, and what it writes into its arrays stays there."""
+    if not hasattr(os, "fork"):
+        without("a system that forks")
+    server.serve(toy.folder)
+    python(
+        """
+        import os, pickle, sys
+        from idxhub import Plugins, load
+
+        spec, cache, *_ = pickle.load(open(sys.argv[1], "rb"))
+        before = load(spec, "train", cache_dir=cache, plugins=Plugins([]))
+        same = before.images.copy(), before.labels.copy()
+        child = os.fork()
+        if not child:
+            try:
+                after = load(spec, "train", cache_dir=cache, plugins=Plugins([]))
+                for split in (before, after):
+                    assert (split.images == same[0]).all() and (split.labels == same[1]).all()
+                    split.images[:] = 0
+                    split.labels[:] = 0
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        again = load(spec, "train", cache_dir=cache, plugins=Plugins([]))
+        for split in (before, again):
+            assert (split.images == same[0]).all() and (split.labels == same[1]).all()
+        """,
+        tell(toy),
+    )
+    assert server.count() == 2
+    invariant()
+
+
+@pytest.mark.row(40)
+def test_sixteen_threads_at_once(toy, server, cache_dir, invariant, monkeypatch):
+    found, really_find = [], making.find
+
+    def counted(spec, resource, *arguments, **options):
+        found.append(resource.stem)
+        return really_find(spec, resource, *arguments, **options)
+
+    monkeypatch.setattr(making, "find", counted)
+    for resource in toy.spec.resources:
+        server.route(f"/{resource.filename}", slow(ok(toy.bytes(resource)), 0.1))
+    spec, sums, barrier = toy.mirrored(server.url), [], threading.Barrier(16)
+
+    def work():
+        barrier.wait()
+        sums.append(int(load(spec, "train", cache_dir=cache_dir, plugins=Plugins([])).images.sum()))
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sums == [int(toy.array(toy.train_images).sum())] * 16
+    assert server.count() == 2
+    assert sorted(found) == [toy.train_images.stem, toy.train_labels.stem]
+    invariant()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from datasets.table import InMemoryTable, MemoryMappedTable
 from numpy.typing import NDArray
 
 from idxhub import Conventions, DatasetInfo, Split, errors, hookimpl
+from idxhub_adapters._gathering import ArrayDataset, arrow
 from idxhub_adapters._png import encode
 
 _FORMAT = 1  # of the Arrow files in the cache, and of fingerprints
 _ROWS = 4_096  # pictures in one record batch: a few MiB
+_END = b"\xff\xff\xff\xff\0\0\0\0"  # of an IPC stream. Source: the Arrow columnar format, "IPC Streaming Format"
 _MOST = 2**31 - 1  # elements under one array of 32-bit offsets
 
 
@@ -65,17 +67,16 @@ def _pictures(split: Split) -> datasets.Dataset:
 
 def _arrow_file(split: Split, name: str, features: datasets.Features) -> Path:
     """The split `name`, whole, as a stream of record batches: made once, then mapped."""
+    return split.derived(f"{name}-png-{_FORMAT}.arrow", lambda: _stream(split.whole(name), features))
 
-    def make() -> Iterable[memoryview]:
-        whole = split.whole(name)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, features.arrow_schema) as stream:
-            for start in range(0, len(whole), _ROWS):
-                rows = slice(start, start + _ROWS)
-                stream.write_batch(_batch(whole.images[rows], whole.labels[rows], features))
-        return [memoryview(sink.getvalue())]
 
-    return split.derived(f"{name}-png-{_FORMAT}.arrow", make)
+def _stream(whole: Split, features: datasets.Features) -> Iterator[memoryview]:
+    """The parts of the file: the schema, the batches, and the mark of the end."""
+    yield memoryview(features.arrow_schema.serialize())
+    for start in range(0, len(whole), _ROWS):
+        rows = slice(start, start + _ROWS)
+        yield memoryview(_batch(whole.images[rows], whole.labels[rows], features).serialize())
+    yield memoryview(_END)
 
 
 def _batch(images: NDArray[Any], labels: NDArray[Any], features: datasets.Features) -> pa.RecordBatch:
@@ -92,21 +93,11 @@ def _arrays(split: Split) -> datasets.Dataset:
     feature = {2: datasets.Array2D, 3: datasets.Array3D}[len(shape)](shape, str(images.dtype))
     features = _features(split, feature)
     rows = max(1, _MOST // math.prod(shape))
-    chunks = [_nested(images[start : start + rows], feature()) for start in range(0, max(1, len(images)), rows)]
+    chunks = [arrow(images[start : start + rows], feature()) for start in range(0, max(1, len(images)), rows)]
     columns = [pa.chunked_array(chunks, feature()), pa.chunked_array([pa.array(split.labels)])]
     table = InMemoryTable(pa.table(columns, schema=features.arrow_schema))
-    return _native(table, split.info, split.info.split, f"array {split.info.split} {shape} {images.dtype}")
-
-
-def _nested(images: NDArray[Any], kind: Any) -> pa.ExtensionArray:
-    """Lists of lists over the images' own memory: the offsets alone are new."""
-    images = np.ascontiguousarray(images)
-    array = pa.Array.from_buffers(pa.from_numpy_dtype(images.dtype), images.size, [None, pa.py_buffer(images)])
-    for axis in range(images.ndim - 1, 0, -1):
-        count = math.prod(images.shape[:axis])
-        offsets = np.arange(count + 1, dtype=np.int32) * np.int32(images.shape[axis])
-        array = pa.ListArray.from_arrays(pa.array(offsets), array)
-    return pa.ExtensionArray.from_storage(kind, array)
+    what = f"array {split.info.split} {shape} {images.dtype}"
+    return _native(table, split.info, split.info.split, what, ArrayDataset)
 
 
 def _features(split: Split, image: Any) -> datasets.Features:
@@ -116,16 +107,22 @@ def _features(split: Split, image: Any) -> datasets.Features:
     )
 
 
-def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Dataset:
+def _native(table: Any, info: DatasetInfo, split: str, what: str, kind: type = datasets.Dataset) -> datasets.Dataset:
     spec = info.spec
+    sizes = {resource.filename: resource.size for resource in spec.resources}
     described = datasets.DatasetInfo(
         description=spec.description,
         citation=spec.citation,
         homepage=spec.homepage,
         license=spec.license,
         features=datasets.Features.from_arrow_schema(table.schema),
+        dataset_name=spec.name,
+        # where the bytes came from, in the library's own words; the size is the published file's, if it is known
+        download_checksums={
+            record.origin: {"num_bytes": sizes[record.filename], "checksum": record.sha256} for record in info.records
+        },
     )
     # the same in every process and on every machine, so that what `map` caches is found again
     fingerprint = datasets.fingerprint.Hasher.hash(("idxhub", _FORMAT, spec.name, spec.fingerprint, what))
     named = datasets.NamedSplit(split) if split in spec.splits else None
-    return datasets.Dataset(table, info=described, split=named, fingerprint=fingerprint)
+    return kind(table, info=described, split=named, fingerprint=fingerprint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,10 @@ from idxhub import Conventions, Split, hookimpl, order
 
 _ALIGNMENT = 64  # bytes; TensorFlow ends the process over a tensor that starts elsewhere
 _THREADS = 2  # one gather fills memory's bandwidth; the second hides the time between two
+# A call of a function costs TensorFlow more than the gather of a batch: several are gathered by one, then taken apart.
+_TOGETHER = 8  # batches
+_MOST = 1 << 22  # bytes of them
+_BLOCK = 256  # examples gathered at once where an element is one example
 
 
 @hookimpl
@@ -47,24 +51,29 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> tuple[tf.Tensor,
 def _dataset(
     split: Split, batch_size: int | None = None, shuffle: bool = False, seed: int = 0, drop_last: bool = False
 ) -> tf.data.Dataset:
-    n, size = len(split), batch_size or 256  # without a batch size, what is gathered at once and then taken apart
+    n, size = len(split), batch_size or _BLOCK
     # flat, so that a gather copies whole rows; as tensors that the pipeline captures, not as constants of its graph
     images, labels = _tensor(split.images.reshape(n, math.prod(split.images.shape[1:]))), _tensor(split.labels)
     # not a constant either: TensorFlow would multiply by its reciprocal, which is not pixel/255
     scale = tf.Variable(255.0) if split.dtype != split.images.dtype else None
 
     def gather(where: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.gather(images, where)
+        each = tf.reshape(where, (-1,))
+        batch = tf.gather(images, each)
         if scale is not None:
             batch = tf.cast(batch, tf.float32) / scale
-        return tf.reshape(batch, (-1, *split.element_shape)), tf.gather(labels, where)
+        shape = tf.concat([tf.shape(where), split.element_shape], 0)
+        known = tf.TensorShape([*where.shape, *split.element_shape])
+        return tf.ensure_shape(tf.reshape(batch, shape), known), tf.reshape(tf.gather(labels, each), tf.shape(where))
 
-    dataset = _indices(n, size, shuffle=shuffle, seed=seed, drop_last=drop_last and batch_size is not None)
-    dataset = dataset.map(gather, num_parallel_calls=_THREADS, deterministic=True)
+    row = images[:1].shape[1] * np.dtype(split.dtype).itemsize
+    together = max(1, min(_TOGETHER, _MOST // max(1, size * row)))
+    dataset = _indices(n, size, together, shuffle=shuffle, seed=seed, drop_last=drop_last and batch_size is not None)
+    dataset = dataset.map(gather, num_parallel_calls=_THREADS, deterministic=True).unbatch()
     if batch_size is None:
         dataset = dataset.unbatch()
     count = n if batch_size is None else n // size if drop_last else -(-n // size)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(_THREADS)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(_TOGETHER)
     # the optimiser would write all that the pipeline captures, images included, into a graph of its own
     as_it_stands = tf.data.Options()
     as_it_stands.experimental_optimization.apply_default_optimizations = False
@@ -73,24 +82,26 @@ def _dataset(
     return dataset.with_options(as_it_stands)
 
 
-def _indices(n: int, size: int, *, shuffle: bool, seed: int, drop_last: bool) -> tf.data.Dataset:
-    """Batches of indices; each iteration over a shuffled one is the next epoch."""
-    if not shuffle:
-        return tf.data.Dataset.range(n).batch(size, drop_remainder=drop_last)
+def _indices(n: int, size: int, together: int, *, shuffle: bool, seed: int, drop_last: bool) -> tf.data.Dataset:
+    """Indices (k, size) of up to `together` batches, the last short one alone; each pass when shuffled is an epoch."""
     epochs = itertools.count()
 
-    def epoch() -> Iterator[NDArray[np.int64]]:
-        yield order(n, seed, next(epochs))
+    def epoch(_: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(lambda: order(n, seed, next(epochs)), [], tf.int64), (n,))
 
     def batches(indices: tf.Tensor) -> tf.data.Dataset:
-        full = tf.data.Dataset.from_tensor_slices(tf.reshape(indices[: n // size * size], (-1, size)))
+        full = tf.data.Dataset.from_tensor_slices(tf.reshape(indices[: n // size * size], (-1, size))).batch(together)
         if drop_last:
             return full
         # added even where there is none: the spec then has batches of any length, as after Dataset.batch
-        rest = tf.data.Dataset.from_tensors(indices[n // size * size :]).take(min(n % size, 1))
+        rest = tf.data.Dataset.from_tensors(indices[None, n // size * size :]).take(min(n % size, 1))
         return full.concatenate(rest)
 
-    whole = tf.data.Dataset.from_generator(epoch, output_signature=tf.TensorSpec((n,), tf.int64))
+    if shuffle:
+        # from_generator sets malloc's thresholds for the whole process, so that each batch's memory is mapped afresh
+        whole = tf.data.Dataset.range(1).map(epoch)
+    else:
+        whole = tf.data.Dataset.from_tensors(tf.range(n, dtype=tf.int64))
     return whole.flat_map(batches)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from idxhub import Arrays, Conventions, DatasetInfo, Split, hookimpl
+from idxhub import Arrays, Conventions, DatasetInfo, Split, errors, hookimpl
 
 Transform = Callable[[Any], Any]
 
@@ -230,3 +230,58 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> IdxDataset:
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> list[torch.Tensor]:
     """`[images, labels]`, as DataLoader's default collation gives them, sharing the arrays' memory."""
     return [torch.from_numpy(images), torch.from_numpy(labels)]
+
+
+@hookimpl
+def idxhub_resident(split: Split, device: Any) -> Resident:
+    """Batches gathered on `device`, a torch.device, or a name or number of one, which holds images and labels."""
+    return Resident(split, device)
+
+
+class Resident:
+    """A split on a device, as stored; called with a pass's indices and a batch size it yields `[images, labels]`."""
+
+    def __init__(self, split: Split, device: Any) -> None:
+        self.device = _device(device)
+        self._split = split
+        self._images = torch.from_numpy(split.images).to(self.device)
+        self._labels = torch.from_numpy(split.labels).to(self.device)
+        # on the device: by a number in the host's memory CUDA does not divide, it multiplies by the reciprocal
+        self._scale = torch.tensor(255, dtype=torch.float32, device=self.device)
+
+    def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[list[torch.Tensor]]:
+        """The batches of a pass. The indices travel once, and nothing waits for the device."""
+        where = torch.from_numpy(indices)
+        if self.device.type == "cuda":
+            where = where.pin_memory()
+        where = where.to(self.device, non_blocking=True)
+        together = size * self._at_once(size)
+        for start in range(0, len(indices), together):
+            images, labels = self._gather(where[start : start + together])
+            # as tensors of their own, and not as views of one: a change of one is no change of the others
+            yield from map(list, zip(torch.unsafe_split(images, size), torch.unsafe_split(labels, size), strict=True))
+
+    def _gather(self, where: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        images = torch.index_select(self._images, 0, where)
+        if self._split.dtype != self._split.images.dtype.name:
+            images = torch.div(images, self._scale)
+        return images.view(len(where), *self._split.element_shape), torch.index_select(self._labels, 0, where)
+
+    def _at_once(self, size: int) -> int:
+        """How many batches one gather makes: on a processor one, which stays in its cache."""
+        if self.device.type == "cpu":
+            return 1
+        return max(1, _TOGETHER // max(1, size * self._images[:1].nbytes))
+
+
+_TOGETHER = 1 << 22  # bytes, as stored; to start a kernel takes a device as long as to gather about as much
+
+
+def _device(device: Any) -> torch.device:
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise errors.ArgumentError("device", device, f"a device of torch that this machine has ({why})") from error
+    return place

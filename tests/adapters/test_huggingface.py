@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ import idxhub
 from idxhub import conformance
 
 datasets = need("datasets")
+pa = need("pyarrow")
 Image = need("PIL.Image")
 from idxhub_adapters import _png  # noqa: E402 -- an adapter's own module, of no use without the others
 
@@ -33,8 +35,13 @@ def test_conformance_of_arrays(check, tmp_path):
 
 
 def test_what_is_not_applicable():
-    assert kit.not_applicable("huggingface") == {"float32-bits", "layouts", "workers-fork", "workers-spawn"}
-    assert kit.not_applicable(ARRAYS) == {"workers-fork", "workers-spawn"}
+    assert kit.not_applicable("huggingface") == kit.DEVICE | {
+        "float32-bits",
+        "layouts",
+        "workers-fork",
+        "workers-spawn",
+    }
+    assert kit.not_applicable(ARRAYS) == kit.DEVICE | {"workers-fork", "workers-spawn"}
 
 
 def get(**arguments):
@@ -135,9 +142,28 @@ def test_get_loader_gives_columns():
     assert batch["label"].tolist() == idxhub.get_dataset(NAME).labels[where].tolist()
 
 
-@pytest.mark.parametrize("shape", [(3, 28, 28), (2, 5, 7), (1, 1, 1), (2, 300, 260), (1, 1, 70_000), (0, 4, 4)])
-def test_png_files_are_read_by_others(shape):
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+def test_the_file_is_what_arrow_writes(cache_dir):
+    """To the byte, though its parts are written one by one."""
+    get()
+    (file,) = cache_dir.glob("*/train-png-*.arrow")
+    with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        batches = list(stream)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batches[0].schema) as stream:
+        for batch in batches:
+            stream.write_batch(batch)
+    assert sink.getvalue().to_pybytes() == file.read_bytes()
+
+
+SHAPES = [(3, 28, 28), (2, 5, 7), (1, 1, 1), (2, 300, 260), (2, 1, 70_000), (1, 70_000, 1), (2, 5, 13_106), (0, 4, 4)]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def images(request):
+    return np.random.default_rng(0).integers(0, 256, request.param, dtype=np.uint8)
+
+
+def test_png_files_are_read_by_others(images):
     files = _png.encode(images)
     assert len(files) == len(images)
     for image, file in zip(images, files, strict=True):
@@ -146,7 +172,39 @@ def test_png_files_are_read_by_others(shape):
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(file.tobytes()))), image)
 
 
-def test_png_checksums_are_checked_by_zlib():
-    file = _png.encode(np.arange(35, dtype=np.uint8).reshape(1, 5, 7))[0].tobytes()
-    start = file.index(b"IDAT") + 4
-    assert len(zlib.decompress(file[start : file.index(b"IEND") - 8])) == 5 * 8
+def test_png_files_are_what_the_specification_says(images):
+    _, height, width = images.shape
+    for image, file in zip(images, _png.encode(images), strict=True):
+        head, data, end = chunks(file.tobytes())
+        assert head == (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        assert end == (b"IEND", b"")
+        inflate = zlib.decompressobj()  # which checks the Adler-32
+        rows = np.frombuffer(inflate.decompress(data[1]), np.uint8).reshape(height, width + 1)
+        assert (data[0], inflate.eof, inflate.unused_data) == (b"IDAT", True, b"")
+        assert not rows[:, 0].any()
+        assert np.array_equal(rows[:, 1:], image)
+
+
+def chunks(file):
+    """The chunks of a PNG file, each checked."""
+    assert file[:8] == b"\x89PNG\r\n\x1a\n"
+    found, at = [], 8
+    while at < len(file):
+        (size,) = struct.unpack_from(">I", file, at)
+        kind, data = file[at + 4 : at + 8], file[at + 8 : at + 8 + size]
+        assert struct.unpack_from(">I", file, at + 8 + size) == (zlib.crc32(kind + data),)
+        found.append((kind, data))
+        at += 12 + size
+    assert at == len(file)
+    return found
+
+
+@pytest.mark.parametrize("image", ["png", "array"])
+def test_its_info_says_where_the_bytes_came_from(image):
+    native = idxhub.get_dataset("fashion-mnist-sample", framework="huggingface", image=image, split="test")
+    records = idxhub.load("fashion-mnist-sample", "test").info.records
+    assert native.info.dataset_name == "fashion-mnist-sample"
+    assert native.info.download_checksums == {
+        records[0].origin: {"num_bytes": 217_125, "checksum": records[0].sha256},
+        records[1].origin: {"num_bytes": 275, "checksum": records[1].sha256},
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 from support import kit
 from support.needs import need
 from support.processes import python
@@ -13,6 +14,7 @@ import idxhub
 from idxhub import conformance
 
 jax = need("jax")
+from idxhub_adapters import jax as adapter  # noqa: E402 -- after the skip where it is absent
 
 NAME = "fashion-mnist-sample"
 
@@ -100,3 +102,45 @@ def test_a_batch_stays_what_it_is():
     loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, shuffle=False)
     batches = list(loader)
     assert np.array_equal(np.asarray(batches[0].images), idxhub.get_dataset(NAME).images[:128])
+
+
+def both(**arguments):
+    """A loader, and the same with the data on the device."""
+    arguments = {"framework": "jax", "batch_size": 128, "seed": 3} | arguments
+    return idxhub.get_loader(NAME, **arguments), idxhub.get_loader(NAME, device=jax.devices()[0], **arguments)
+
+
+def test_with_a_device_batches_are_gathered_on_it():
+    for arguments in ({}, {"dtype": "float32", "layout": "HWC"}):
+        ordinary, resident = both(**arguments)
+        for mine, expected in zip(resident, ordinary, strict=True):
+            assert isinstance(mine, idxhub.Arrays)
+            assert mine.images.devices() == mine.labels.devices() == {jax.devices()[0]}
+            assert mine.labels.tolist() == expected.labels.tolist()
+            assert mine.images.dtype == expected.images.dtype
+            assert np.asarray(mine.images).tobytes() == np.asarray(expected.images).tobytes()
+
+
+def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again():
+    _, resident = both(dtype="float32")
+    list(resident)
+    traced = adapter._gather._cache_size()
+    passing = iter(resident)
+    next(passing)
+    with jax.transfer_guard("disallow_explicit"):
+        assert len(list(passing)) == 15
+    assert adapter._gather._cache_size() == traced
+
+
+@pytest.mark.parametrize("device", ["gpu:99", "cpu:99", "cpu:x", "tpo", 3], ids=repr)
+def test_a_device_that_there_is_not(device):
+    with pytest.raises(
+        idxhub.errors.ArgumentError, match=rf"^device is {device!r}; it must be .* this machine has: .*cpu"
+    ):
+        idxhub.get_loader(NAME, framework="jax", batch_size=128, device=device)
+
+
+def test_a_device_by_its_name():
+    for name in ("cpu", "cpu:0"):
+        images, _ = next(iter(idxhub.get_loader(NAME, framework="jax", batch_size=128, device=name)))
+        assert images.devices() == {jax.devices("cpu")[0]}

@@ -22,5 +22,6 @@ SUBJECT = Subject(
     length=lambda native: len(native.labels),
     package="jax",
     options={"device": jax.devices("cpu")[0], "sharding": jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])},
-    minimum=44,
+    device=jax.devices()[0],
+    minimum=48,
 )

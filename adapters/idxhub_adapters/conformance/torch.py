@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader
 
 from idxhub.conformance import Subject
@@ -16,12 +17,13 @@ def _workers(native: Any, size: int, count: int, start_method: str) -> Any:
 SUBJECT = Subject(
     framework="torch",
     batches=lambda native, size: DataLoader(native, batch_size=size),
-    to_numpy=lambda tensor: tensor.numpy(),
+    to_numpy=lambda tensor: tensor.numpy(force=True),
     element=lambda native, i: native[i],
     length=len,
     class_names=lambda native: native.classes,
     workers=_workers,
     package="torch",
     options={"transform": None, "target_transform": None},
-    minimum=49,
+    device="cuda" if torch.cuda.is_available() else "cpu",
+    minimum=53,
 )

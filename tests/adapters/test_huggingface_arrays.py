@@ -1,0 +1,192 @@
+"""Arrays of Hugging Face: read faster than a plain Dataset of the same table, and the same in all else."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from support.needs import need
+
+import idxhub
+
+datasets = need("datasets")
+
+
+def sums(batch):
+    return {"sum": [np.sum(values) for values in next(iter(batch.values()))]}
+
+
+NAME = "fashion-mnist-sample"
+FORMATS = {
+    "none": lambda dataset: dataset,
+    "numpy": lambda dataset: dataset.with_format("numpy"),
+    "numpy as stored": lambda dataset: dataset.with_format("numpy", dtype=None),
+    "numpy float32": lambda dataset: dataset.with_format("numpy", dtype="float32"),
+    "one column": lambda dataset: dataset.with_format("numpy", columns=dataset.column_names[:1]),
+    "two formats": lambda dataset: dataset.with_format(
+        "numpy", columns=dataset.column_names[:1], output_all_columns=True
+    ),
+    "arrow": lambda dataset: dataset.with_format("arrow"),
+    "transform": lambda dataset: dataset.with_transform(sums),
+}
+DERIVED = {
+    "itself": lambda dataset: dataset,
+    "shuffled": lambda dataset: dataset.shuffle(seed=0),
+    "shuffled twice": lambda dataset: dataset.shuffle(seed=0).shuffle(seed=1),
+    "a range": lambda dataset: dataset.select(range(100, 150)),
+    "a range of shuffled": lambda dataset: dataset.shuffle(seed=0).select(range(100, 150)),
+    "chosen": lambda dataset: dataset.select([5, 3, 3, 159]),
+    "split": lambda dataset: dataset.train_test_split(0.1, seed=0)["test"],
+    "sorted": lambda dataset: dataset.sort("label"),
+    "shard": lambda dataset: dataset.shard(4, 1),
+    "filtered": lambda dataset: dataset.filter(lambda label: label == 3, input_columns="label"),
+    "mapped": lambda dataset: dataset.shuffle(seed=0).map(lambda row: {"sum": int(np.sum(row["image"]))}),
+    "renamed": lambda dataset: dataset.rename_column("image", "x").shuffle(seed=2),
+    "without a column": lambda dataset: dataset.shuffle(seed=0).remove_columns("label"),
+    "with a column": lambda dataset: dataset.add_column("i", list(range(len(dataset)))).shuffle(seed=0),
+    "joined": lambda dataset: datasets.concatenate_datasets([dataset, dataset.shuffle(seed=0)]),
+    "none of it": lambda dataset: dataset.select([]),
+}
+KEYS = [
+    0,
+    -1,
+    np.int64(3),
+    slice(2, 9),
+    slice(None, None, -7),
+    range(3, 20, 4),
+    [1, 0, 1],
+    (2, 3),
+    np.arange(3),
+    [-1, 2],
+]
+
+
+def get(**arguments):
+    return idxhub.get_dataset(NAME, framework="huggingface", image="array", **arguments)
+
+
+@pytest.fixture
+def both():
+    """The adapter's Dataset, and a plain one of the same table."""
+    ours = get(split="train[:160]")
+    return ours, datasets.Dataset(ours.data, info=ours.info, split=ours.split, fingerprint=ours._fingerprint)
+
+
+COMBINED = [*itertools.product(["itself", "shuffled"], FORMATS), *itertools.product(DERIVED, ["none", "numpy"])]
+
+
+@pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")  # datasets' own sort, of Arrow 25
+@pytest.mark.parametrize(("derive", "form"), sorted(set(COMBINED)))
+def test_what_is_read_is_what_a_plain_dataset_gives(derive, form, both):
+    ours, plain = (FORMATS[form](DERIVED[derive](each)) for each in both)
+    assert ours._fingerprint == plain._fingerprint
+    assert (ours.features, ours.format, len(ours)) == (plain.features, plain.format, len(plain))
+    assert same(list(ours), list(plain))
+    assert same(list(ours.iter(64)), list(plain.iter(64)))
+    assert same(list(ours.iter(64, drop_last_batch=True)), list(plain.iter(64, drop_last_batch=True)))
+    assert same(ours[:], plain[:])
+
+
+@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_a_key_means_the_same(key, form, both):
+    ours, plain = (form(each) for each in both)
+    assert same(ours[key], plain[key])
+    if not isinstance(key, list) or min(key) >= 0:  # which a plain Dataset refuses where it is shuffled
+        assert same(form(both[0].shuffle(seed=0))[key], form(both[1].shuffle(seed=0))[key])
+
+
+@pytest.mark.parametrize("key", [160, -161, [0, 160], [True, False], True, 1.5, "pixels", None, [[0]]], ids=str)
+def test_a_wrong_key_is_refused_the_same(key, both):
+    errors = []
+    for dataset in both:
+        for each in (dataset, dataset.with_format("numpy"), dataset.with_format("numpy").shuffle(seed=0)):
+            try:
+                errors.append(same(each[key], each[key]))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is compared
+                errors.append((type(error), str(error)))
+    assert errors[:3] == errors[3:]
+
+
+@pytest.mark.parametrize("layout", ["HW", "CHW", "HWC"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_every_dtype_and_layout_is_gathered(dtype, layout):
+    expected = idxhub.get_dataset(NAME, dtype=dtype, layout=layout)
+    dataset = get(dtype=dtype, layout=layout).shuffle(seed=0).with_format("numpy", dtype=None)
+    where = np.random.default_rng(0).permutation(2000)
+    assert dataset._columns().arrays.keys() == {"image", "label"}
+    for i, batch in enumerate(dataset.iter(500)):
+        assert (batch["image"].dtype, batch["label"].dtype) == (dtype, "int64")
+        assert np.array_equal(batch["image"], expected.images[where[500 * i : 500 * i + 500]])
+        assert np.array_equal(batch["label"], expected.labels[where[500 * i : 500 * i + 500]])
+
+
+def test_the_columns_are_the_tables_own_memory():
+    dataset = get()
+    column = dataset.data.column("image").chunk(0).to_numpy(zero_copy_only=True)
+    for each in (dataset, dataset.shuffle(seed=0), dataset.with_format("numpy"), dataset.select(range(9))):
+        assert np.shares_memory(each._columns().arrays["image"], column)
+
+
+@pytest.mark.parametrize("read", [lambda d: d[3], lambda d: d[2:5], lambda d: d[[3]], lambda d: next(iter(d))], ids=str)
+def test_what_is_read_is_the_readers_own(read):
+    dataset = get().with_format("numpy", dtype=None)
+    for each in (dataset, dataset.shuffle(seed=0)):
+        sound = read(each)["image"].copy()
+        read(each)["image"][:] = 255
+        assert np.array_equal(read(each)["image"], sound)
+
+
+def test_a_frame_of_a_shuffled_dataset(both):
+    ours, plain = (dataset.shuffle(seed=0).with_format("pandas")[:5] for dataset in both)
+    assert [*ours["label"]] == [*plain["label"]]
+    assert same([*ours["image"]], [*plain["image"]])
+
+
+def test_a_batch_of_a_shuffled_dataset_is_one_chunk():
+    batch = get().shuffle(seed=0).with_format("arrow")[:128]
+    assert (batch.column("image").num_chunks, batch.column("image").null_count, len(batch)) == (1, 0, 128)
+
+
+def test_the_format_may_change_between_two_reads():
+    dataset = get().shuffle(seed=0)
+    as_lists = dataset[:3]["image"]
+    dataset.set_format("numpy", dtype=None)
+    assert np.array_equal(dataset[:3]["image"], as_lists)
+    assert dataset[:3]["image"].dtype == "uint8"
+    dataset.reset_format()
+    assert dataset[:3]["image"] == as_lists
+
+
+def test_pickled_without_what_can_be_had_again():
+    dataset = get(split="train[:50]").shuffle(seed=0).with_format("numpy", dtype=None)
+    fresh = len(pickle.dumps(dataset))
+    list(dataset)
+    assert len(pickle.dumps(dataset)) == fresh
+    assert same(pickle.loads(pickle.dumps(dataset))[:], dataset[:])  # noqa: S301 -- our own
+
+
+def test_rows_for_a_loader():
+    dataset = get().with_format("numpy", dtype=None)
+    rows = dataset.__getitems__([5, 1])
+    assert [row["label"] for row in rows] == list(dataset[[5, 1]]["label"])
+    assert np.array_equal(rows[0]["image"], dataset[5]["image"])
+
+
+def same(one, other):  # noqa: PLR0911 -- a case for each type
+    """Whether two things are of the same types through and through, and equal."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and one and isinstance(one[0], (dict, list, np.ndarray)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, list):
+        return one == other and [*map(type, one)] == [*map(type, other)]
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if hasattr(one, "to_pandas"):  # an Arrow table
+        return one.schema == other.schema and one.equals(other)
+    return bool(one == other)

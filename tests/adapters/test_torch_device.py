@@ -1,0 +1,94 @@
+"""`get_loader(framework="torch", device=)`: on the GPU where this machine has one, and on the CPU."""
+
+from __future__ import annotations
+
+import pytest
+from support.needs import need
+
+import idxhub
+
+torch = need("torch")
+from idxhub_adapters import torch as adapter  # noqa: E402 -- after the skip where it is absent
+
+NAME = "fashion-mnist-sample"
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+pytestmark = pytest.mark.parametrize("device", DEVICES)
+
+
+def get(device=None, **arguments):
+    return idxhub.get_loader(
+        NAME, **({"framework": "torch", "batch_size": 128, "seed": 3, "device": device} | arguments)
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"dtype": "float32"}, {"layout": "HWC", "dtype": "float32"}, {"prefetch": 2}], ids=str
+)
+def test_batches_are_those_without(arguments, device):
+    for mine, expected in zip(get(device, **arguments), get(**arguments), strict=True):
+        assert type(mine) is list
+        for one, other in zip(mine, expected, strict=True):
+            assert (one.device.type, one.dtype, one.shape) == (device, other.dtype, other.shape)
+            assert one.numpy(force=True).tobytes() == other.numpy().tobytes()
+
+
+@pytest.fixture
+def several(monkeypatch):
+    """Five batches to a gather, as where starting a kernel takes long."""
+    monkeypatch.setattr(adapter.Resident, "_at_once", lambda self, size: 5)
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize("arguments", [{}, {"dtype": "float32", "drop_last": True}, {"shard": (1, 3)}], ids=str)
+def test_several_batches_from_one_gather(arguments, device):
+    for mine, expected in zip(get(device, **arguments), get(**arguments), strict=True):
+        assert all(torch.equal(one.cpu(), other) for one, other in zip(mine, expected, strict=True))
+
+
+@pytest.mark.usefixtures("several")
+def test_batches_from_one_gather_are_each_their_own(device):
+    (first, _), (second, _) = list(get(device, dtype="float32"))[:2]
+    weight = torch.ones((), device=device, requires_grad=True)
+    product = (weight * second).sum()
+    before = second.clone()
+    first.mul_(weight)  # as a view of one tensor it could not, or would spoil the product's gradient
+    first.detach().zero_()
+    product.backward()
+    assert torch.equal(second, before)
+    assert weight.grad == pytest.approx(float(before.sum()))
+
+
+def test_the_data_is_put_there_once(device):
+    loader = get(device)
+    kept = loader._made._images
+    list(loader)
+    list(loader)
+    assert loader._made._images is kept
+    assert (kept.dtype, kept.shape, kept.device.type) == (torch.uint8, (2000, 28, 28), device)
+
+
+def test_a_device_may_be_an_object_or_a_name(device):
+    for given in (torch.device(device), f"{device}:0"):
+        images, _ = next(iter(get(given)))
+        assert images.device.type == device
+
+
+@pytest.mark.parametrize("wrong", ["cudda", "cuda:99", 99, 1.5, object()], ids=lambda wrong: type(wrong).__name__)
+def test_a_device_that_there_is_not(wrong, device):
+    del device
+    with pytest.raises(
+        idxhub.errors.ArgumentError, match=r"^device is .*; it must be a device of torch that this machine"
+    ):
+        get(wrong)
+
+
+@pytest.mark.skipif("cuda" not in DEVICES, reason="needs a GPU: a CPU does not work by itself")
+def test_nothing_waits_for_the_device(device):
+    loader = get(device, dtype="float32")
+    list(loader)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert len(list(loader)) == 16
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,152 @@
+"""The goals, as data, and whether they are met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idxhub_bench.load.rows import FLOOR
+
+
+@dataclass(frozen=True)
+class Key:
+    """One figure of one row, under one setting."""
+
+    row: str
+    figure: str
+    dtype: str | None = None
+    size: int | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How ours should stand to theirs: `at_least` or `at_most` so many times. None for theirs is the data's own size.
+
+    `short` is the line's title in the README's table; without one it is not there.
+    """
+
+    title: str
+    ours: Key
+    theirs: Key | None
+    at_least: float | None = None
+    at_most: float | None = None
+    short: str = ""
+
+    @property
+    def text(self) -> str:
+        """The goal as a relation."""
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:.3g}"
+
+    def verdict(self, ratio: float | None) -> str:
+        """In words, of ours / theirs; None if one of the two was not measured."""
+        if ratio is None:
+            return "not measured"
+        wanted = self.at_least if self.at_least is not None else self.at_most
+        assert wanted is not None  # noqa: S101 -- a goal has one of the two
+        if (ratio >= wanted) if self.at_least is not None else (ratio <= wanted):
+            return "met"
+        return f"missed by {abs(ratio / wanted - 1):.0%}".replace("%", " %")
+
+
+def _rate(row: str, dtype: str, workers: int = 0) -> Key:
+    return Key(row, "rate", dtype, 128, workers)
+
+
+_NUMPY, _PLAIN, _LOADER = "idxhub numpy", "idxhub torch DataLoader", "idxhub {} get_loader"
+_PNG, _PARQUET, _KERAS = "idxhub huggingface png", "load_dataset Parquet", "keras, batch then map"
+_OF_THE_FLOOR = {"numpy": 0.8, "torch": 0.8, "tensorflow": 0.35, "jax": 0.3}
+
+GOALS = (
+    Goal(
+        "plain DataLoader vs torchvision, float32",
+        _rate(_PLAIN, "float32"),
+        _rate("torchvision", "float32"),
+        at_least=40,
+        short="PyTorch `DataLoader`, float32, vs torchvision",
+    ),
+    Goal(
+        "plain DataLoader vs TensorDataset, uint8",
+        _rate(_PLAIN, "uint8"),
+        _rate("TensorDataset", "uint8"),
+        at_least=5,
+        short="PyTorch `DataLoader`, uint8, vs `TensorDataset`",
+    ),
+    Goal(
+        "plain DataLoader vs TensorDataset, float32",
+        _rate(_PLAIN, "float32"),
+        _rate("TensorDataset", "float32"),
+        at_least=5,
+    ),
+    *(
+        Goal(
+            f"{framework} get_loader vs the floor, {dtype}",
+            _rate(_LOADER.format(framework), dtype),
+            _rate(FLOOR, dtype),
+            at_least=least,
+            short=f"`get_loader`, {framework}, vs NumPy's gather alone" * (dtype == "uint8"),
+        )
+        for framework, least in _OF_THE_FLOOR.items()
+        for dtype in ("uint8", "float32")
+    ),
+    Goal(
+        "tf.data in batches vs the usual idiom, uint8",
+        _rate("idxhub tensorflow tf.data", "uint8"),
+        _rate(_KERAS, "uint8"),
+        at_least=4,
+    ),
+    Goal(
+        "tf.data in batches vs the usual idiom, float32",
+        _rate("idxhub tensorflow tf.data", "float32"),
+        _rate(_KERAS, "float32"),
+        at_least=4,
+        short="TensorFlow `tf.data`, float32, vs `from_tensor_slices`",
+    ),
+    Goal(
+        "Hugging Face array vs its Image path",
+        _rate("idxhub huggingface array", "uint8"),
+        _rate(_PARQUET, "uint8"),
+        at_least=20,
+    ),
+    Goal(
+        "Hugging Face get_loader vs its Image path",
+        _rate("idxhub huggingface get_loader", "uint8"),
+        _rate(_PARQUET, "uint8"),
+        at_least=20,
+        short="Hugging Face `get_loader` vs `load_dataset` on Parquet",
+    ),
+    Goal("Hugging Face PNG build vs the PIL loop", Key(_PNG, "build"), Key(_PARQUET, "build"), at_least=10),
+    Goal(
+        "warm open vs torchvision's construction, first call",
+        Key(_PLAIN, "warm"),
+        Key("torchvision", "warm"),
+        at_most=1 / 5,
+        short="open, warm, vs torchvision",
+    ),
+    Goal("the same, a later call", Key(_PLAIN, "warm, later"), Key("torchvision", "warm, later"), at_most=1 / 5),
+    Goal(
+        "warm open vs keras' load_data, first call",
+        Key(_NUMPY, "warm"),
+        Key(_KERAS, "warm"),
+        at_most=1 / 15,
+        short="open, warm, vs Keras",
+    ),
+    Goal("the same, a later call", Key(_NUMPY, "warm, later"), Key(_KERAS, "warm, later"), at_most=1 / 15),
+    Goal(
+        "cold open vs keras' load_data",
+        Key(_NUMPY, "cold"),
+        Key(_KERAS, "cold"),
+        at_most=1.2,
+        short="open, cold, vs Keras",
+    ),
+    Goal("the same, without our fsync", Key(_NUMPY, "cold, no fsync"), Key(_KERAS, "cold"), at_most=1.2),
+    Goal("`import idxhub` vs `import numpy`, whole process", Key(_NUMPY, "import"), Key(FLOOR, "import"), at_most=1.3),
+    Goal("memory added by a warm open vs the data", Key(_NUMPY, "opened"), None, at_most=1 / 4),
+    Goal("its peak", Key(_NUMPY, "opening"), None, at_most=1 / 4),
+    Goal(
+        "memory of 8 workers together vs the data",
+        Key(_PLAIN, "pss", "uint8", 128, 8),
+        None,
+        at_most=1.2,
+        short="memory of 8 DataLoader workers vs the data",
+    ),
+)

@@ -1,0 +1,96 @@
+"""What is to be measured, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from idxhub_bench.load.rows import FLOOR, Row
+
+SECONDS, BYTES, RATE = "s", "B", "images/s"
+# figure: its unit, and the words above its table
+FIGURES = {
+    "import": (SECONDS, "a process that imports it"),
+    "cold": (SECONDS, "from the .gz files to ready, train and test"),
+    "cold, no fsync": (SECONDS, "the same, without our fsync"),
+    "warm": (SECONDS, "from the call to ready, the first in a process"),
+    "warm, later": (SECONDS, "from the call to ready, a later one"),
+    "first batch": (SECONDS, "from the call to the first batch"),
+    "rate": (RATE, "a shuffled epoch"),
+    "cpu": (SECONDS, "processor time for an epoch"),
+    "opened": (BYTES, "memory that opening adds, afterwards"),
+    "opening": (BYTES, "memory that opening adds, at its highest"),
+    "peak": (BYTES, "memory that opening and an epoch add, at its highest"),
+    "pss": (BYTES, "memory of all processes that serve an epoch"),
+    "build": (RATE, "encoding pictures"),
+}
+OPENINGS = ("warm", "warm, later", "opened", "opening")
+# which figures come out of one process
+_TOGETHER = {
+    "import": ("import",),
+    "cold": ("cold",),
+    "unsynced": ("cold, no fsync",),
+    "warm": ("warm", "warm, later", "first batch"),
+    "epochs": ("rate", "cpu"),
+    "together": ("opened", "opening", "peak", "pss"),
+    "build": ("build",),
+}
+BATCH = 128  # where nothing else is said
+_PICTURES = 3_000  # that the PIL loop encodes
+# the interpreter alone, and what users have anyway
+BARE = Row("python", "", ("numpy",), (), "pass", ours=False, reads=False)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process: a measure of `child` and its arguments."""
+
+    row: Row
+    measure: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What it answers."""
+        if self.measure == "cold" and not self.arguments.get("fsync", True):
+            return _TOGETHER["unsynced"]
+        if self.measure == "together" and self.arguments["workers"]:
+            return ("pss",)
+        return _TOGETHER[self.measure]
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        said = [str(v) for k, v in self.arguments.items() if k in ("workers", "fsync") and v is not None]
+        return ", ".join([self.row.name, self.measure, *said])
+
+
+def jobs(rows: Sequence[Row], figures: Sequence[str], sizes: Sequence[int]) -> list[Job]:
+    """Every process that answers one of `figures` about one of `rows`, with epochs in batches of each of `sizes`."""
+    found = [job for row in rows for job in _of_row(row, list(sizes))]
+    if any(row.name == FLOOR for row in rows):
+        found.append(Job(BARE, "import"))
+    return [job for job in found if set(job.figures) & set(figures)]
+
+
+def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
+    first = row.dtypes[0]
+    if row.opens:  # the others import the same as one that does
+        yield Job(row, "import")
+        yield Job(row, "cold")
+        if row.name == "idxhub numpy":
+            yield Job(row, "cold", {"fsync": False})
+    for workers in row.memory_workers if row.opens else (0,):
+        limit, compared = None if workers else row.limit, row.small and row.opens
+        arguments = {"dtype": first, "size": BATCH, "limit": limit, "workers": workers, "compared": compared}
+        if compared or not workers:
+            yield Job(row, "together", arguments)
+    yield Job(row, "warm", {"dtype": first, "size": BATCH})
+    if row.reads:
+        for workers in row.workers:
+            # workers are started anew for each epoch: a part of one would count that too much
+            limit, of = (None, [BATCH]) if workers else (row.limit, sizes)
+            yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": of, "limit": limit, "workers": workers})
+    if row.reader in ("huggingface:Png", "huggingface:Parquet"):
+        yield Job(row, "build", {"limit": _PICTURES})

@@ -1,0 +1,217 @@
+"""The sections of a report that come from `idxhub bench load`."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from idxhub_bench.load.goals import GOALS, Key
+from idxhub_bench.load.jobs import FIGURES, RATE
+from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
+from idxhub_bench.report.model import Bars, Grid, Line, Section, amount, ratio
+from idxhub_bench.report.summary import Cell, Summary
+
+_TITLES = {
+    "rate": "Images per second",
+    "cpu": "Processor time",
+    "warm": "Opening, warm",
+    "warm, later": "Opening, warm, later",
+    "first batch": "First batch",
+    "cold": "Opening, cold",
+    "cold, no fsync": "Opening, cold, without fsync",
+    "pss": "Memory of workers",
+    "peak": "Memory of an epoch",
+    "opened": "Memory when open",
+    "opening": "Memory while opening",
+    "build": "Encoding pictures",
+    "import": "Import",
+}
+_FIRST = list(_TITLES)
+_ORDER = {row.name: place for place, row in enumerate(ROWS)}
+METHOD = """\
+Every measurement is a process of its own that measures one thing, and all of them run once a round, in a new random \
+order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is the median, \
+the line across it reaches from the first to the third quartile. A first round is not counted: it brings files and \
+bytecode into memory. Clocks start after the framework has been imported, except for the figure of the import \
+itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, which \
+compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
+compiled for a shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows \
+alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: \
+every image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in \
+batches of the size asked for with a short one at the end, in an order that is shuffled over the whole set and is \
+not that of the pass before. A row that fails this is an error, however fast. A row that would take seconds for an \
+epoch is measured over its first images, in whole batches: the column says how many. Processor time counts all \
+threads and worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm \
+means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and \
+Keras reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, less what \
+the same processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be \
+told are left out there, and in the other figures of memory theirs contain what the framework sets up when it is \
+first used."""
+
+
+def sections(summary: Summary) -> Iterator[Section]:
+    """Goals, then a section for each figure, then what it was measured on."""
+    yield Section("Goals", _not_quiet(summary), (_goals(summary),), _fsync(summary))
+    for figure in sorted(FIGURES, key=_FIRST.index):
+        unit, words = FIGURES[figure]
+        tables = tuple(_bars(summary, figure, unit, words))
+        if tables:
+            yield Section(_TITLES[figure], "", tables)
+    yield Section("Method", METHOD.format(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
+    yield _machine(summary)
+    if summary.missing or summary.failures:
+        yield Section("Not measured", "", (), tuple(_gaps(summary)))
+
+
+def short(summary: Summary) -> Grid:
+    """The README's table."""
+    rows = []
+    for goal in GOALS:
+        found = summary.ratio(goal.ours, goal.theirs)
+        if goal.short and found is not None:
+            unit = FIGURES[goal.ours.figure][0]
+            ours, theirs = summary.value(goal.ours), summary.value(goal.theirs)
+            rows.append((goal.short, amount(ours or 0, unit), amount(theirs or 0, unit), ratio(found)))
+    return Grid(("", "idxhub", "peer", "ratio"), tuple(rows), numbers=(1, 2, 3))
+
+
+def _goals(summary: Summary) -> Grid:
+    rows = []
+    for goal in GOALS:
+        unit = FIGURES[goal.ours.figure][0]
+        found = summary.ratio(goal.ours, goal.theirs)
+        medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
+        wrong = [
+            failure for failure in summary.failures if failure["cheat"] and _concerns(failure, goal.ours, goal.theirs)
+        ]
+        verdict = "ERROR: not the same data" if wrong else goal.verdict(found)
+        rows.append((goal.title, *medians, ratio(found), goal.text, verdict))
+    return Grid(("what", "idxhub", "peer", "ratio", "goal", "verdict"), tuple(rows), numbers=(1, 2, 3, 4))
+
+
+def _median(summary: Summary, key: Key | None, unit: str) -> str:
+    value = summary.value(key)
+    return "" if value is None else amount(value, unit)
+
+
+def _concerns(failure: dict[str, Any], *keys: Key | None) -> bool:
+    return any(key is not None and failure["row"] == key.row and key.figure in failure["figures"] for key in keys)
+
+
+def _bars(summary: Summary, figure: str, unit: str, words: str) -> Iterator[Bars]:
+    """A table for each setting."""
+    found = [key for key in summary.cells if key.figure == figure]
+    if figure in ("rate", "cpu"):
+        settings = sorted(
+            {(key.workers, key.dtype, key.size) for key in found},
+            key=lambda s: (s[0] or 0, -ord((s[1] or "x")[0]), s[2] or 0),
+        )
+        for workers, dtype, size in settings:  # the settings of one table
+            keys = [key for key in found if (key.workers, key.dtype, key.size) == (workers, dtype, size)]
+            chosen = (f"batch {size}", dtype or "", f"{workers} workers" if workers else "no workers")
+            yield _table(summary, keys, f"{words}, {', '.join(chosen)}", unit, chosen)
+    elif figure == "pss":
+        for workers in sorted({key.workers or 0 for key in found}):
+            keys = [key for key in found if (key.workers or 0) == workers]
+            of_all = f"{words}, {workers} workers, the data being {amount(summary.payload, unit)}"
+            yield _table(summary, keys, of_all, unit, (f"{workers} workers",))
+    elif found:
+        yield _table(summary, found, words, unit)
+
+
+def _table(summary: Summary, keys: list[Key], caption: str, unit: str, chosen: tuple[str, ...] = ()) -> Bars:
+    more = unit == RATE
+    lines = [_line(summary, key) for key in sorted(keys, key=lambda key: _ORDER.get(key.row, -1))]
+    lines.sort(key=lambda line: line.value, reverse=more)
+    return Bars(caption, unit, more, tuple(lines), chosen)
+
+
+def _line(summary: Summary, key: Key) -> Line:
+    cell, row = summary.cells[key], BY_NAME.get(key.row)
+    low, high = cell.quartiles
+    peer = row.peer if row else None
+    beside = Key(peer, key.figure, key.dtype, key.size, key.workers) if peer else None
+    floor = Key(FLOOR, key.figure, key.dtype, key.size, 0 if key.workers is not None else None)
+    return Line(
+        key.row,
+        bool(row and row.ours),
+        cell.median,
+        low,
+        high,
+        len(cell.values),
+        peer=summary.ratio(key, beside) if beside else None,
+        peer_name=peer or "",
+        floor=summary.ratio(key, floor) if key.row != FLOOR and key.figure in ("rate", "cpu") else None,
+        note=_note(cell, summary),
+    )
+
+
+def _note(cell: Cell, summary: Summary) -> str:
+    counts = {record["images"] for record in cell.records if "images" in record}
+    some = counts and max(counts) < summary.images
+    return f"{max(counts):,} images" if some else ""
+
+
+def _machine(summary: Summary) -> Section:
+    bullets = []
+    for run in summary.runs:
+        machine = run["machine"]
+        memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
+        threads = _listed(machine["thread variables"], "=") or "not set"
+        what = f"{machine['cpu']}, {machine['cores']} cores{memory}, {machine['system']}"
+        asked = f"dataset {run['dataset']}, {run['repeats']} rounds, seed {run['seed']}"
+        variables = f"OMP_NUM_THREADS and the like {threads}"
+        bullets.append(f"{what}, files on {machine['file system']}; {asked}; {variables}")
+    bullets = list(dict.fromkeys(bullets))
+    loads = [record["load"] for record in summary.rounds if record["load"] is not None]
+    if loads:
+        bullets.append(f"load average of the last minute, at the ends of rounds: {min(loads):.1f} to {max(loads):.1f}")
+    cached = [r["files in page cache"] for r in summary.rounds if r["files in page cache"] is not None]
+    if cached:
+        bullets.append(f"the files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
+    rows = tuple(
+        (name, _listed(record["versions"], " "), _listed(record["threads"], " "))
+        for name, record in sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
+    )
+    return Section("Machine and versions", "", (Grid(("row", "versions", "threads"), rows),), tuple(bullets))
+
+
+def _gaps(summary: Summary) -> Iterator[str]:
+    for row, why in sorted(summary.missing.items()):
+        yield f"{row}: {why}"
+    for failure in summary.failures:
+        setting = f"{failure['workers']} workers" if failure.get("workers") else ""
+        yield f"{failure['row']} ({', '.join(failure['figures'])}{', ' * bool(setting)}{setting}): {failure['why']}"
+
+
+def _fsync(summary: Summary) -> tuple[str, ...]:
+    cold = summary.cells.get(Key("idxhub numpy", "cold"))
+    if cold is None:
+        return ()
+    spent = statistics.median(record["fsync"] for record in cold.records)
+    waits = f"A cold open waits {amount(spent, 's')} in fsync, added up over threads that wait at the same time"
+    return (f"{waits}; what it costs is the difference to the open without.",)
+
+
+def _not_quiet(summary: Summary) -> str:
+    """What a reader must know before the first number."""
+    cores = summary.runs[-1]["machine"]["cores"]
+    busy = [record["load"] for record in summary.rounds if (record["load"] or 0) > cores + 1]
+    if not busy:
+        return ""
+    return (
+        f"The machine was not quiet: its load average was up to {max(busy):.1f} on {cores} cores. "
+        "Ratios say more here than numbers."
+    )
+
+
+def _repeats(summary: Summary) -> str:
+    counts = sorted({len(cell.values) for cell in summary.cells.values()})
+    return (
+        f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds" if counts else "no round"
+    )
+
+
+def _listed(found: dict[str, Any], between: str) -> str:
+    return ", ".join(f"{name}{between}{value}" for name, value in found.items())

@@ -1,0 +1,68 @@
+"""A report as Markdown, and the lines of another page that are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from idxhub import errors
+from idxhub_bench.report.model import SHOWN, Bars, Grid, Report, Section, number, ratio, spread
+
+
+def markdown(report: Report, lead: str) -> str:
+    """The page; `lead` comes below its title."""
+    parts = [f"# {report.title}", lead]
+    for section in report.sections:
+        parts += _section(section)
+    return "\n\n".join(parts) + "\n"
+
+
+def between(text: str, marker: str, new: str) -> str:
+    """`text` with what is between `<!-- marker -->` and `<!-- /marker -->` replaced.
+
+    Raises `ArgumentError` if it does not have both, once each, in this order.
+    """
+    first, last = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
+    if text.count(first) != 1 or text.count(last) != 1 or text.index(first) > text.index(last):
+        raise errors.ArgumentError("README", marker, f"a page with the lines {first.strip()} and {last}")
+    before, _, rest = text.partition(first)
+    return before + first + new.strip("\n") + "\n" + last + rest.partition(last)[2]
+
+
+def table(grid: Grid) -> str:
+    """A grid of text."""
+    return "\n".join(map(_row, [grid.headings, ("---",) * len(grid.headings), *grid.rows]))
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {section.title}"
+    if section.text:
+        yield section.text
+    if section.bullets:
+        yield "\n".join(f"- {_escaped(bullet)}" for bullet in section.bullets)
+    for each in section.tables:
+        if isinstance(each, Grid):
+            yield table(each)
+        else:
+            yield f"{each.caption[0].upper()}{each.caption[1:]}:"
+            yield _bars(each)
+
+
+def _bars(bars: Bars) -> str:
+    headings = ["row", SHOWN[bars.unit][1], "quartiles", "/ peer", "/ floor", "measured over"]
+    rows = [
+        [
+            *(line.name, number(line.value, bars.unit), spread(line, bars.unit)),
+            *(f"{ratio(line.peer)} ({line.peer_name})" if line.peer is not None else "", ratio(line.floor), line.note),
+        ]
+        for line in bars.lines
+    ]
+    kept = [i for i in range(len(headings)) if i < 3 or any(row[i] for row in rows)]
+    return table(Grid(tuple(headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows)))
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;")

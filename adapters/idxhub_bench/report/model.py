@@ -1,0 +1,91 @@
+"""What a report is made of, whether it becomes HTML or Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Line:
+    """A bar: its median, its quartiles, how it stands to its peer and to the floor (ours / theirs)."""
+
+    name: str
+    ours: bool
+    value: float
+    low: float
+    high: float
+    repeats: int
+    peer: float | None = None
+    peer_name: str = ""
+    floor: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Lines of one unit. `chosen` are the settings by which a reader picks this table among its section's."""
+
+    caption: str
+    unit: str
+    more_is_better: bool
+    lines: tuple[Line, ...]
+    chosen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells of text; `numbers` are the columns that stand to the right.
+
+    A cell that begins with `good` or `bad` is coloured so.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[int, ...] = ()
+    good: str = "met"
+    bad: str = "missed"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a paragraph or several, and tables."""
+
+    title: str
+    text: str = ""
+    tables: tuple[Bars | Grid, ...] = ()
+    bullets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page."""
+
+    title: str
+    sections: tuple[Section, ...] = field(default=())
+
+
+# unit: factor to what is shown, and what that is called
+SHOWN = {"s": (1e3, "ms"), "B": (1e-6, "MB"), "images/s": (1e-3, "thousand images/s")}
+
+
+def number(value: float, unit: str) -> str:
+    """In what is shown, three digits or whole."""
+    scaled = value * SHOWN[unit][0]
+    return f"{scaled:,.0f}" if abs(scaled) >= 100 else f"{scaled:.3g}"
+
+
+def amount(value: float, unit: str) -> str:
+    """With the unit's name."""
+    return f"{number(value, unit)} {SHOWN[unit][1]}"
+
+
+def spread(line: Line, unit: str) -> str:
+    """The quartiles."""
+    return f"{number(line.low, unit)}–{number(line.high, unit)}"  # noqa: RUF001 -- an en dash between numbers
+
+
+def ratio(value: float | None) -> str:
+    """Times."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,120 @@
+"""Raw records to medians and quartiles."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from idxhub import errors
+from idxhub_bench.load.goals import Key
+
+
+@dataclass
+class Cell:
+    """All samples of a key."""
+
+    values: list[float] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """In the records' unit."""
+        return statistics.median(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and the third."""
+        if len(self.values) == 1:
+            return self.values[0], self.values[0]
+        low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+
+@dataclass
+class Summary:
+    """What `idxhub bench load` wrote, in one run or in several that were added to one file."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    cells: dict[Key, Cell] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """In an epoch."""
+        return int(self.runs[-1]["images"])
+
+    @property
+    def payload(self) -> int:
+        """Bytes of the train set's images and labels."""
+        return int(self.runs[-1]["payload"])
+
+    def value(self, key: Key | None) -> float | None:
+        """The median; of None, the data's own size."""
+        if key is None:
+            return float(self.payload)
+        found = self.cells.get(key) or self._any_setting(key)
+        return None if found is None else found.median
+
+    def ratio(self, ours: Key, theirs: Key | None) -> float | None:
+        """Ours / theirs."""
+        mine, other = self.value(ours), self.value(theirs)
+        return None if mine is None or not other else mine / other
+
+    def _any_setting(self, key: Key) -> Cell | None:
+        """For figures of one setting each: what a row's key leaves open."""
+        if key.dtype is not None:
+            return None
+        found = [cell for k, cell in self.cells.items() if (k.row, k.figure) == (key.row, key.figure)]
+        return found[0] if len(found) == 1 else None
+
+
+def summarise(records: Iterable[dict[str, Any]]) -> Summary:
+    """Of the records of a file."""
+    made = Summary()
+    for record in records:
+        kind = record.get("kind")
+        if kind == "run":
+            made.runs.append(record)
+        elif kind == "round":
+            made.rounds.append(record)
+        elif kind == "row":
+            made.rows[record["row"]] = record
+        elif kind == "missing":
+            made.missing[record["row"]] = record["why"]
+        elif kind == "failure":
+            made.failures.append(record)
+        elif kind == "sample":
+            _add(made, record)
+    if not made.runs:
+        raise errors.ArgumentError("RAW", "", "a file that `idxhub bench load` has written")
+    for row in made.rows:  # an added run had it
+        made.missing.pop(row, None)
+    return made
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a JSON Lines file; a last line that was cut off is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            if number == len(lines):
+                return
+            raise errors.ArgumentError("RAW", f"{path.name}:{number}", "JSON Lines: this one is not JSON") from None
+        yield record
+
+
+def _add(made: Summary, record: dict[str, Any]) -> None:
+    key = Key(*(record.get(name) for name in ("row", "figure", "dtype", "size", "workers")))  # type: ignore[arg-type]  # as written
+    cell = made.cells.setdefault(key, Cell())
+    # processor time is written for an image, and shown for an epoch
+    cell.values.append(record["value"] * (made.images if record["figure"] == "cpu" else 1))
+    cell.records.append(record)

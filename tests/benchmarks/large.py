@@ -1,0 +1,179 @@
+"""A dataset many times the size of Fashion-MNIST: how long it takes to open, how fast an epoch is, what memory holds.
+
+    python tests/benchmarks/large.py --times 100
+
+Makes two datasets of one structure, of 60,000 images of 28x28 and of that many times as many, nearly all zeros so that
+the .gz is small; measures both by turns, each time in a process of its own; and removes what it made. Takes a little
+more disk than the larger one has bytes, 47 MB times `--times`, and for the first opening as much memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import pickle
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idxhub import DatasetSpec, Resource, SplitSpec, get_loader, idx, load
+
+IMAGES = 60_000  # in the smaller one, as in Fashion-MNIST
+SIDE = 28
+BLOCK = 50_000  # images made at once
+BATCH = 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=100, help="how many times the size of Fashion-MNIST")
+    parser.add_argument("--rounds", type=int, default=15, help="processes that open each dataset; the median counts")
+    parser.add_argument("--folder", type=Path, help="where to make it; a temporary folder by default")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        sys.stdout.write(json.dumps(MEASURES[asked.child[0]](asked.child[1])))
+        return
+    with tempfile.TemporaryDirectory(dir=asked.folder, prefix="idxhub-large-") as folder:
+        figures = measured(Path(folder), asked.times, asked.rounds)
+    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+
+
+def measured(folder: Path, times: int, rounds: int) -> dict[str, Any]:
+    """All figures, of the `small` and the `large` dataset."""
+    sizes = {"small": IMAGES, "large": IMAGES * times}
+    told = {name: _made(folder / name, name, count) for name, count in sizes.items()}
+    figures: dict[str, Any] = {
+        name: {"images": count, "payload_bytes": 16 + count * SIDE**2} for name, count in sizes.items()
+    }
+    for name, spec in told.items():
+        figures[name] |= {f"first_{key}": value for key, value in _child("first", spec).items()}
+        for gz in (folder / name).glob("*.gz"):  # the cache serves from here on
+            gz.unlink()
+    for kind in ("unread", "verified"):
+        opened = {name: [] for name in told}  # type: dict[str, list[dict[str, float]]]
+        for _ in range(rounds if kind == "unread" else 3):
+            for name, spec in told.items():
+                opened[name].append(_child(kind, spec))
+        for name, each in opened.items():
+            for key in each[0]:
+                figures[name][f"{kind}_{key}"] = statistics.median(one[key] for one in each)
+    for name, spec in told.items():
+        figures[name] |= {f"epoch_{key}": value for key, value in _child("epoch", spec).items()}
+    figures["open_ratio"] = figures["large"]["unread_seconds"] / figures["small"]["unread_seconds"]
+    return figures
+
+
+def _made(folder: Path, name: str, count: int) -> Path:
+    """Files whose image i begins with i in four bytes; returns the pickled spec and cache folder."""
+    folder.mkdir()
+    images = _Gz(folder / "images-idx3-ubyte.gz", (count, SIDE, SIDE))
+    labels = _Gz(folder / "labels-idx1-ubyte.gz", (count,))
+    for start in range(0, count, BLOCK):
+        numbers = np.arange(start, min(start + BLOCK, count))
+        block = np.zeros((len(numbers), SIDE * SIDE), np.uint8)
+        block[:, :4] = numbers.astype(">u4").view(np.uint8).reshape(-1, 4)
+        images.add(block)
+        labels.add((numbers % 10).astype(np.uint8))
+    split = SplitSpec(images.done(), labels.done())
+    spec = DatasetSpec(name, {"train": split}, classes=tuple("0123456789"), folders=(str(folder),))
+    path = folder / "spec.pickle"
+    path.write_bytes(pickle.dumps((spec, str(folder / "cache"))))
+    return path
+
+
+class _Gz:
+    """A .gz written and described block by block: none of it is in memory whole."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._path, self._shape = path, shape
+        self._file = path.open("wb")
+        self._deflate = zlib.compressobj(1, wbits=31)
+        self._md5, self._payload = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        self.add(np.frombuffer(idx.encode_header(shape, "uint8"), np.uint8))
+
+    def add(self, block: np.ndarray[Any, Any]) -> None:
+        self._payload.update(block.data)
+        self._write(self._deflate.compress(block.data))
+
+    def done(self) -> Resource:
+        self._write(self._deflate.flush())
+        self._file.close()
+        size = self._path.stat().st_size
+        payload = self._payload.hexdigest()
+        return Resource(self._path.name, self._md5.hexdigest(), self._shape, size=size, payload_sha256=payload)
+
+    def _write(self, data: bytes) -> None:
+        self._md5.update(data)
+        self._file.write(data)
+
+
+def _child(kind: str, spec: Path) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", kind, str(spec)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def _opened(path: str, *, verify: bool) -> dict[str, float]:
+    """Seconds to open, a first image read, and what the process holds more than before, in bytes."""
+    spec, cache = pickle.loads(Path(path).read_bytes())  # noqa: S301 -- this program wrote it
+    before = _memory()
+    start = time.perf_counter()
+    split = load(spec, cache_dir=cache, verify=verify, download=False)
+    first = int(split.images[0].sum()) + int(split.labels[0])
+    seconds = time.perf_counter() - start
+    if first:
+        raise SystemExit("image 0 is not all zeros")
+    return {"seconds": seconds} | _grown(before)
+
+
+def _epoch(path: str) -> dict[str, float]:
+    """A shuffled epoch of batches, each image told by the number in it; of the smaller dataset many, for the clock."""
+    spec, cache = pickle.loads(Path(path).read_bytes())  # noqa: S301 -- this program wrote it
+    loader = get_loader(spec, batch_size=BATCH, cache_dir=cache, verify=False, download=False)
+    n, epochs, before = len(loader.split), 0, _memory()
+    start = time.perf_counter()
+    while epochs == 0 or time.perf_counter() - start < 2:
+        seen = 0
+        for batch in loader:
+            numbers = np.ascontiguousarray(batch.images.reshape(len(batch.images), -1)[:, :4]).view(">u4")
+            seen += int(numbers.sum(dtype=np.int64))
+        if seen != n * (n - 1) // 2:
+            raise SystemExit("an epoch without every image once")
+        epochs += 1
+    seconds = time.perf_counter() - start
+    return {"images_per_second": n * epochs / seconds, "epochs": epochs} | _grown(before)
+
+
+def _memory() -> dict[str, int]:
+    """Bytes resident, by kind; the file's pages are the system's to take back, anonymous ones are the process's own."""
+    names = {"VmHWM": "peak", "RssAnon": "own", "RssFile": "file"}
+    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return {name: int(fields[field].split()[0]) << 10 for field, name in names.items()}
+
+
+def _grown(before: dict[str, int]) -> dict[str, float]:
+    return {f"{name}_bytes": value - before[name] for name, value in _memory().items()}
+
+
+MEASURES = {
+    "first": lambda path: _opened(path, verify=True),
+    "unread": lambda path: _opened(path, verify=False),
+    "verified": lambda path: _opened(path, verify=True),
+    "epoch": _epoch,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`idxhub bench device`, on the CPU as the device, and where there is no such device."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+from support.needs import need_elsewhere
+from support.processes import python
+
+from idxhub_bench import hub
+from idxhub_bench.device import child
+from idxhub_bench.device.command import device, least_bytes, table
+
+
+def run(raw, *arguments, framework="torch", status=0):
+    asked = (raw, "--dataset", "fashion-mnist-sample", "--framework", framework, "--repeats", 2, *arguments)
+    done = CliRunner().invoke(device, [str(each) for each in asked])
+    assert done.exit_code == status, done.output
+    return done, [json.loads(line) for line in raw.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_on_the_cpu(framework, tmp_path):
+    need_elsewhere(framework)
+    done, found = run(tmp_path / "raw", "--device", "cpu", "--batch-size", 500, framework=framework)
+    assert (found[0]["kind"], found[0]["bench"], found[0]["device"]) == ("run", "device", "cpu")
+    (row,) = (each for each in found if each["kind"] == "row")
+    assert (row["device"], row["pixels"]) == ("cpu", 784)
+    assert row["copy"]["bandwidth"] == pytest.approx(2 * row["copy"]["bytes"] / row["copy"]["seconds"])
+    samples = [each for each in found if each["kind"] == "sample"]
+    assert {(each["way"], each["dtype"], each["size"]) for each in samples} == {
+        (way, dtype, 500) for way in ("resident", "ordinary") for dtype in ("uint8", "float32")
+    }
+    assert len(samples) == 8
+    assert all(each["value"] > 0 for each in samples)
+    assert f"| {framework} float32 | 500 | " in done.stdout
+
+
+def test_where_there_is_no_such_device(tmp_path):
+    need_elsewhere("torch")
+    done, found = run(tmp_path / "raw", "--device", "cuda:99")
+    assert "| torch | | not measured: device is 'cuda:99'; it must be a device of torch" in done.stdout
+    assert found[-1]["kind"] == "missing"
+
+
+def test_a_framework_that_fails_is_a_problem(tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("#!/bin/sh\necho 'no such instruction' >&2\nexit 3\n")
+    wrong.chmod(0o755)
+    done, found = run(tmp_path / "raw", "--env", f"torch={wrong}", status=1)
+    assert "PROBLEM torch: no such instruction" in done.stderr
+    assert found[-1]["kind"] == "failure"
+
+
+def test_the_table_has_medians_and_the_share_of_a_copy():
+    rates = {("resident", 4e6): 3, ("ordinary", 1e6): 3}
+    readings = [
+        {"way": way, "dtype": "float32", "size": 128, "round": number, "value": rate * (number + 1)}
+        for (way, rate), count in rates.items()
+        for number in range(count)
+    ]
+    copy = {"bytes": 1, "seconds": 1, "bandwidth": 8e6 * least_bytes(784, "float32") * 4}
+    text = table({"torch": {"device": "a GPU", "copy": copy, "pixels": 784, "readings": readings}})
+    assert "| torch float32 | 128 | 8,000,000 | 2,000,000 | 4 | 25.0% |" in text
+    assert least_bytes(784, "uint8") == 2 * 784
+
+
+def test_other_batches_are_noticed():
+    class Here:
+        def wait(self, batches):
+            pass
+
+    right, wrong = ([1.0, 2.0], [3]), ([1.0, 2.5], [3])
+    child._check(Here(), [right], [right])
+    with pytest.raises(RuntimeError, match="not those of the ordinary loader"):
+        child._check(Here(), [wrong], [right])
+
+
+def test_a_checkout_that_is_not_installed_serves(monkeypatch):
+    monkeypatch.setattr(hub.Plugins, "adapters", lambda self: ())
+    assert hub.plugins("numpy").adapter("numpy").name == "numpy"
+    assert hub.versions(["numpy", "no-such-package"])["python"] == sys.version.partition(" ")[0]
+
+
+def test_a_checkout_on_the_path_is_enough(tmp_path):
+    need_elsewhere("torch")
+    # without the folder of idxhub's metadata: there are no entry points, as where nothing is installed
+    code = """
+        import sys
+        import idxhub.manifest
+        idxhub.manifest.entry_points = lambda group: ()
+        sys.argv = ["idxhub_bench", "device", *sys.argv[1:]]
+        import runpy
+        runpy.run_module("idxhub_bench", run_name="__main__")
+    """
+    arguments = ("--dataset", "fashion-mnist-sample", "--framework", "torch", "--device", "cpu", "--repeats", 1)
+    assert "| torch uint8 | 100 | " in python(code, tmp_path / "raw", *arguments, "--batch-size", 100).stdout

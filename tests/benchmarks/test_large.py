@@ -1,0 +1,25 @@
+"""The program that measures a large dataset, on a smaller one: what it says of memory holds at any size."""
+
+import os
+
+from benchmarks import large
+from support.processes import without
+
+MIB = 1 << 20
+
+
+def test_what_is_opened_is_not_held(tmp_path):
+    if not os.path.exists("/proc/self/status"):
+        without("/proc/self/status (Linux)")
+    figures = large.measured(tmp_path, times=4, rounds=3)
+    small, big = figures["small"], figures["large"]
+    assert big["payload_bytes"] > 170 * MIB
+    for each in (small, big):
+        assert each["unread_own_bytes"] < MIB
+        assert each["unread_peak_bytes"] < 2 * MIB, "opening unread has read the file"
+        assert each["verified_own_bytes"] < 4 * MIB
+        assert each["epoch_own_bytes"] < 16 * MIB, "an epoch keeps what it gathers"
+    # the checks hold a few chunks of the file at a time, whatever its size
+    assert big["verified_peak_bytes"] < 40 * MIB
+    assert big["epoch_file_bytes"] > big["payload_bytes"] * 0.9, "an epoch of the mapped file that did not read it"
+    assert figures["open_ratio"] > 0

@@ -1,0 +1,141 @@
+"""The HTML page in a browser: headless Chromium, driven by selenium. tox's environment `browser` has both."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from support import bench_records
+from support.needs import need
+from support.processes import without
+
+from idxhub_bench.command import bench
+
+need("selenium")
+from selenium import webdriver  # noqa: E402 -- after the skip where it is absent
+from selenium.webdriver.common.by import By  # noqa: E402 -- as above
+
+CSS = By.CSS_SELECTOR
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        without("a browser and its driver: Debian's packages chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    try:
+        yield running
+    finally:
+        running.quit()
+
+
+@pytest.fixture
+def page(browser: Any, tmp_path: Path) -> Any:
+    """The page of the made-up records, opened from its file."""
+    raw, html = tmp_path / "raw.jsonl", tmp_path / "site" / "index.html"
+    html.parent.mkdir()
+    raw.write_text("".join(json.dumps(record) + "\n" for record in bench_records.records()), encoding="utf-8")
+    done = CliRunner().invoke(bench, ["report", str(raw), "--html", str(html)])
+    assert done.exit_code == 0, done.output
+    browser.set_window_size(1200, 900)
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)  # an earlier page's
+    browser.get(html.as_uri())
+    return browser
+
+
+def shown(page: Any, section: str) -> list[list[str]]:
+    """The rows of the one table in a section that is to be seen."""
+    (table,) = (table for table in page.find_elements(CSS, f"#{section} table") if table.is_displayed())
+    return [[cell.text for cell in row.find_elements(CSS, "th, td")] for row in table.find_elements(CSS, "tbody tr")]
+
+
+def click(page: Any, section: str, text: str) -> Any:
+    (button,) = (b for b in page.find_elements(CSS, f"#{section} button") if b.text == text and b.is_displayed())
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+    return button
+
+
+def test_it_loads_without_an_error_and_asks_for_no_other_file(page):
+    assert page.find_element(CSS, "h1").text == "Benchmarks"
+    assert page.get_log("browser") == []
+    events = [json.loads(each["message"])["message"] for each in page.get_log("performance")]
+    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith("data:")} == {page.current_url}
+
+
+def test_it_sorts(page):
+    click(page, "images-per-second", "float32")
+    click(page, "images-per-second", "batch 128")
+    names = [row[0] for row in shown(page, "images-per-second")]
+    assert names == ["NumPy X[permutation]", "idxhub torch DataLoader", "torchvision"]
+    heading = click(page, "images-per-second", "thousand/s").find_element(By.XPATH, "..")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert [row[0] for row in shown(page, "images-per-second")] == names
+    click(page, "images-per-second", "thousand/s")
+    assert [row[0] for row in shown(page, "images-per-second")] == names[::-1]
+    click(page, "images-per-second", "/ peer")  # only one has a peer: it comes first either way
+    assert shown(page, "images-per-second")[0][0] == "idxhub torch DataLoader"
+    click(page, "images-per-second", "/ peer")
+    assert shown(page, "images-per-second")[0][0] == "idxhub torch DataLoader"
+    click(page, "images-per-second", "row")
+    by_name = ["idxhub torch DataLoader", "NumPy X[permutation]", "torchvision"]
+    assert [row[0] for row in shown(page, "images-per-second")] == by_name
+    assert page.get_log("browser") == []
+
+
+def test_one_setting_is_shown_at_a_time(page):
+    click(page, "images-per-second", "uint8")
+    rows = {row[0]: row for row in shown(page, "images-per-second")}
+    assert set(rows) == {"idxhub torch DataLoader", "NumPy X[permutation]", "grain"}
+    assert rows["grain"][2] == "31"
+    click(page, "images-per-second", "batch 32")
+    assert {row[0]: row for row in shown(page, "images-per-second")}["grain"][2] == "7.75"
+
+
+def test_bars_are_as_long_as_their_values(page):
+    click(page, "images-per-second", "float32")
+
+    def widths() -> dict[str, float]:
+        (table,) = (t for t in page.find_elements(CSS, "#images-per-second table") if t.is_displayed())
+        return {
+            row.find_element(CSS, "th").text: row.find_element(CSS, "td.bar i").size["width"]
+            for row in table.find_elements(CSS, "tbody tr")
+        }
+
+    linear = widths()
+    assert linear["idxhub torch DataLoader"] / linear["NumPy X[permutation]"] == pytest.approx(1000 / 2100, abs=0.02)
+    page.find_element(By.ID, "logarithmic").click()
+    assert widths()["torchvision"] > 2 * linear["torchvision"]
+
+
+@pytest.mark.parametrize("width", [1200, 700, 400])
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_is_wider_than_the_window_and_text_can_be_read(page, width, dark):
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert page.execute_script("return document.documentElement.scrollWidth") <= width
+        paper, ink = (
+            sum(map(int, page.execute_script(f"return getComputedStyle(document.body).{what}")[4:-1].split(",")[:3]))
+            for what in ("backgroundColor", "color")
+        )
+        assert (paper < 150 and ink > 500) if dark else (paper > 600 and ink < 200)
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

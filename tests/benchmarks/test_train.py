@@ -1,0 +1,136 @@
+"""`idxhub bench train`: the judge, the records, one framework; tests/together compares several."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.needs import need_elsewhere
+
+from idxhub_bench.train import convnet, judge
+from idxhub_bench.train.command import train
+
+
+def test_weights_and_dropout_are_the_same_wherever_they_are_drawn():
+    weights = convnet.initial(0)
+    digest = hashlib.sha256(b"".join(weights[name].astype("<f4").tobytes() for name in sorted(weights)))
+    assert {name: each.shape for name, each in weights.items() if "/" not in name} == convnet.SHAPES
+    assert all(each.dtype == np.float32 for each in weights.values())
+    assert digest.hexdigest() == "b7d29328f5f586b74b5664979a132320ffd66f8857b5a638d4043ee7e7f7aea5"
+    mask = convnet.mask(0, 3, 50)
+    assert sorted(set(mask.ravel().tolist())) == [0.0, float(np.float32(1) / np.float32(0.6))]
+    assert mask.mean() == pytest.approx(1, abs=0.02)
+    assert not np.array_equal(mask, convnet.mask(0, 4, 50))
+
+
+@pytest.mark.parametrize(
+    ("losses", "worst", "step", "holds"),
+    [
+        ({"a": [2.3, 2.2], "b": [2.3, 2.2]}, 0, 0, True),
+        ({"a": [2.3, 2.2], "b": [2.3, 2.2 * (1 + 5e-6)], "c": [2.3, 2.2]}, 5e-6, 1, True),
+        ({"a": [2.3, 2.2], "b": [2.3, 2.2], "c": [2.3 * (1 - 2e-5), 2.2]}, 2e-5, 0, False),
+        ({"a": [2.3, 2.2, 2.1], "b": [2.3, 2.2]}, 0, 0, True),
+        ({"a": [2.3, 2.2], "b": [2.3, math.nan]}, math.nan, 1, False),
+        ({"a": [math.nan, 2.2], "b": [2.3, 2.2]}, math.nan, 0, False),
+    ],
+)
+def test_losses_are_compared_step_by_step(losses, worst, step, holds):
+    found = judge.compare(losses)
+    assert found.worst == pytest.approx(worst, rel=1e-3, nan_ok=True)
+    assert found.holds() is holds
+    assert (found.step, found.steps) == (step, 2)
+
+
+def test_one_row_alone_is_not_compared():
+    assert judge.compare({"a": [1.0]}) is None
+
+
+def run(raw, *arguments, status=0):
+    asked = (raw, "--dataset", "fashion-mnist-sample", "--examples", 72, "--batch-size", 32, "--epochs", 2, *arguments)
+    done = CliRunner().invoke(train, [str(each) for each in asked])
+    assert done.exit_code == status, done.output
+    return done
+
+
+def records(raw):
+    return [json.loads(line) for line in raw.read_text(encoding="utf-8").splitlines()]
+
+
+def test_what_a_run_records(tmp_path):
+    need_elsewhere("torch")
+    done = run(tmp_path / "raw", "--row", "torch", "--rate", 0.05, "--env", f"torch={sys.executable}")
+    found = records(tmp_path / "raw")
+    assert (found[0]["kind"], found[0]["examples"], found[0]["rate"]) == ("run", 72, 0.05)
+    assert found[0]["machine"]["cores"] >= 1
+    (row,) = (each for each in found if each["kind"] == "row" and each["row"] == "torch")
+    assert {"python", "torch", "numpy", "idxhub"} <= row["versions"].keys()
+    epochs = [each for each in found if each["kind"] == "epoch" and each["row"] == "torch"]
+    assert [(each["epoch"], each["steps"], each["images"]) for each in epochs] == [(1, 2, 64), (2, 2, 64)]
+    assert all(0 < each["waiting"] < each["seconds"] for each in epochs)
+    assert all(0 <= each["accuracy"] <= 1 for each in epochs)
+    assert epochs[0]["loss"] == pytest.approx(math.log(10), rel=0.05)
+    (losses,) = (each["losses"] for each in found if each["kind"] == "losses" and each["row"] == "torch")
+    assert len(losses) == 4
+    assert "| torch | " in done.stdout
+
+
+def test_torchvisions_idiom_is_measured_beside(tmp_path):
+    need_elsewhere("torch")
+    need_elsewhere("torchvision")
+    run(tmp_path / "raw", "--row", "torchvision")
+    found = records(tmp_path / "raw")
+    epochs = [each for each in found if each["kind"] == "epoch"]
+    assert [each["row"] for each in epochs] == [
+        *(["torch with torchvision"] * 2),
+        *(["torch with torchvision, 2 workers"] * 2),
+    ]
+    assert all(each["images"] == 64 and each["waiting"] > 0 for each in epochs)
+    assert not [each for each in found if each["kind"] == "agreement"]  # its order is its own
+
+
+def test_what_is_not_installed_is_named(tmp_path):
+    bare = tmp_path / "bare"
+    bare.write_text(
+        f'#!{sys.executable}\nimport sys\nsys.modules["jax"] = None\nfrom idxhub_bench.train import child\n'
+        "sys.argv = sys.argv[2:]\nchild.main()\n"
+    )
+    bare.chmod(0o755)
+    done = run(tmp_path / "raw", "--row", "jax", "--env", f"jax={bare}")
+    assert "jax: not measured: jax not installed" in done.stderr
+    assert records(tmp_path / "raw")[-1] == {"kind": "missing", "row": "jax", "why": "jax not installed"}
+
+
+def test_a_row_that_fails_is_a_problem(tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("#!/bin/sh\necho 'no such instruction' >&2\nexit 3\n")
+    wrong.chmod(0o755)
+    done = run(tmp_path / "raw", "--row", "jax", "--env", f"jax={wrong}", status=1)
+    assert "PROBLEM jax: no such instruction" in done.stderr
+    assert records(tmp_path / "raw")[-1]["kind"] == "failure"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--row", "mxnet"), "no row has mxnet in its name: torch, tensorflow"),
+        (("--env", "mxnet=python"), "NAME one of torch, tensorflow, jax"),
+        (("--env", "jax=/no/such"), "cannot be run"),
+        (("--batch-size", "100"), "--examples 72 are no batch of 100"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert says in run(tmp_path / "raw", *arguments, status=2).stderr
+
+
+def test_a_run_is_not_overwritten(tmp_path):
+    raw = tmp_path / "raw"
+    raw.write_text("{}\n")
+    assert "--append" in run(raw, status=2).stderr
+    assert raw.read_text() == "{}\n"

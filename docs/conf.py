@@ -10,6 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import idxhub
 from idxhub.builtin import DATASETS
+from idxhub.catalog import ArraySpec
 from idxhub.conformance import CHECKS
 
 project = "idxhub"
@@ -80,12 +81,20 @@ class Catalog(SphinxDirective):
 
 
 class Mirrors(SphinxDirective):
-    """`idxhub-mirrors`: where the full dataset is downloaded from, from the catalog itself."""
+    """`idxhub-mirrors`: where the datasets are downloaded from, from the catalog itself."""
 
     def run(self) -> list[nodes.Node]:
-        """A numbered list."""
+        """A table."""
+        named: dict[tuple[str, ...], list[str]] = {}
+        for spec in DATASETS:
+            if spec.mirrors:
+                named.setdefault(spec.mirrors, []).append(f"`{spec.name}`")
+        rows = [
+            f"| {', '.join(names)} | {'<br>'.join(f'<{mirror}>' for mirror in mirrors)} |"
+            for mirrors, names in named.items()
+        ]
         return self.parse_text_to_nodes(
-            "\n".join(f"1. <{mirror}>" for mirror in DATASETS[0].mirrors)
+            "\n".join(["| dataset | in this order |", "| --- | --- |", *rows])
         )
 
 
@@ -94,28 +103,52 @@ def _needs(capabilities: frozenset[str]) -> str:
 
 
 def _dataset(spec: idxhub.DatasetSpec) -> str:
-    rows = [
-        f"| `{resource.filename}`<br>{resource.size:,} bytes, decompressed {resource.payload_size:,}<br>"
-        f"{' x '.join(map(str, resource.shape))}, {resource.dtype} "
-        f"| MD5 `{resource.md5}`<br>SHA-256 {_broken(resource.sha256)}<br>"
-        f"payload {_broken(resource.payload_sha256)} |"
-        for resource in spec.resources
-    ]
+    rows = [f"| {_file(array)} | {_digests(array.resource)} |" for array in spec.arrays]
     facts = [
-        f"release {spec.release}",
+        *([f"release {spec.release}"] if spec.release else []),
         ", ".join(f"{name} {count:,}" for name, count in spec.sizes.items()),
-        f"licence {spec.license}",
+        f"licence {spec.license or 'not stated'}",
         f"fingerprint `{spec.fingerprint}`",
     ]
     head = [f"## {spec.name}", f"{spec.description}.", "; ".join(facts) + "."]
+    archive = spec.resources[0].archive
+    if archive is not None:
+        head.append(
+            f"In the archive `{archive.filename}`, {archive.size:,} bytes, MD5 `{archive.md5}`, "
+            f"SHA-256 {_broken(archive.sha256)}."
+        )
     return "\n\n".join(
         [*head, "\n".join(["| file | digests |", "| --- | --- |", *rows])]
     )
 
 
+def _file(array: ArraySpec) -> str:
+    resource = array.resource
+    published = "" if resource.size is None else f"{resource.size:,} bytes, "
+    shape = " x ".join(map(str, resource.shape))
+    return (
+        f"`{resource.filename}`<br>{published}decompressed {resource.payload_size:,}<br>"
+        + ", ".join([f"{shape} {resource.dtype}", *array.steps])
+    )
+
+
+def _digests(resource: idxhub.Resource) -> str:
+    known = [
+        ("MD5", resource.md5),
+        ("SHA-256", resource.sha256),
+        ("payload MD5", resource.payload_md5),
+        ("payload", resource.payload_sha256),
+    ]
+    return "<br>".join(
+        f"{what} {_broken(value)}" for what, value in known if value is not None
+    )
+
+
 def _broken(digest: str | None) -> str:
     """A digest in two halves, which a table can set on two lines."""
-    return "unknown" if digest is None else f"`{digest[:32]}`<wbr>`{digest[32:]}`"
+    if digest is None:
+        return "unknown"
+    return "<wbr>".join(f"`{half}`" for half in (digest[:32], digest[32:]) if half)
 
 
 def shorten(*event: object) -> tuple[str | None, str | None]:

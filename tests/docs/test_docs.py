@@ -285,6 +285,15 @@ def test_readme_has_the_digests_of_the_catalog() -> None:
     assert rows == expected
 
 
+def test_readme_lists_the_catalog() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| (\d+) \| [^|]+ \|$", readme(), re.MULTILINE)
+    assert [name for name, _, _ in rows] == [spec.name for spec in builtin.DATASETS]
+    for (_, examples, classes), spec in zip(rows, builtin.DATASETS, strict=True):
+        assert int(classes) == len(spec.classes)
+        for name in spec.everything:
+            assert f"{spec.sizes[name]:,} {name}" in examples
+
+
 def test_readme_has_the_labels_of_the_catalog() -> None:
     cells = re.findall(r"(?<=\| )(\d) \| (\w[\w/ -]*?)(?= \|)", readme())
     assert sorted(cells) == [(str(label), name) for label, name in enumerate(builtin.FASHION_MNIST.classes)]

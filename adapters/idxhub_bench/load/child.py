@@ -112,14 +112,14 @@ def one_pass(
 ) -> tuple[Seen, float, float]:
     """What was read, the seconds it took, and the seconds of all processors in this process and those below it."""
     seen = Seen()
-    cpu, start = memory.cpu_seconds(), time.perf_counter()
+    clock, start = memory.Clock(), time.perf_counter()
     batches: Iterator[Any] = reader.batches(dataset, size, dtype, workers)
     if limit is not None:
         batches = itertools.islice(batches, max(1, limit // size))
     for batch in batches:
         seen.read(*reader.arrays(batch))
     seconds = time.perf_counter() - start
-    return seen, seconds, memory.cpu_seconds() - cpu
+    return seen, seconds, clock.seconds()
 
 
 def together(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
@@ -29,11 +30,61 @@ def pss() -> int:
     return sum(_field(f"/proc/{pid}/smaps_rollup", "Pss") for pid in (os.getpid(), *_below(os.getpid())))
 
 
-def cpu_seconds() -> float:
-    """Seconds of processor time of this process, of those below it that live, and of those that have ended."""
+class Clock:
+    """Processor time since it was made: of this process, of those below it, and of those that end meanwhile.
+
+    A process that ends is counted when its parent asks how it ended. Where the parent has told the kernel that it will
+    not ask, as Ray's does, what the process had used after the clock was made is lost, and not set off against others.
+    """
+
+    def __init__(self) -> None:
+        self._own, self._below = _own(), _processes_below()
+
+    def seconds(self) -> float:
+        """Seconds of all processors so far."""
+        now = _processes_below()
+        ended = _ended_before(self._below, now)
+        own = _own()
+        spent = own[0] - self._own[0] + max(0.0, own[1] - self._own[1] - ended.get(os.getpid(), 0.0))
+        for process, after in now.items():
+            before = self._below.get(process, _Spent(after.parent, 0.0, 0.0))
+            spent += after.own - before.own
+            spent += max(0.0, after.children - before.children - ended.get(process[0], 0.0))
+        return spent
+
+
+class _Spent(NamedTuple):
+    """Seconds of a process, and of its children that have ended and that it has asked for."""
+
+    parent: int
+    own: float
+    children: float
+
+
+_Process = tuple[int, int]  # its number, and when it began: numbers are given again
+
+
+def _own() -> tuple[float, float]:
     ended = os.times()
-    living = sum(_ticks(pid) for pid in _below(os.getpid())) / _TICK
-    return time.process_time() + ended.children_user + ended.children_system + living
+    return time.process_time(), ended.children_user + ended.children_system
+
+
+def _processes_below() -> dict[_Process, _Spent]:
+    found = {}
+    for pid in _below(os.getpid()):
+        if fields := _stat(pid):
+            user, system, *children = (int(ticks) / _TICK for ticks in fields[11:15])
+            found[pid, int(fields[19])] = _Spent(int(fields[1]), user + system, sum(children))
+    return found
+
+
+def _ended_before(earlier: dict[_Process, _Spent], now: dict[_Process, _Spent]) -> dict[int, float]:
+    """For each parent, what its children that are gone now had used earlier."""
+    gone: dict[int, float] = {}
+    for process, spent in earlier.items():
+        if process not in now:
+            gone[spent.parent] = gone.get(spent.parent, 0.0) + spent.own + spent.children
+    return gone
 
 
 def _below(parent: int) -> list[int]:
@@ -48,10 +99,6 @@ def _below(parent: int) -> list[int]:
     for pid in found:  # which grows
         found += children.get(pid, ())
     return found
-
-
-def _ticks(pid: int) -> int:
-    return sum(map(int, _stat(pid)[11:15]))  # its own time and that of its children that have ended
 
 
 def _stat(pid: int) -> list[str]:

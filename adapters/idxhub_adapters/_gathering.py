@@ -27,10 +27,16 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
     """A Dataset of arrays of fixed shape and numbers: the same values, types and fingerprints, read faster.
 
     What is selected from it (`shuffle`, `select`, `train_test_split`, ...) is of this class, what `map` makes a plain
-    Dataset. A table that is not laid out for it (several chunks, nulls, other types) is read as a plain Dataset's is.
+    Dataset. A table that is not laid out for it (nulls, other types) is read as a plain Dataset's is.
     """
 
     _view: _View | None = None
+
+    @classmethod
+    def over(cls, dataset: datasets.Dataset) -> datasets.Dataset:
+        """The same Dataset, of this class."""
+        dataset.__class__ = cls
+        return dataset
 
     def _getitem(self, key: Any, **kwargs: Any) -> Any:
         formatter = self._formatter()
@@ -95,14 +101,10 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
         return self._view if self._view.arrays else None
 
     def _select_contiguous(self, *args: Any, **kwargs: Any) -> datasets.Dataset:
-        return self._alike(super()._select_contiguous(*args, **kwargs))
+        return self.over(super()._select_contiguous(*args, **kwargs))  # datasets names its own class there
 
     def _new_dataset_with_indices(self, *args: Any, **kwargs: Any) -> datasets.Dataset:
-        return self._alike(super()._new_dataset_with_indices(*args, **kwargs))
-
-    def _alike(self, made: datasets.Dataset) -> datasets.Dataset:
-        made.__class__ = type(self)  # datasets names its own class where it makes one
-        return made
+        return self.over(super()._new_dataset_with_indices(*args, **kwargs))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_view"}
@@ -113,8 +115,8 @@ class _View:
 
     def __init__(self, data: Any, indices: Any, features: datasets.Features) -> None:
         self._shown = (data.table, None if indices is None else indices.table)
-        arrays = {name: _array(data.table.column(name), features[name]) for name in data.column_names}
-        self.arrays = {name: array for name, array in arrays.items() if array is not None}
+        arrays = {name: _arrays(data.table.column(name), features[name]) for name in data.column_names}
+        self.arrays = {name: chunks for name, chunks in arrays.items() if chunks}
         if len(self.arrays) < len(arrays):
             self.arrays = {}
         self.order = None if indices is None else indices.table.column(0).to_numpy().astype(np.int64)
@@ -130,14 +132,14 @@ class _View:
     @property
     def row_bytes(self) -> int:
         """Bytes in one row."""
-        return sum(array[:1].nbytes for array in self.arrays.values())
+        return sum(chunks[0][:1].nbytes for chunks in self.arrays.values())
 
     def gather(self, where: int | NDArray[np.int64], names: Any = None) -> dict[str, Any]:
         """The rows at `where`, or the one row: new arrays, in the table's order of columns."""
         if self.order is not None:
             where = self.order[where]
         names = self.arrays if names is None else names
-        return {name: array.take(where, axis=0) for name, array in self.arrays.items() if name in names}
+        return {name: _take(chunks, where) for name, chunks in self.arrays.items() if name in names}
 
     def table(self, where: NDArray[np.int64], schema: Any) -> Any:
         """The rows at `where` as a table of one chunk."""
@@ -158,16 +160,31 @@ def arrow(images: NDArray[Any], kind: Any) -> Any:
     return pa.ExtensionArray.from_storage(kind, array)
 
 
-def _array(column: Any, feature: Any) -> NDArray[Any] | None:
-    """A column of one chunk as an array over its memory; None where that is not so simple."""
+def _arrays(column: Any, feature: Any) -> list[NDArray[Any]]:
+    """A column's chunks as arrays over their memory; none where that is not so simple."""
     if isinstance(feature, _ARRAYS):
         simple = feature.shape[0] is not None and np.dtype(feature.dtype).kind in "iuf"
     else:
         simple = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    if not simple or column.null_count or column.num_chunks != 1:
-        return None
-    array: NDArray[Any] = column.chunk(0).to_numpy(zero_copy_only=True)
-    return array
+    if not simple or column.null_count:
+        return []
+    return [chunk.to_numpy(zero_copy_only=True) for chunk in column.chunks]
+
+
+def _take(chunks: list[NDArray[Any]], where: int | NDArray[np.int64]) -> Any:
+    """The rows at `where`, counted through all chunks."""
+    if len(chunks) == 1:
+        return chunks[0].take(where, axis=0)
+    ends = np.cumsum([len(chunk) for chunk in chunks])
+    chosen = np.searchsorted(ends, where, side="right")
+    starts = np.asarray(where) - np.concatenate([[0], ends[:-1]])[chosen]
+    if np.ndim(where) == 0:
+        return chunks[int(chosen)].take(int(starts), axis=0)
+    taken = np.empty((len(starts), *chunks[0].shape[1:]), chunks[0].dtype)
+    for number in np.unique(chosen):
+        of_it = chosen == number
+        taken[of_it] = chunks[number].take(starts[of_it], axis=0)
+    return taken
 
 
 def _where(key: Any, size: int) -> int | NDArray[np.int64] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import datasets
 import numpy as np
 import pyarrow as pa
-from datasets.table import InMemoryTable, MemoryMappedTable
+from datasets.table import MemoryMappedTable
 from numpy.typing import NDArray
 
 from idxhub import Conventions, DatasetInfo, Split, errors, hookimpl
@@ -20,7 +21,7 @@ from idxhub_adapters._png import encode
 _FORMAT = 1  # of the Arrow files in the cache, and of fingerprints
 _ROWS = 4_096  # pictures in one record batch: a few MiB
 _END = b"\xff\xff\xff\xff\0\0\0\0"  # of an IPC stream. Source: the Arrow columnar format, "IPC Streaming Format"
-_MOST = 2**31 - 1  # elements under one array of 32-bit offsets
+_BLOCK = 2**28  # bytes of arrays in one: read as one block of memory, and made in less than a small machine has
 
 
 @hookimpl
@@ -57,47 +58,52 @@ def _pictures(split: Split) -> datasets.Dataset:
     for kind, asked, only in (("dtype", split.dtype, "uint8"), ("layout", split.layout or "", "HW")):
         if asked != only:
             raise errors.UnknownNameError(kind, asked, [only], why='image="png" has no other; image="array" has all')
-    parts = []
-    for name, start, stop in split.info.parts:
-        features = _features(split, datasets.Image())
-        table = MemoryMappedTable.from_file(str(_arrow_file(split, name, features)))
-        parts.append(_native(table, split.info, name, f"png {name}").select(range(start, stop)))
-    return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
-
-
-def _arrow_file(split: Split, name: str, features: datasets.Features) -> Path:
-    """The split `name`, whole, as a stream of record batches: made once, then mapped."""
-    return split.derived(f"{name}-png-{_FORMAT}.arrow", lambda: _stream(split.whole(name), features))
-
-
-def _stream(whole: Split, features: datasets.Features) -> Iterator[memoryview]:
-    """The parts of the file: the schema, the batches, and the mark of the end."""
-    yield memoryview(features.arrow_schema.serialize())
-    for start in range(0, len(whole), _ROWS):
-        rows = slice(start, start + _ROWS)
-        yield memoryview(_batch(whole.images[rows], whole.labels[rows], features).serialize())
-    yield memoryview(_END)
-
-
-def _batch(images: NDArray[Any], labels: NDArray[Any], features: datasets.Features) -> pa.RecordBatch:
-    files = encode(images)
-    offsets = np.arange(len(files) + 1, dtype=np.int32) * files.shape[1]
-    content = pa.BinaryArray.from_buffers(pa.binary(), len(files), [None, pa.py_buffer(offsets), pa.py_buffer(files)])
-    picture = pa.StructArray.from_arrays([content, pa.nulls(len(files), pa.string())], ["bytes", "path"])
-    return pa.record_batch([picture, pa.array(labels)], schema=features.arrow_schema)
+    return _mapped(split, "png", _features(split, datasets.Image()), _ROWS, _encoded)
 
 
 def _arrays(split: Split) -> datasets.Dataset:
-    images = split.batch()
     shape = split.element_shape
-    feature = {2: datasets.Array2D, 3: datasets.Array3D}[len(shape)](shape, str(images.dtype))
-    features = _features(split, feature)
-    rows = max(1, _MOST // math.prod(shape))
-    chunks = [arrow(images[start : start + rows], feature()) for start in range(0, max(1, len(images)), rows)]
-    columns = [pa.chunked_array(chunks, feature()), pa.chunked_array([pa.array(split.labels)])]
-    table = InMemoryTable(pa.table(columns, schema=features.arrow_schema))
-    what = f"array {split.info.split} {shape} {images.dtype}"
-    return _native(table, split.info, split.info.split, what, ArrayDataset)
+    feature = {2: datasets.Array2D, 3: datasets.Array3D}[len(shape)](shape, split.dtype)
+    rows = max(1, _BLOCK // (math.prod(shape) * np.dtype(split.dtype).itemsize))
+    kind = f"{split.dtype}-{split.layout or 'HW'}"
+    return ArrayDataset.over(_mapped(split, kind, _features(split, feature), rows, _listed))
+
+
+_Make = Callable[[Split, slice, datasets.Features], pa.RecordBatch]
+
+
+def _mapped(split: Split, kind: str, features: datasets.Features, rows: int, make: _Make) -> datasets.Dataset:
+    """What the split's parts are of the files in the cache: each of a split, whole, made once and mapped."""
+    parts = []
+    for name, start, stop in split.info.parts:
+        whole = functools.partial(_stream, split, name, features, rows, make)
+        table = MemoryMappedTable.from_file(str(split.derived(f"{name}-{kind}-{_FORMAT}.arrow", whole)))
+        parts.append(_native(table, split.info, name, f"{kind} {name}").select(range(start, stop)))
+    return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
+
+
+def _stream(
+    split: Split, name: str, features: datasets.Features, rows: int, make: _Make
+) -> Iterator[bytes | memoryview]:
+    """The parts of the file: the schema, batches of `rows` rows, and the mark of the end."""
+    whole = replace(split.whole(name), dtype=split.dtype, layout=split.layout)
+    yield memoryview(features.arrow_schema.serialize())
+    for start in range(0, len(whole), rows):
+        yield memoryview(make(whole, slice(start, start + rows), features).serialize())
+    yield _END
+
+
+def _encoded(whole: Split, rows: slice, features: datasets.Features) -> pa.RecordBatch:
+    files = encode(whole.images[rows])
+    offsets = np.arange(len(files) + 1, dtype=np.int32) * files.shape[1]
+    content = pa.BinaryArray.from_buffers(pa.binary(), len(files), [None, pa.py_buffer(offsets), pa.py_buffer(files)])
+    picture = pa.StructArray.from_arrays([content, pa.nulls(len(files), pa.string())], ["bytes", "path"])
+    return pa.record_batch([picture, pa.array(whole.labels[rows])], schema=features.arrow_schema)
+
+
+def _listed(whole: Split, rows: slice, features: datasets.Features) -> pa.RecordBatch:
+    schema = features.arrow_schema
+    return pa.record_batch([arrow(whole.batch(rows), schema.field(0).type), pa.array(whole.labels[rows])], schema)
 
 
 def _features(split: Split, image: Any) -> datasets.Features:
@@ -107,7 +113,7 @@ def _features(split: Split, image: Any) -> datasets.Features:
     )
 
 
-def _native(table: Any, info: DatasetInfo, split: str, what: str, kind: type = datasets.Dataset) -> datasets.Dataset:
+def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Dataset:
     spec = info.spec
     sizes = {resource.filename: resource.size for resource in spec.resources}
     described = datasets.DatasetInfo(
@@ -125,4 +131,4 @@ def _native(table: Any, info: DatasetInfo, split: str, what: str, kind: type = d
     # the same in every process and on every machine, so that what `map` caches is found again
     fingerprint = datasets.fingerprint.Hasher.hash(("idxhub", _FORMAT, spec.name, spec.fingerprint, what))
     named = datasets.NamedSplit(split) if split in spec.splits else None
-    return kind(table, info=described, split=named, fingerprint=fingerprint)
+    return datasets.Dataset(table, info=described, split=named, fingerprint=fingerprint)

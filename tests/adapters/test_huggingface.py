@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import struct
 import zlib
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from support import kit
 from support.needs import need
+from support.processes import python
 
 import idxhub
 from idxhub import conformance
@@ -80,25 +82,31 @@ def test_what_a_picture_cannot_be(wrong):
         get(**wrong)
 
 
-def test_the_pictures_are_made_once_and_mapped_afterwards(cache_dir):
-    get()
-    (file,) = cache_dir.glob("*/train-png-*.arrow")
+FILES = {"png": "train-png-*.arrow", "array": "train-uint8-HW-*.arrow"}
+each_kind = pytest.mark.parametrize("image", FILES)
+
+
+@each_kind
+def test_the_file_is_made_once_and_mapped_afterwards(image, cache_dir):
+    get(image=image)
+    (file,) = cache_dir.glob(f"*/{FILES[image]}")
     made = file.stat().st_mtime_ns
-    get(split="train[:10]")
+    get(split="train[:10]", image=image)
     assert file.stat().st_mtime_ns == made
 
 
+@each_kind
 @pytest.mark.parametrize(
     "harm",
     [lambda data: data[:-100], lambda data: b"", lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:]],
     ids=["cut", "emptied", "a bit"],
 )
-def test_a_damaged_file_of_pictures_is_made_again(harm, cache_dir, truth):
-    get()
-    (file,) = cache_dir.glob("*/train-png-*.arrow")
+def test_a_damaged_file_is_made_again(image, harm, cache_dir, truth):
+    get(image=image)
+    (file,) = cache_dir.glob(f"*/{FILES[image]}")
     sound = file.read_bytes()
     file.write_bytes(harm(sound))
-    assert np.array_equal(np.asarray(get()[1999]["image"]), truth.images[1999])
+    assert np.array_equal(np.asarray(get(image=image)[1999]["image"]), truth.images[1999])
     assert file.read_bytes() == sound
 
 
@@ -109,14 +117,35 @@ def test_fingerprints_are_stable_and_tell_datasets_apart():
     assert len(set(prints)) == len(prints)
 
 
-def test_what_map_made_is_found_again(tmp_path):
+MAP = """
+    import sys
+    import numpy as np
+    import idxhub
+
     def brightness(example):
+        print("called")
         return {"brightness": float(np.asarray(example["image"]).mean())}
 
-    first = get(split="test").map(brightness)
-    again = get(split="test").map(brightness)
-    assert first._fingerprint == again._fingerprint
-    assert first["brightness"][0] == again["brightness"][0]
+    arrays = idxhub.get_dataset("fashion-mnist-sample", framework="huggingface", image=sys.argv[1], split=sys.argv[2])
+    mapped = arrays.map(brightness)
+    print(f"{mapped['brightness'][3]:.6f}")
+"""
+
+
+@pytest.mark.parametrize("split", ["test[:20]", "train[:10]+test[5:15]"])
+@each_kind
+def test_what_map_made_is_found_by_the_next_process(image, split):
+    first, again = (python(MAP, image, split).stdout.split() for _ in range(2))
+    assert first[:-1] == ["called"] * 20
+    assert again == first[-1:]
+
+
+@each_kind
+def test_a_pickle_is_a_reference(image):
+    dataset = get(image=image)
+    sent = pickle.dumps(dataset)
+    assert len(sent) < 20_000
+    assert pickle.loads(sent)[1999]["label"] == dataset[1999]["label"]  # noqa: S301 -- our own
 
 
 def test_parquet_and_back(tmp_path, truth):
@@ -199,7 +228,7 @@ def chunks(file):
     return found
 
 
-@pytest.mark.parametrize("image", ["png", "array"])
+@each_kind
 def test_its_info_says_where_the_bytes_came_from(image):
     native = idxhub.get_dataset("fashion-mnist-sample", framework="huggingface", image=image, split="test")
     records = idxhub.load("fashion-mnist-sample", "test").info.records

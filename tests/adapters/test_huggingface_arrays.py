@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import pickle
 
@@ -127,7 +128,23 @@ def test_the_columns_are_the_tables_own_memory():
     dataset = get()
     column = dataset.data.column("image").chunk(0).to_numpy(zero_copy_only=True)
     for each in (dataset, dataset.shuffle(seed=0), dataset.with_format("numpy"), dataset.select(range(9))):
-        assert np.shares_memory(each._columns().arrays["image"], column)
+        (mine,) = each._columns().arrays["image"]
+        assert np.shares_memory(mine, column)
+
+
+@pytest.mark.parametrize("split", ["train+test", "test[:7]+train[:5]+test[9:30]", "train"])
+def test_several_blocks_are_read_as_one(split, monkeypatch):
+    adapter = importlib.import_module("idxhub_adapters.huggingface")
+    monkeypatch.setattr(adapter, "_BLOCK", 300 * 784)
+    expected = idxhub.get_dataset(NAME, split=split)
+    dataset = get(split=split).with_format("numpy", dtype=None)
+    assert len(dataset._columns().arrays["image"]) > 1
+    assert np.array_equal(dataset[:]["image"], expected.images)
+    assert np.array_equal(dataset[len(dataset) - 1]["image"], expected.images[-1])
+    where = np.random.default_rng(0).permutation(len(dataset))
+    batches = list(dataset.shuffle(seed=0).iter(64))
+    for column, truth in (("image", expected.images), ("label", expected.labels)):
+        assert np.array_equal(np.concatenate([batch[column] for batch in batches]), truth[where])
 
 
 @pytest.mark.parametrize("read", [lambda d: d[3], lambda d: d[2:5], lambda d: d[[3]], lambda d: next(iter(d))], ids=str)

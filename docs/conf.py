@@ -9,9 +9,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import idxhub
-from idxhub.builtin import DATASETS
+from idxhub import builtin
 from idxhub.catalog import ArraySpec
 from idxhub.conformance import CHECKS
+
+DATASETS = tuple(builtin.datasets().values())
 
 project = "idxhub"
 author = "The idxhub authors"

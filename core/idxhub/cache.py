@@ -13,22 +13,21 @@ import json
 import math
 import mmap
 import os
-import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
 from idxhub.storage import NewFile, appearing, locked, open_regular, unusable, write_atomically, write_stream
 
-CHUNK = 1 << 22  # bytes under one CRC-32: small enough that checking a mapped file keeps few pages resident
-_RECORD_FORMAT = 2
+CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
+_RECORD_FORMAT = 3
 _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
@@ -44,7 +43,8 @@ class Record:
     were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
     otherwise both are the same. `form` is "published", "recompressed" or "decompressed". `steps` are what was done to
     the decoded array, `lowest` and `highest` its extremes if it holds labels. `published` is when the array was
-    written, UTC in ISO 8601, `version` that of idxhub. `crc32` holds one checksum for each 4 MiB of the array's bytes.
+    written, UTC in ISO 8601, `version` that of idxhub. `xxh3` holds one checksum for each 4 MiB of the array's bytes,
+    XXH3 of 64 bits in hex.
     """
 
     dataset: str
@@ -63,7 +63,7 @@ class Record:
     highest: int | None
     published: str
     version: str
-    crc32: tuple[int, ...]
+    xxh3: tuple[str, ...]
     format: int = _RECORD_FORMAT
 
 
@@ -119,7 +119,7 @@ class Cache:
         if opened is None:
             return None
         array, mapped = opened
-        if verify and _checksums(mapped, array.nbytes) != record.crc32:
+        if verify and _checksums(mapped, array.nbytes) != record.xxh3:
             return None
         return Stored(array, record)
 
@@ -137,12 +137,7 @@ class Cache:
         """Write a verified array and its record; what is said of its bytes is as in `Record`. Raises `CacheError`."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         self._mark(self.folder)
-        # mapping, which is what most calls do, does without it
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-        with ThreadPoolExecutor(1) as other:  # both let go of the GIL
-            crc32 = other.submit(_checksums_of, data)
-            write_atomically(self.array_file(kept), _npy_header(kept), data)
+        write_atomically(self.array_file(kept), _npy_header(kept), data)
         resource, archive = kept.resource, kept.resource.archive
         labels = kept.dtype == LABEL_DTYPE and array.size > 0
         record = Record(
@@ -162,7 +157,7 @@ class Cache:
             highest=int(array.max()) if labels else None,
             published=_now(),
             version=__version__,
-            crc32=crc32.result(),
+            xxh3=_checksums_of(data),
         )
         write_atomically(self.record_file(kept), json.dumps(asdict(record), indent=1).encode())
 
@@ -184,7 +179,7 @@ class Cache:
             self._mark(self.folder)
             sums = _RunningSums()
             write_stream(path, sums.over(_ahead(parts)))
-            record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "crc32": sums.crc32}
+            record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
             write_atomically(path.with_name(f"{filename}.json"), json.dumps(record).encode())
         return path
 
@@ -196,7 +191,7 @@ class Cache:
             if not verify or not record["size"]:
                 return True
             with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return _checksums(mapped, len(mapped)) == tuple(record["crc32"])
+                return _checksums(mapped, len(mapped)) == tuple(record["xxh3"])
         except FileNotFoundError:
             return False
         except (ValueError, TypeError, KeyError, RecursionError):  # damaged
@@ -245,7 +240,7 @@ class Cache:
         try:
             fields = _read_record(path)
             archive = fields["archive"] and tuple(fields["archive"])
-            sequences = {"archive": archive, "steps": tuple(fields["steps"]), "crc32": tuple(fields["crc32"])}
+            sequences = {"archive": archive, "steps": tuple(fields["steps"]), "xxh3": tuple(fields["xxh3"])}
             record = Record(**{**fields, **sequences})
         except FileNotFoundError:
             return None
@@ -355,75 +350,39 @@ class _RunningSums:
     """The checksums of a file, reckoned while its parts pass by."""
 
     def __init__(self) -> None:
-        self.size, self.crc32 = 0, list[int]()
+        self.size, self.xxh3 = 0, list[str]()
 
     def over(self, parts: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
         """The same parts."""
+        chunk = xxhash.xxh3_64()
         for part in parts:
             whole = rest = memoryview(part).cast("B")
             while rest:
                 begun = self.size % CHUNK
                 piece, rest = rest[: CHUNK - begun], rest[CHUNK - begun :]
-                before = self.crc32.pop() if begun else 0
-                self.crc32.append(zlib.crc32(piece, before))
+                if begun:
+                    self.xxh3.pop()
+                else:
+                    chunk.reset()
+                chunk.update(piece)
+                self.xxh3.append(chunk.hexdigest())
                 self.size += len(piece)
             yield whole
 
 
-def _checksums(mapped: mmap.mmap, size: int) -> tuple[int, ...]:
-    """CRC-32 of each chunk of the last `size` bytes, leaving their pages out of the process's resident memory."""
-    if size == 0:
-        return ()
+def _checksums(mapped: mmap.mmap, size: int) -> tuple[str, ...]:
+    """The checksum of each chunk of the last `size` bytes, leaving their pages out of the process's resident memory."""
+    sums = []
     with memoryview(mapped) as whole:
-        start = len(whole) - size
-        with whole[start:] as data:
-            sums = _checksums_of(data, lambda begin, end: _release(mapped, start + begin, start + end))
-    return sums
+        for begin in range(len(whole) - size, len(whole), CHUNK):
+            with whole[begin : begin + CHUNK] as chunk:
+                sums.append(xxhash.xxh3_64_hexdigest(chunk))
+            _release(mapped, begin, min(begin + CHUNK, len(whole)))
+    return tuple(sums)
 
 
-def _checksums_of(data: memoryview, done: Any = None) -> tuple[int, ...]:
-    def one(begin: int) -> int:
-        end = min(begin + CHUNK, len(data))
-        with data[begin:end] as chunk:
-            value = zlib.crc32(chunk)
-        if done is not None:
-            done(begin, end)
-        return value
-
-    starts = range(0, len(data), CHUNK)
-    sums: list[int | None] = [None] * len(starts)
-
-    turns = max(1, min(len(starts), os.cpu_count() or 1, 8))
-
-    def work(turn: int) -> None:
-        for k in range(turn, len(starts), turns):
-            sums[k] = one(starts[k])
-
-    _in_threads(work, turns)
-    whole = tuple(value for value in sums if value is not None)
-    if len(whole) < len(sums):
-        raise OSError(None, "a part of the array could not be read")
-    return whole
-
-
-def _in_threads(work: Callable[[int], None], turns: int) -> None:
-    """Do each turn of the work in a thread of its own; in this one the first, and those for which none is to be had.
-
-    zlib lets go of the GIL; plain threads, since the usual pool takes longer to import than this to run.
-    """
-    helpers, own = [], [0]
-    for turn in range(1, turns):
-        helper = threading.Thread(target=work, args=(turn,))
-        try:
-            helper.start()
-        except RuntimeError:
-            own.append(turn)
-        else:
-            helpers.append(helper)
-    for turn in own:
-        work(turn)
-    for helper in helpers:
-        helper.join()
+def _checksums_of(data: memoryview) -> tuple[str, ...]:
+    return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
 
 
 def _release(mapped: mmap.mmap, begin: int, end: int) -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 _RESIDENT = "idxhub_resident"
-_BUILTIN = {spec.name: spec for spec in builtin.DATASETS}
 _REQUIRED = {ADAPTERS: ("idxhub_dataset", "idxhub_batch"), DATASETS: ("idxhub_datasets",)}
 
 
@@ -132,7 +131,7 @@ class Plugins:
     def datasets(self) -> Mapping[str, DatasetSpec]:
         """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
         if self._datasets is None:
-            catalog = dict(_BUILTIN)
+            catalog = builtin.datasets()
             for entry_point in self._entry_points(DATASETS):
                 try:
                     catalog |= self._contributed(entry_point, catalog)
@@ -173,8 +172,8 @@ class Plugins:
         """The spec called `name`; a spec is its own answer."""
         if isinstance(name, DatasetSpec):
             return name
-        if name in _BUILTIN:  # for these no plugin need be looked for
-            return _BUILTIN[name]
+        if name in builtin.NAMES:  # for these no plugin need be looked for
+            return builtin.dataset(name)
         if name in self.datasets():
             return self.datasets()[name]
         raise UnknownNameError("dataset", name, self.datasets())

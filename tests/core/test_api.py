@@ -11,7 +11,7 @@ from support.processes import python
 import idxhub
 from idxhub import Arrays, Plugins, as_layout, errors, get_dataset, load, to_float32
 from idxhub.arrays import LAYOUTS
-from idxhub.builtin import FASHION_MNIST
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache, datasets_in
 
 

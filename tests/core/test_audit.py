@@ -16,9 +16,11 @@ import pytest
 from support.made import make
 from support.processes import python_as_nobody
 
-from idxhub import SplitSpec, idx
+from idxhub import SplitSpec, builtin, idx
 from idxhub.audit import audit, places
-from idxhub.builtin import DATASETS, FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+
+DATASETS = tuple(builtin.datasets().values())
 
 TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
 
@@ -279,7 +281,8 @@ def test_what_may_not_be_read_is_named(open_dir):
         import os, sys
         from pathlib import Path
         from idxhub.audit import audit
-        from idxhub.builtin import DATASETS
+        from idxhub import builtin
+        DATASETS = tuple(builtin.datasets().values())
         for each in audit([Path(sys.argv[1])], DATASETS).findings:
             print(each.path.name, each.state, each.found, sep="|")
     """

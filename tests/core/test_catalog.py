@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from support import made
 
-from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
-from idxhub.builtin import DATASETS, FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, builtin, errors, idx, load
+from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
 from idxhub.catalog import describe
+
+DATASETS = tuple(builtin.datasets().values())
 
 MD5, SHA256 = "0" * 32, "0" * 64
 

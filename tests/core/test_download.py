@@ -29,7 +29,7 @@ from support.server import (
 )
 
 from idxhub import Resource, download, idx
-from idxhub.builtin import FASHION_MNIST
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError

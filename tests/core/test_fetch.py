@@ -13,11 +13,13 @@ import pytest
 from support import made
 from support.server import closed_port, ok, status
 
-from idxhub import Plugins, idx, load
-from idxhub.builtin import DATASETS, FASHION_MNIST
+from idxhub import Plugins, builtin, idx, load
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
 from idxhub.fetch import Places, check_mirrors, find, known_folders, verify
+
+DATASETS = tuple(builtin.datasets().values())
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 from support.made import make
 
-from idxhub import SplitSpec, known
-from idxhub.builtin import DATASETS, FASHION_MNIST
+from idxhub import SplitSpec, builtin, known
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.known import Digests, Index, parts, what_is
+
+DATASETS = tuple(builtin.datasets().values())
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from support import made
 
-from idxhub import Conventions, Plugins, get_dataset, hookimpl
-from idxhub.builtin import DATASETS
+from idxhub import Conventions, Plugins, builtin, get_dataset, hookimpl
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
+
+DATASETS = tuple(builtin.datasets().values())
 
 ADAPTER = """
     from idxhub import hookimpl

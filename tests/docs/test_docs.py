@@ -21,6 +21,7 @@ from support.needs import need
 
 import idxhub
 from idxhub import builtin, conformance, errors, hookspecs, plugins
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 
 need("sybil")
 from sybil import Example, Sybil  # noqa: E402 -- after the skip where it is absent
@@ -280,15 +281,15 @@ def test_readme_has_the_digests_of_the_catalog() -> None:
     rows = re.findall(r"^\| (\S+) \| ([\d,]+) \| `(\w{32})` \| `(\w{64})` \|$", readme(), re.MULTILINE)
     expected = [
         (resource.filename.removesuffix("-ubyte.gz"), f"{resource.size:,}", resource.md5, resource.sha256)
-        for resource in builtin.FASHION_MNIST.resources
+        for resource in FASHION_MNIST.resources
     ]
     assert rows == expected
 
 
 def test_readme_lists_the_catalog() -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| (\d+) \| [^|]+ \|$", readme(), re.MULTILINE)
-    assert [name for name, _, _ in rows] == [spec.name for spec in builtin.DATASETS]
-    for (_, examples, classes), spec in zip(rows, builtin.DATASETS, strict=True):
+    assert [name for name, _, _ in rows] == [spec.name for spec in builtin.datasets().values()]
+    for (_, examples, classes), spec in zip(rows, builtin.datasets().values(), strict=True):
         assert int(classes) == len(spec.classes)
         for name in spec.everything:
             assert f"{spec.sizes[name]:,} {name}" in examples
@@ -296,11 +297,11 @@ def test_readme_lists_the_catalog() -> None:
 
 def test_readme_has_the_labels_of_the_catalog() -> None:
     cells = re.findall(r"(?<=\| )(\d) \| (\w[\w/ -]*?)(?= \|)", readme())
-    assert sorted(cells) == [(str(label), name) for label, name in enumerate(builtin.FASHION_MNIST.classes)]
+    assert sorted(cells) == [(str(label), name) for label, name in enumerate(FASHION_MNIST.classes)]
 
 
 def test_readme_has_the_citation_of_the_catalog() -> None:
-    assert builtin.FASHION_MNIST.citation in readme()
+    assert FASHION_MNIST.citation in readme()
 
 
 def test_readme_counts_the_checks() -> None:

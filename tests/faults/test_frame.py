@@ -16,7 +16,7 @@ WRONG = {
     "an array's last bit": ("npy", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
     "an array of another type": ("npy", lambda data: data.replace(b"|u1", b"|i1", 1)),
     "a kept file emptied": ("gz", lambda data: b""),
-    "a record's checksum": ("json", lambda data: json.dumps(json.loads(data) | {"crc32": [0]}).encode()),
+    "a record's checksum": ("json", lambda data: json.dumps(json.loads(data) | {"xxh3": ["0" * 16]}).encode()),
     "a record's digest": ("json", lambda data: json.dumps(json.loads(data) | {"md5": "0" * 32}).encode()),
 }
 

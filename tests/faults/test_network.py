@@ -28,7 +28,7 @@ from support.server import (
 )
 
 from idxhub import Split, download, idx, load
-from idxhub.builtin import FASHION_MNIST
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.errors import DownloadError
 

@@ -16,7 +16,7 @@ from support.processes import python, running, without
 from support.server import ok, slow, stall
 
 from idxhub import Plugins, load, making
-from idxhub.builtin import FASHION_MNIST
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
 
 PROCESSES = 16
 FETCH = """

@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import xxhash
 
 from idxhub import Plugins, Split, load
 from idxhub.cache import CHUNK, Cache
@@ -131,7 +131,7 @@ def _has(content: bytes) -> Callable[[Path], bool]:
 
 
 def _is_derived_record(content: bytes) -> Callable[[Path], bool]:
-    return lambda path: json.loads(path.read_bytes())["crc32"] == _crc32(content)
+    return lambda path: json.loads(path.read_bytes())["xxh3"] == _xxh3(content)
 
 
 def _is_array(toy: Made, resource: Resource) -> Callable[[Path], bool]:
@@ -154,11 +154,11 @@ def _is_record(toy: Made, resource: Resource) -> Callable[[Path], bool]:
         return bool(
             record["md5"] == resource.md5
             and record["payload_sha256"] == resource.payload_sha256
-            and record["crc32"] == _crc32(toy.kept_array(resource).tobytes())
+            and record["xxh3"] == _xxh3(toy.kept_array(resource).tobytes())
         )
 
     return is_right_record
 
 
-def _crc32(data: bytes) -> list[int]:
-    return [zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)]
+def _xxh3(data: bytes) -> list[str]:
+    return [xxhash.xxh3_64_hexdigest(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)]

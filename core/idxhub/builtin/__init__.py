@@ -1,14 +1,35 @@
 """The datasets that come with idxhub, as data: a module for each family, with the source of its digests.
 
-A dataset is offered only if every digest that is needed to tell its files is known.
+A dataset is offered only if every digest that is needed to tell its files is known. A family is imported when one of
+its datasets is asked for: most processes ask for one.
 """
 
-from idxhub.builtin.emnist import EMNIST
-from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
-from idxhub.builtin.kmnist import KMNIST
-from idxhub.builtin.mnist import MNIST
-from idxhub.builtin.qmnist import QMNIST
+import importlib
 
-DATASETS = (FASHION_MNIST, FASHION_MNIST_SAMPLE, MNIST, KMNIST, QMNIST, *EMNIST)
+from idxhub.catalog import DatasetSpec
 
-__all__ = ["DATASETS", "EMNIST", "FASHION_MNIST", "FASHION_MNIST_SAMPLE", "KMNIST", "MNIST", "QMNIST"]
+_FAMILIES = {
+    "fashion-mnist": "fashion_mnist",
+    "fashion-mnist-sample": "fashion_mnist",
+    "mnist": "mnist",
+    "kmnist": "kmnist",
+    "qmnist": "qmnist",
+    "emnist-balanced": "emnist",
+    "emnist-byclass": "emnist",
+    "emnist-bymerge": "emnist",
+    "emnist-digits": "emnist",
+    "emnist-letters": "emnist",
+}
+NAMES = tuple(_FAMILIES)
+
+
+def dataset(name: str) -> DatasetSpec:
+    """The spec called `name`, one of `NAMES`."""
+    family = importlib.import_module(f"{__name__}.{_FAMILIES[name]}")
+    found: DatasetSpec = next(spec for spec in family.DATASETS if spec.name == name)
+    return found
+
+
+def datasets() -> dict[str, DatasetSpec]:
+    """All of them, by name, in the order of `NAMES`."""
+    return {name: dataset(name) for name in NAMES}

@@ -64,7 +64,7 @@ def _emnist(
     )
 
 
-EMNIST = (
+DATASETS = (
     _emnist(
         "balanced",
         "digits and letters, as many of each of 47 classes",

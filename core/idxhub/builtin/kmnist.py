@@ -62,3 +62,5 @@ KMNIST = DatasetSpec(
     folders=("data/KMNIST/raw", "~/data/KMNIST/raw"),  # torchvision below the root that its examples use
     subfolders=("", "kmnist", "KMNIST/raw"),
 )
+
+DATASETS = (KMNIST,)

@@ -77,3 +77,5 @@ MNIST = DatasetSpec(
     ),
     subfolders=("", "mnist", "MNIST/raw"),
 )
+
+DATASETS = (MNIST,)

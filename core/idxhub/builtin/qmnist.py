@@ -89,3 +89,5 @@ QMNIST = DatasetSpec(
     folders=("data/QMNIST/raw", "~/data/QMNIST/raw"),  # torchvision below the root that its examples use
     subfolders=("", "qmnist", "QMNIST/raw"),
 )
+
+DATASETS = (QMNIST,)

@@ -29,7 +29,7 @@ def idxhub(urls, root, digests):
     from dataclasses import replace
 
     from idxhub import get_dataset
-    from idxhub.builtin import FASHION_MNIST
+    from idxhub.builtin.fashion_mnist import FASHION_MNIST
 
     folders = ("~/.keras/datasets/fashion-mnist",)
     spec = replace(FASHION_MNIST, mirrors=tuple(urls), folders=folders)

@@ -123,9 +123,11 @@ def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Da
         license=spec.license,
         features=datasets.Features.from_arrow_schema(table.schema),
         dataset_name=spec.name,
-        # where the bytes came from, in the library's own words; the size is the published file's, if it is known
+        # where the bytes came from, in the library's own words, and the whole record in ours; the size is the published
+        # file's, if it is known
         download_checksums={
-            record.origin: {"num_bytes": sizes[record.filename], "checksum": record.sha256} for record in info.records
+            record.origin: {"num_bytes": sizes[record.filename], "checksum": record.sha256, "record": record._asdict()}
+            for record in info.records
         },
     )
     # the same in every process and on every machine, so that what `map` caches is found again

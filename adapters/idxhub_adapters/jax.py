@@ -64,7 +64,9 @@ def _arrays(split: Split, device: jax.Device | None = None, sharding: Any = None
     # On the CPU XLA takes memory that starts on a 64-byte boundary as it is. What is done there in place, by
     # donation say, stays in this process: the mapping is copy-on-write, and no other dataset has it.
     where = device if sharding is None else sharding
-    return Arrays(*jax.device_put((split.batch(), split.labels), where))
+    arrays = Arrays(*jax.device_put((split.batch(), split.labels), where))
+    arrays.info = split.info
+    return arrays
 
 
 def _device(device: Any) -> jax.Device:

@@ -13,7 +13,9 @@ from idxhub import Arrays, Split, hookimpl
 @hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Arrays[NDArray[Any]]:
     """uint8 (N, 28, 28) and int64 (N,), writable; what is written stays in these arrays."""
-    return Arrays(split.batch(), split.labels, **options)
+    arrays = Arrays(split.batch(), split.labels, **options)
+    arrays.info = split.info
+    return arrays
 
 
 @hookimpl

@@ -35,6 +35,7 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> ray.data.Dataset
     dataset = ray.data.read_datasource(IdxDatasource(split), **options)
     # of this dataset and those made from it; without it blocks come in the order in which workers are done with them
     dataset.context.execution_options.preserve_order = True
+    dataset.info = split.info  # of this object; what map and its like make of it has none
     return dataset
 
 

@@ -39,7 +39,9 @@ def idxhub_conventions() -> Conventions:
 @hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> tf.data.Dataset:
     """A Dataset of (image, label), or of batches of them, of known cardinality."""
-    return _dataset(split, **options)
+    dataset = _dataset(split, **options)
+    dataset.info = split.info  # of this object; what map and its like make of it has none
+    return dataset
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 from idxhub import Arrays, Conventions, DatasetInfo, Split, errors, hookimpl
 
 Transform = Callable[[Any], Any]
+_WHITE = torch.tensor(255, dtype=torch.float32)  # a tensor: by a number the quotient would have torch's default dtype
 
 
 class IdxDataset(Dataset[tuple[Any, Any]]):
@@ -115,8 +116,8 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         elif self._split.layout == "HWC":
             images = images.unsqueeze(-1)
         if self._split.dtype == "float32" and images.dtype == torch.uint8:
-            # on a fresh tensor: division, as pixel/255 is defined, and not a product with 1/255
-            return images.to(torch.float32).div_(255)
+            # converted and divided in one pass; as pixel/255 is defined, and not a product with 1/255
+            return torch.div(images, _WHITE)
         return images
 
     def _transformed(self, image: Any, label: torch.Tensor) -> tuple[Any, Any]:

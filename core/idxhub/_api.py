@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,7 @@ def adapters() -> tuple[str, ...]:
 def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
     if not wanted:
         return []
-    return arrays.load_all([replace(source, split=split) for split in wanted], specs=plugins.specs)
+    return arrays.load_all([source._replace(split=split) for split in wanted], specs=plugins.specs)
 
 
 def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:

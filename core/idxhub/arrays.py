@@ -25,15 +25,12 @@ ALIGNMENT = 64  # bytes
 LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")
 
 
-class Arrays(NamedTuple, Generic[T]):
-    """Images and labels of the same length, in some framework's array type."""
-
+class _Pair(NamedTuple, Generic[T]):
     images: T
     labels: T
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """How a split was loaded, so that another process can load it again."""
 
     spec: DatasetSpec
@@ -44,8 +41,7 @@ class Source:
     verify: bool
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
+class DatasetInfo(NamedTuple):
     """What a dataset object is: `dataset` and `split` as asked for, the ranges of the spec's splits that it is made of,
     the spec, and a record for each file read.
     """
@@ -56,6 +52,15 @@ class DatasetInfo:
     parts: tuple[splits.Range, ...]
     spec: DatasetSpec
     records: tuple[Record, ...]
+
+
+class Arrays(_Pair[T], Generic[T]):
+    """Images and labels of the same length, in some framework's array type: a pair, to be taken apart as one.
+
+    `info` is what a dataset is and where its bytes came from; None for arrays that are no dataset, as a batch's.
+    """
+
+    info: DatasetInfo | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +116,7 @@ class Split:
 
     def whole(self, name: str) -> Split:
         """One of the spec's splits, whole and as stored."""
-        return load(replace(self.source, split=name))
+        return load(self.source._replace(split=name))
 
     def derived(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]]) -> Path:
         """A file in another format, kept beside the arrays in the cache: made once, by `make`, which gives its bytes.
@@ -182,7 +187,7 @@ def load_all(
         sound = {key: each for key, each in whole.items() if each is not None}
         if len(sound) < len(kept):
             raise CacheError(f"{cache.folder} changed while it was read; try again")
-        splits_.append(_split(replace(source, cache_dir=str(cache.root)), ranges, sound))
+        splits_.append(_split(source._replace(cache_dir=str(cache.root)), ranges, sound))
     return splits_
 
 

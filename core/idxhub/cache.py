@@ -14,9 +14,8 @@ import math
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -34,8 +33,7 @@ _TAG = "CACHEDIR.TAG"
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """Where a published array came from, and what proves that it is whole: its provenance.
 
     `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name and its
@@ -67,8 +65,7 @@ class Record:
     format: int = _RECORD_FORMAT
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """An array mapped from the cache, and its record."""
 
     array: NDArray[Any]
@@ -159,7 +156,7 @@ class Cache:
             version=__version__,
             xxh3=_checksums_of(data),
         )
-        write_atomically(self.record_file(kept), json.dumps(asdict(record), indent=1).encode())
+        write_atomically(self.record_file(kept), json.dumps(record._asdict(), indent=1).encode())
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
         """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import xxhash
@@ -145,8 +145,7 @@ class Resource:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ArraySpec:
+class ArraySpec(NamedTuple):
     """An array as the cache keeps it: what is in a resource, and what is done to that once, before it is published.
 
     `column` takes one column of a table, (N, K); `offset` is subtracted from each element; `transposed` swaps the

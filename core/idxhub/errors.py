@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class IdxHubError(Exception):
@@ -91,8 +91,7 @@ class SpecError(IdxHubError, ValueError):
     """A `DatasetSpec`, or a part of one, that describes nothing there can be; the message names the field."""
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """One place that was tried: `where` (a path or URL), and `why` it did not serve."""
 
     where: str

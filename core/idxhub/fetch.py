@@ -407,7 +407,8 @@ def read(path: Path, resource: Resource) -> bytes:
     """A local file's bytes; `OSError` if they are far more than the resource can have."""
     most = _most(resource)
     with open_regular(path) as file:
-        data = file.read(most + 1)
+        size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
+        data = file.read(min(size, most) + 1)
     if len(data) > most:
         raise OSError(None, f"more than {most:,} bytes: not this file")
     return data

@@ -8,8 +8,8 @@ An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pluggy
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ hookspec = pluggy.HookspecMarker("idxhub")
 hookimpl = pluggy.HookimplMarker("idxhub")
 
 
-@dataclass(frozen=True)
-class Conventions:
+class Conventions(NamedTuple):
     """What users of a framework expect: the layout of an image, the dtype of labels; and the adapter's options.
 
     `options` maps each keyword that `get_dataset` passes on to a line that says what it does.
@@ -31,7 +30,7 @@ class Conventions:
 
     layout: Layout = "HW"
     label_dtype: str = "int64"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 @hookspec(firstresult=True)

@@ -234,6 +234,6 @@ def test_its_info_says_where_the_bytes_came_from(image):
     records = idxhub.load("fashion-mnist-sample", "test").info.records
     assert native.info.dataset_name == "fashion-mnist-sample"
     assert native.info.download_checksums == {
-        records[0].origin: {"num_bytes": 217_125, "checksum": records[0].sha256},
-        records[1].origin: {"num_bytes": 275, "checksum": records[1].sha256},
+        records[0].origin: {"num_bytes": 217_125, "checksum": records[0].sha256, "record": records[0]._asdict()},
+        records[1].origin: {"num_bytes": 275, "checksum": records[1].sha256, "record": records[1]._asdict()},
     }

@@ -64,6 +64,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "default-layout": [("split.batch()", "split.batch()[:, None]")],
     "layouts": [("split.batch()", "split.images")],
     "class-names": [("split.classes", "split.classes[:-1]")],
+    "provenance": [("self.info = split.info", "self.info = split.info._replace(records=split.info.records[:1])")],
     "split-slices": [(INIT, WHOLE.format(cut=".partition('[')[0]"))],
     "split-sum": [(INIT, WHOLE.format(cut=".partition('+')[0]"))],
     "split-tuple": [("return Rows(split, **options)", "return KEPT.setdefault('rows', Rows(split))")],

@@ -32,5 +32,6 @@ SUBJECT = Subject(
     options={"image": "array"},
     floats=False,  # pictures are bytes; with image="array" there are both
     layouts=False,
-    minimum=45,
+    records=lambda native: [each["record"] for each in native.info.download_checksums.values()],
+    minimum=46,
 )

@@ -23,5 +23,6 @@ SUBJECT = Subject(
     package="jax",
     options={"device": jax.devices("cpu")[0], "sharding": jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])},
     device=jax.devices()[0],
-    minimum=48,
+    records=lambda native: [record._asdict() for record in native.info.records],
+    minimum=49,
 )

@@ -21,5 +21,6 @@ SUBJECT = Subject(
     batches=_batches,
     element=lambda native, i: (native.images[i], native.labels[i]),
     length=lambda native: len(native.labels),
-    minimum=45,
+    records=lambda native: [record._asdict() for record in native.info.records],
+    minimum=46,
 )

@@ -34,5 +34,6 @@ SUBJECT = Subject(
     length=lambda native: native.count(),
     package="ray",
     options={"override_num_blocks": 3},
-    minimum=44,
+    records=lambda native: [record._asdict() for record in native.info.records],
+    minimum=45,
 )

@@ -19,5 +19,6 @@ SUBJECT = Subject(
     package="tensorflow",
     options={"batch_size": 32, "shuffle": True, "seed": 1, "drop_last": True},
     pickles=False,
-    minimum=43,
+    records=lambda native: [record._asdict() for record in native.info.records],
+    minimum=44,
 )

@@ -25,5 +25,6 @@ SUBJECT = Subject(
     package="torch",
     options={"transform": None, "target_transform": None},
     device="cuda" if torch.cuda.is_available() else "cpu",
-    minimum=53,
+    records=lambda native: [record._asdict() for record in native.info.records],
+    minimum=54,
 )

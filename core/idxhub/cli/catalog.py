@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from idxhub.arrays import cache_root
@@ -53,7 +51,7 @@ def info(name: str, *, as_json: bool) -> None:
     records = {kept.key: cache.record(kept) for kept in spec.arrays}
     if as_json:
         cached = {
-            ", ".join([kept.resource.filename, *kept.steps]): asdict(record)
+            ", ".join([kept.resource.filename, *kept.steps]): record._asdict()
             for kept in spec.arrays
             if (record := records[kept.key]) is not None
         }

@@ -150,6 +150,16 @@ def class_names(case: Case) -> None:
     require(seen == case.truth.spec.classes, f"{seen}, expected {case.truth.spec.classes}")
 
 
+@check("records")
+def provenance(case: Case) -> None:
+    """A dataset leads to the records of the files that it was made of: their digests, and where they came from."""
+    for split, made_of in case.truth.spec.splits.items():
+        records = _given(case.subject.records)(case.dataset(split))
+        seen = {record["md5"]: record["source"] for record in records}
+        expected = {each.md5: str(case.truth.folder / each.filename) for each in (made_of.images, made_of.labels)}
+        require(seen == expected, f"{split}: {seen}, expected {expected}")
+
+
 @check()
 def split_slices(case: Case) -> None:
     """Slices of a split are the examples that TFDS would give."""

@@ -24,6 +24,7 @@ class Subject:
     a batch of `get_loader`, if it is not one already, into the pair of its arrays. What is None here is a capability
     that the adapter does not have, and its checks are skipped and counted as such: `element(native, i)` is example i
     with `length(native)` examples in all; `class_names(native)` the names in label order;
+    `records(native)` the records that its `info` leads to, each as a mapping of its fields;
     `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what must be
     installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked for
     with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32",
@@ -39,6 +40,7 @@ class Subject:
     element: Callable[[Any, int], tuple[Any, Any]] | None = None
     length: Callable[[Any], int] | None = None
     class_names: Callable[[Any], Sequence[str]] | None = None
+    records: Callable[[Any], Sequence[Mapping[str, Any]]] | None = None
     workers: Callable[[Any, int, int, str], Batches] | None = None
     package: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Subject:
             "index": self.element,
             "length": self.length,
             "classes": self.class_names,
+            "records": self.records,
             "workers": self.workers,
             "package": self.package,
             "device": self.device,

@@ -19,6 +19,7 @@ class Rows(rowlib.Table):
         self.images = split.batch()
         self.labels = split.labels
         self.classes = split.classes
+        self.info = split.info
 
     def __len__(self):
         return len(self.labels)
@@ -77,6 +78,7 @@ SUBJECT = Subject(
     element=lambda native, i: native[i],
     length=len,
     class_names=lambda native: native.classes,
+    records=lambda native: [record._asdict() for record in native.info.records],
     workers=workers,
     package="rowlib",
     options={"reverse": True},

@@ -65,7 +65,7 @@ def test_what_a_run_records(tmp_path):
     need_elsewhere("torch")
     done = run(tmp_path / "raw", "--row", "torch", "--rate", 0.05, "--env", f"torch={sys.executable}")
     found = records(tmp_path / "raw")
-    assert (found[0]["kind"], found[0]["examples"], found[0]["rate"]) == ("run", 72, 0.05)
+    assert [found[0][name] for name in ("kind", "bench", "examples", "rate")] == ["run", "train", 72, 0.05]
     assert found[0]["machine"]["cores"] >= 1
     (row,) = (each for each in found if each["kind"] == "row" and each["row"] == "torch")
     assert {"python", "torch", "numpy", "idxhub"} <= row["versions"].keys()
@@ -77,6 +77,14 @@ def test_what_a_run_records(tmp_path):
     (losses,) = (each["losses"] for each in found if each["kind"] == "losses" and each["row"] == "torch")
     assert len(losses) == 4
     assert "| torch | " in done.stdout
+
+
+def test_a_run_says_how_many_images_there_were(tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("#!/bin/sh\nexit 3\n")
+    wrong.chmod(0o755)
+    run(tmp_path / "raw", "--row", "jax", "--env", f"jax={wrong}", "--examples", 12_000, status=1)
+    assert records(tmp_path / "raw")[0]["examples"] == 2_000  # all of the sample's
 
 
 def test_torchvisions_idiom_is_measured_beside(tmp_path):

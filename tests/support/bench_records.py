@@ -24,7 +24,7 @@ _RATES = {
 
 
 def records() -> Iterator[dict[str, Any]]:
-    head = {"kind": "run", "dataset": "fashion-mnist", "repeats": 3, "seed": 0, "images": 60_000}
+    head = {"kind": "run", "bench": "load", "dataset": "fashion-mnist", "repeats": 3, "seed": 0, "images": 60_000}
     yield head | {"payload": 47_100_000, "processes": 6, "load": 0.5, "machine": _MACHINE}
     yield {"kind": "missing", "row": "MXNet Gluon", "why": "mxnet not installed"}
     failure = {"kind": "failure", "row": "TensorDataset", "figures": ["rate", "cpu"], "workers": 0}

@@ -46,6 +46,12 @@ def test_losses_are_compared_step_by_step(losses, worst, step, holds):
     assert (found.step, found.steps) == (step, 2)
 
 
+def test_a_step_is_counted_from_one_where_it_is_said():
+    assert str(judge.compare({"a": [2.0, 2.0], "b": [2.0, 1.0]})).endswith(
+        "differ by 5.0e-01 at most (a and b, step 2)"
+    )
+
+
 def test_one_row_alone_is_not_compared():
     assert judge.compare({"a": [1.0]}) is None
 

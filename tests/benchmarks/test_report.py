@@ -16,7 +16,11 @@ from idxhub_bench.command import bench
 from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES
 from idxhub_bench.load.rows import BY_NAME, FLOOR
+from idxhub_bench.report import markdown
+from idxhub_bench.report.loading import figures
 from idxhub_bench.report.markdown import between
+from idxhub_bench.report.model import Report
+from idxhub_bench.report.page import page
 from idxhub_bench.report.summary import read, summarise
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -92,6 +96,30 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     assert isinstance(run(other).exception, errors.ArgumentError)
 
 
+_OURS, _THEIRS = (Key(row, "rate", "float32", 128, 0) for row in ("idxhub torch DataLoader", "torchvision"))
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        ({"at_least": 100, "why": "A gather is."}, ["**a goal**: missed by 50 %. A gather is."]),
+        ({"at_most": 40, "why": "A gather is."}, ["**a goal**: missed by 25 %. A gather is."]),
+        ({"at_least": 100}, []),
+        ({"at_least": 10, "why": "A gather is."}, []),
+        ({"at_least": 100, "why": "It is absent.", "theirs": Key("TFDS", "rate")}, []),
+        ({"at_least": 1e9, "why": "It lies.", "theirs": Key("TensorDataset", "rate", "uint8", 128, 0)}, []),
+    ],
+    ids=["too little", "too much", "no reason", "met", "not measured", "not the same data"],
+)
+def test_why_a_goal_is_missed_is_said_below_the_goals(goal, said):
+    made = Goal(**({"title": "a goal", "ours": _OURS, "theirs": _THEIRS} | goal))
+    goals = next(figures(summarise(bench_records.records()), [made]))
+    assert list(goals.bullets) == said
+    text = markdown.sections(Report("", (goals,)))
+    assert text.splitlines()[-1].startswith("- **a goal**" if said else "| a goal |")
+    assert ("<strong>a goal</strong>: missed by" in page(Report("", (goals,)), "")) == bool(said)
+
+
 def test_processor_time_is_that_of_an_epoch():
     found = summarise(bench_records.records())
     assert found.value(Key("idxhub torch DataLoader", "cpu", "float32", 128, 0)) == pytest.approx(60_000 * 2e-6)
@@ -128,6 +156,7 @@ def test_each_goal_is_about_what_is_measured(goal):
     assert BY_NAME[goal.ours.row].ours
     assert goal.theirs is None or not BY_NAME[goal.theirs.row].ours
     assert FLOOR in BY_NAME
+    assert [each.title for each in GOALS].count(goal.title) == 1  # why it is missed is said far from its neighbours
 
 
 @pytest.mark.parametrize("text", ["", "<!-- b -->\n", "<!-- /b -->\n<!-- b -->\n", "<!-- b -->\n" * 2 + "<!-- /b -->"])

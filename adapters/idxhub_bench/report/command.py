@@ -26,7 +26,7 @@ def report(raw: Path, html: Path | None, text: Path | None, readme: Path | None)
     <!-- benchmarks --> and <!-- /benchmarks -->.
     """
     found = summary.summarise(summary.read(raw))
-    made = Report("Benchmarks", tuple(loading.sections(found)))
+    made = Report("Benchmarks", (*loading.figures(found), *loading.background(found)))
     if html is not None:
         beside = html.with_name(raw.name)
         html.write_text(page.page(made, beside.name), encoding="utf-8")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from idxhub_bench.load.goals import GOALS, Key
+from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
 from idxhub_bench.report.model import Bars, Grid, Line, Section, amount, ratio
@@ -50,14 +50,23 @@ told are left out there, and in the other figures of memory theirs contain what 
 first used."""
 
 
-def sections(summary: Summary) -> Iterator[Section]:
-    """Goals, then a section for each figure, then what it was measured on."""
-    yield Section("Goals", _not_quiet(summary), (_goals(summary),), _fsync(summary))
+def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
+    """Goals, then a section for each figure."""
+    table = Grid(
+        ("what", "idxhub", "peer", "ratio", "goal", "verdict"),
+        tuple(_against(summary, goal) for goal in goals),
+        numbers=(1, 2, 3, 4),
+    )
+    yield Section("Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary)))
     for figure in sorted(FIGURES, key=_FIRST.index):
         unit, words = FIGURES[figure]
         tables = tuple(_bars(summary, figure, unit, words))
         if tables:
             yield Section(_TITLES[figure], "", tables)
+
+
+def background(summary: Summary) -> Iterator[Section]:
+    """How the figures of loading came about, on what, and what is not among them."""
     yield Section("Method", METHOD.format(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
     yield _machine(summary)
     if summary.missing or summary.failures:
@@ -76,18 +85,27 @@ def short(summary: Summary) -> Grid:
     return Grid(("", "idxhub", "peer", "ratio"), tuple(rows), numbers=(1, 2, 3))
 
 
-def _goals(summary: Summary) -> Grid:
-    rows = []
-    for goal in GOALS:
-        unit = FIGURES[goal.ours.figure][0]
-        found = summary.ratio(goal.ours, goal.theirs)
-        medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
-        wrong = [
-            failure for failure in summary.failures if failure["cheat"] and _concerns(failure, goal.ours, goal.theirs)
-        ]
-        verdict = "ERROR: not the same data" if wrong else goal.verdict(found)
-        rows.append((goal.title, *medians, ratio(found), goal.text, verdict))
-    return Grid(("what", "idxhub", "peer", "ratio", "goal", "verdict"), tuple(rows), numbers=(1, 2, 3, 4))
+def _against(summary: Summary, goal: Goal) -> tuple[str, ...]:
+    """The goal's line."""
+    unit = FIGURES[goal.ours.figure][0]
+    medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
+    found = summary.ratio(goal.ours, goal.theirs)
+    return goal.title, *medians, ratio(found), goal.text, _verdict(summary, goal)
+
+
+def _verdict(summary: Summary, goal: Goal) -> str:
+    wrong = (each for each in summary.failures if each["cheat"] and _concerns(each, goal.ours, goal.theirs))
+    if any(wrong):
+        return "ERROR: not the same data"
+    return goal.verdict(summary.ratio(goal.ours, goal.theirs))
+
+
+def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
+    """Why, where it is known."""
+    for goal in goals:
+        verdict = _verdict(summary, goal)
+        if goal.why and verdict.startswith("missed"):
+            yield f"**{goal.title}**: {verdict}. {goal.why}"
 
 
 def _median(summary: Summary, key: Key | None, unit: str) -> str:

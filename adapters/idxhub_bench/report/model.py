@@ -48,7 +48,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph or several, and tables."""
+    """A heading, a paragraph, tables, and a list below them.
+
+    In its texts `code` and **what matters** are marked as in Markdown.
+    """
 
     title: str
     text: str = ""

@@ -166,8 +166,9 @@ def _cells(grid: Grid, row: Sequence[str]) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
-    """Text with what is in backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    """Text with what is in backticks as code, and what is between two asterisks as important."""
+    coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", coded)
 
 
 def _id(title: str) -> str:

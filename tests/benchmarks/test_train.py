@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from support.needs import need_elsewhere
 
+from idxhub_bench.report import markdown, training
+from idxhub_bench.report.summary import runs
 from idxhub_bench.train import convnet, judge
 from idxhub_bench.train.command import train
 
@@ -82,7 +84,11 @@ def test_what_a_run_records(tmp_path):
     assert epochs[0]["loss"] == pytest.approx(math.log(10), rel=0.05)
     (losses,) = (each["losses"] for each in found if each["kind"] == "losses" and each["row"] == "torch")
     assert len(losses) == 4
-    assert "| torch | " in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("| torch | "))
+    # the report of these records has the same line, and the losses after it
+    (section,) = training.sections(runs(found))
+    reported = markdown.table(section.tables[0]).splitlines()[2].replace(",", "")
+    assert reported.startswith(f"{line} {epochs[0]['loss']:.4f} ")
 
 
 def test_a_run_says_how_many_images_there_were(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
+from idxhub_bench.report import setting
 from idxhub_bench.report.model import Bars, Grid, Line, Section, amount, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
@@ -30,24 +31,23 @@ _TITLES = {
 _FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
 METHOD = """\
-Every measurement is a process of its own that measures one thing, and all of them run once a round, in a new random \
-order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is the median, \
-the line across it reaches from the first to the third quartile. A first round is not counted: it brings files and \
-bytecode into memory. Clocks start after the framework has been imported, except for the figure of the import \
-itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, which \
-compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
+Every measurement of loading is a process of its own that measures one thing, and all of them run once a round, in a \
+new random order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is \
+the median, the line across it reaches from the first to the third quartile. A first round is not counted: it brings \
+files and bytecode into memory. Clocks start after the framework has been imported, except for the figure of the \
+import itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, \
+which compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
 compiled for a shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows \
-alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: \
-every image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in \
-batches of the size asked for with a short one at the end, in an order that is shuffled over the whole set and is \
-not that of the pass before. A row that fails this is an error, however fast. A row that would take seconds for an \
-epoch is measured over its first images, in whole batches: the column says how many. Processor time counts all \
-threads and worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm \
-means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and \
-Keras reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, less what \
-the same processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be \
-told are left out there, and in the other figures of memory theirs contain what the framework sets up when it is \
-first used."""
+alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: every \
+image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in batches of \
+the size asked for with a short one at the end, in an order that is shuffled over the whole set and is not that of \
+the pass before. A row that fails this is an error, however fast. A row that would take seconds for an epoch is \
+measured over its first images, in whole batches: the column says how many. Processor time counts all threads and \
+worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm means from \
+what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras reads the \
+test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
+processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be told are \
+left out there, and in the other figures of memory theirs contain what the framework sets up when it is first used."""
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
@@ -174,13 +174,9 @@ def _note(cell: Cell, summary: Summary) -> str:
 def _machine(summary: Summary) -> Section:
     bullets = []
     for run in summary.runs:
-        machine = run["machine"]
-        memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
-        threads = _listed(machine["thread variables"], "=") or "not set"
-        what = f"{machine['cpu']}, {machine['cores']} cores{memory}, {machine['system']}"
         asked = f"dataset {run['dataset']}, {run['repeats']} rounds, seed {run['seed']}"
-        variables = f"OMP_NUM_THREADS and the like {threads}"
-        bullets.append(f"{what}, files on {machine['file system']}; {asked}; {variables}")
+        what = f"{setting.hardware(run['machine'])}, files on {run['machine']['file system']}"
+        bullets.append(f"{what}; {asked}; {setting.thread_variables(run['machine'])}")
     bullets = list(dict.fromkeys(bullets))
     loads = [record["load"] for record in summary.rounds if record["load"] is not None]
     if loads:
@@ -188,11 +184,8 @@ def _machine(summary: Summary) -> Section:
     cached = [r["files in page cache"] for r in summary.rounds if r["files in page cache"] is not None]
     if cached:
         bullets.append(f"the files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
-    rows = tuple(
-        (name, _listed(record["versions"], " "), _listed(record["threads"], " "))
-        for name, record in sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
-    )
-    return Section("Machine and versions", "", (Grid(("row", "versions", "threads"), rows),), tuple(bullets))
+    rows = sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
+    return Section("Machine and versions", "", (setting.versions(rows),), tuple(bullets))
 
 
 def _gaps(summary: Summary) -> Iterator[str]:
@@ -229,7 +222,3 @@ def _repeats(summary: Summary) -> str:
     return (
         f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds" if counts else "no round"
     )
-
-
-def _listed(found: dict[str, Any], between: str) -> str:
-    return ", ".join(f"{name}{between}{value}" for name, value in found.items())

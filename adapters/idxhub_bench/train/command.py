@@ -15,6 +15,7 @@ from idxhub_bench import processes
 from idxhub_bench.data import dataset_options, prepare
 from idxhub_bench.load import machine
 from idxhub_bench.train import convnet, judge
+from idxhub_bench.train.figures import waiting
 from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
 
 Write = Callable[[Mapping[str, Any]], None]
@@ -94,9 +95,8 @@ def table(answers: Mapping[str, Mapping[str, Any]]) -> str:
     for name, answer in answers.items():
         epochs = answer["epochs"]
         seconds = " ".join(f"{epoch['seconds']:.3g}" for epoch in epochs)
-        share = sum(epoch["waiting"] for epoch in epochs) / sum(epoch["seconds"] for epoch in epochs)
         accuracies = " ".join(f"{epoch['accuracy']:.4f}" for epoch in epochs)
-        lines.append(f"| {name} | {seconds} | {share:.2%} | {accuracies} |")
+        lines.append(f"| {name} | {seconds} | {waiting(epochs):.2%} | {accuracies} |")
     return "\n".join(lines)
 
 

@@ -9,6 +9,13 @@ from importlib.metadata import EntryPoint
 
 from idxhub import Plugins
 
+# what a framework's figures depend on; one interpreter may have all of them
+PACKAGES = {
+    "torch": ("torch",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "keras"),
+    "jax": ("jax", "jaxlib"),
+}
+
 
 def plugins(framework: str) -> Plugins:
     """Those installed; in a checkout that is on the path and not installed, the adapter of this framework."""

@@ -12,7 +12,10 @@ from support.processes import python
 
 from idxhub_bench import hub
 from idxhub_bench.device import child
-from idxhub_bench.device.command import device, least_bytes, table
+from idxhub_bench.device.command import device, table
+from idxhub_bench.device.figures import least_bytes
+from idxhub_bench.report.device import sections
+from idxhub_bench.report.summary import runs
 
 
 def run(raw, *arguments, framework="torch", status=0):
@@ -37,6 +40,12 @@ def test_on_the_cpu(framework, tmp_path):
     assert len(samples) == 8
     assert all(each["value"] > 0 for each in samples)
     assert f"| {framework} float32 | 500 | " in done.stdout
+    (section,) = sections(runs(found))
+    assert [row[:2] for row in section.tables[0].rows] == [
+        (f"{framework} uint8", "500"),
+        (f"{framework} float32", "500"),
+    ]
+    assert f"{framework} {row['versions'][framework]}" in section.tables[1].rows[0][-1]
 
 
 def test_where_there_is_no_such_device(tmp_path):
@@ -44,6 +53,8 @@ def test_where_there_is_no_such_device(tmp_path):
     done, found = run(tmp_path / "raw", "--device", "cuda:99")
     assert "| torch | | not measured: device is 'cuda:99'; it must be a device of torch" in done.stdout
     assert found[-1]["kind"] == "missing"
+    (section,) = sections(runs(found))
+    assert section.text.startswith("Not measured: no framework found an accelerator, `cuda:99`, on the machine.")
 
 
 def test_a_framework_that_fails_is_a_problem(tmp_path):

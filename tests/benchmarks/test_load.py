@@ -55,7 +55,7 @@ def test_numpy_on_the_sample(tmp_path):
         assert len(found[key]) == 2, key
         assert min(found[key]) > 0, key
     head, *rest = records(raw)
-    assert head["kind"] == "run"
+    assert (head["kind"], head["bench"]) == ("run", "load")
     assert head["payload"] == 2000 * 785
     assert head["machine"]["cores"] >= 1
     rounds = [record for record in rest if record["kind"] == "round"]

@@ -43,11 +43,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, tmp_path: Path) -> Any:
-    """The page of the made-up records, opened from its file."""
-    raw, html = tmp_path / "raw.jsonl", tmp_path / "site" / "index.html"
+    """The page of the made-up records of all three benchmarks, opened from its file."""
+    html = tmp_path / "site" / "index.html"
     html.parent.mkdir()
-    raw.write_text("".join(json.dumps(record) + "\n" for record in bench_records.records()), encoding="utf-8")
-    done = CliRunner().invoke(bench, ["report", str(raw), "--html", str(html)])
+    made = {"raw": bench_records.records(), "train": bench_records.training(), "device": bench_records.device()}
+    raw = [str(bench_records.write(tmp_path / f"{name}.jsonl", records)) for name, records in made.items()]
+    done = CliRunner().invoke(bench, ["report", *raw, "--html", str(html)])
     assert done.exit_code == 0, done.output
     browser.set_window_size(1200, 900)
     for kind in ("browser", "performance"):
@@ -94,6 +95,21 @@ def test_it_sorts(page):
     click(page, "images-per-second", "row")
     by_name = ["idxhub torch DataLoader", "NumPy X[permutation]", "torchvision"]
     assert [row[0] for row in shown(page, "images-per-second")] == by_name
+    assert page.get_log("browser") == []
+
+
+def test_training_is_sorted_by_the_numbers_that_its_cells_begin_with(page):
+    def names() -> list[str]:
+        table = page.find_element(CSS, "#training table")
+        return [cell.text for cell in table.find_elements(CSS, "tbody th")]
+
+    torch, jax, torchvision = names()
+    click(page, "training", "waits for data")  # 1.00%, 3.00%, 10.00%
+    assert names() == [torch, jax, torchvision]
+    click(page, "training", "waits for data")
+    assert names() == [torchvision, jax, torch]
+    click(page, "training", "seconds, each epoch")  # "20, 10", "150, 150", "20, 20"
+    assert names()[-1] == jax
     assert page.get_log("browser") == []
 
 

@@ -16,17 +16,26 @@ from idxhub_bench.command import bench
 from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES
 from idxhub_bench.load.rows import BY_NAME, FLOOR
+from idxhub_bench.report import markdown
+from idxhub_bench.report.loading import figures
 from idxhub_bench.report.markdown import between
-from idxhub_bench.report.summary import read, summarise
+from idxhub_bench.report.model import Grid, Report, Section
+from idxhub_bench.report.page import page
+from idxhub_bench.report.summary import read, runs, summarise
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    path = tmp_path / "raw.jsonl"
-    path.write_text("".join(json.dumps(record) + "\n" for record in bench_records.records()), encoding="utf-8")
-    return path
+    return bench_records.write(tmp_path / "raw.jsonl", bench_records.records())
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """A file of each benchmark."""
+    made = {"run": bench_records.records(), "train": bench_records.training(), "device": bench_records.device()}
+    return [bench_records.write(tmp_path / f"{name}.jsonl", records) for name, records in made.items()]
 
 
 def run(*arguments: object) -> Result:
@@ -92,13 +101,173 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     assert isinstance(run(other).exception, errors.ArgumentError)
 
 
+LOAD, TRAIN, DEVICE = (tuple(make()) for make in (bench_records.records, bench_records.training, bench_records.device))
+UNMARKED = ({name: value for name, value in LOAD[0].items() if name != "bench"}, *LOAD[1:])
+
+
+@pytest.mark.parametrize(
+    ("records", "benches"),
+    [
+        (LOAD, ["load"]),
+        (UNMARKED, ["load"]),  # as it was written before it said so
+        (TRAIN, ["train"]),
+        (DEVICE, ["device"]),
+        ((*UNMARKED, *TRAIN, *TRAIN), ["load", "train", "train"]),
+    ],
+)
+def test_a_file_says_itself_what_it_is(records, benches):
+    found = runs(records)
+    assert [run.bench for run in found] == benches
+    assert sum(len(run.records) for run in found) == len(records)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [(), LOAD[1:], (LOAD[1], *LOAD), ({"kind": "run", "bench": "sleep"},)],
+    ids=["nothing", "no run", "something before it", "another benchmark"],
+)
+def test_records_of_something_else_are_refused(records):
+    with pytest.raises(errors.ArgumentError, match=r"'some\.jsonl'.*`idxhub bench load` or `idxhub bench train` or"):
+        runs(records, "some.jsonl")
+
+
+def test_without_its_mark_a_run_is_reported_as_with_it(raw, tmp_path):
+    before = bench_records.write(tmp_path / "before.jsonl", UNMARKED)
+    assert run(before).output == run(raw).output
+    assert "| 50 |" in run(before).output
+
+
+def test_several_files_make_one_page(three, tmp_path):
+    html, text = tmp_path / "site" / "index.html", tmp_path / "page.md"
+    html.parent.mkdir()
+    done = run(*three, "--html", html, "--markdown", text)
+    assert done.exit_code == 0, done.output
+    said, lead = html.read_text(encoding="utf-8"), text.read_text(encoding="utf-8")
+    assert re.findall(r'(?:src|href)="([^"#][^"]*)"', said) == ["data:,", *(path.name for path in three)]
+    assert not re.search(r"https?://|@import|url\(", said)
+    for path in three:
+        assert (html.parent / path.name).read_bytes() == path.read_bytes()
+    assert (
+        "from [what `idxhub bench load` recorded](run.jsonl), [what `idxhub bench train` recorded](train.jsonl) and "
+        "[what `idxhub bench device` recorded](device.jsonl): to change it"
+    ) in lead
+    titles = re.findall(r"^## (.*)$", lead, re.MULTILINE)
+    assert titles == re.findall(r"<h2>(.*)</h2>", said)
+    assert titles[0] == "Goals"
+    assert titles[-5:] == ["Training", "On a device", "Method", "Machine and versions", "Not measured"]
+
+
+def test_a_file_may_have_more_than_one_in_it(tmp_path):
+    both, text = bench_records.write(tmp_path / "both.jsonl", (*LOAD, *TRAIN)), tmp_path / "page.md"
+    assert run(both, "--markdown", text).exit_code == 0
+    said = text.read_text(encoding="utf-8")
+    assert "[what `idxhub bench load` and `idxhub bench train` recorded](both.jsonl)" in said
+    assert "1,000 thousand images/s" in said
+    assert "| torch | 20, 10 |" in said
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [(0, "| PyTorch `DataLoader`, float32, vs torchvision | 1,000"), (1, "| torch | 20, 10 |"), (2, "| torch uint8 |")],
+    ids=["load", "train", "device"],
+)
+def test_one_file_alone_is_enough(place, says, three, tmp_path):
+    done = run(three[place])
+    assert done.exit_code == 0, done.output
+    assert says in done.output
+    html = tmp_path / "index.html"
+    assert run(three[place], "--html", html).exit_code == 0
+    assert "<h2>On a device</h2>" in html.read_text(encoding="utf-8")
+    assert ("<h2>Training</h2>" in html.read_text(encoding="utf-8")) == (place == 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("{run}", "{folder}/other/../run.jsonl"), "a RAW is named twice"),
+        (("{run}", "{folder}/other/run.jsonl", "--html", "{folder}/page.html"), "names of their own"),
+        (("{run}", "--html", "{folder}/other/run.jsonl"), "names of their own"),
+        (
+            ("{train}", "--readme", "{folder}/README.md", "--html", "{folder}/page.html"),
+            "figures of `idxhub bench load`",
+        ),
+        ((), "Missing argument 'RAW...'"),
+    ],
+    ids=["twice", "one name", "the page's name", "no load", "nothing"],
+)
+def test_wrong_usage(arguments, says, three, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = bench_records.write(tmp_path / "other" / "run.jsonl", TRAIN)
+    before = other.read_bytes()
+    names = {"folder": tmp_path, "run": three[0], "train": three[1]}
+    done = run(*(each.format(**names) for each in arguments))
+    assert done.exit_code == 2, done.output
+    assert says in done.output
+    assert not (tmp_path / "page.html").exists()
+    assert other.read_bytes() == before
+
+
+def test_files_of_one_name_make_markdown(three, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = bench_records.write(tmp_path / "other" / "run.jsonl", TRAIN)
+    assert run(three[0], other, "--markdown", tmp_path / "page.md").exit_code == 0
+
+
+_OURS, _THEIRS = (Key(row, "rate", "float32", 128, 0) for row in ("idxhub torch DataLoader", "torchvision"))
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        ({"at_least": 100, "why": "A gather is."}, ["**a goal**: missed by 50 %. A gather is."]),
+        ({"at_most": 40, "why": "A gather is."}, ["**a goal**: missed by 25 %. A gather is."]),
+        ({"at_least": 100}, []),
+        ({"at_least": 10, "why": "A gather is."}, []),
+        ({"at_least": 100, "why": "It is absent.", "theirs": Key("TFDS", "rate")}, []),
+        ({"at_least": 1e9, "why": "It lies.", "theirs": Key("TensorDataset", "rate", "uint8", 128, 0)}, []),
+    ],
+    ids=["too little", "too much", "no reason", "met", "not measured", "not the same data"],
+)
+def test_why_a_goal_is_missed_is_said_below_the_goals(goal, said):
+    made = Goal(**({"title": "a goal", "ours": _OURS, "theirs": _THEIRS} | goal))
+    goals = next(figures(summarise(runs(LOAD)), [made]))
+    assert list(goals.bullets) == said
+    text = markdown.sections(Report("", (goals,)))
+    assert text.splitlines()[-1].startswith("- **a goal**" if said else "| a goal |")
+    assert ("<strong>a goal</strong>: missed by" in page(Report("", (goals,)), [])) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("10.85%", "10.85"),
+        ("2.5, 2.33", "2.5"),
+        ("1234, 5", "1234.0"),
+        ("1,611 thousand images/s", "1611.0"),
+        ("4.2e-07", "4.2e-07"),
+        ("≥ 40", None),
+        ("nan", None),
+        ("", None),
+    ],
+)
+def test_a_column_of_numbers_is_sorted_by_them(cell, value):
+    html = page(Report("", (Section("", "", (Grid(("a", "b"), (("x", cell),), numbers=(1,)),)),)), [])
+    assert re.findall(r'data-value="(.*?)"', html) == ([] if value is None else [value])
+
+
+def test_a_page_without_bars_has_no_switch_for_them(three, tmp_path):
+    for raw, hidden in ((three[0], False), (three[1], True)):
+        assert run(raw, "--html", tmp_path / "page.html").exit_code == 0
+        assert ('<label class="switch" hidden>' in (tmp_path / "page.html").read_text(encoding="utf-8")) == hidden
+
+
 def test_processor_time_is_that_of_an_epoch():
-    found = summarise(bench_records.records())
+    found = summarise(runs(bench_records.records()))
     assert found.value(Key("idxhub torch DataLoader", "cpu", "float32", 128, 0)) == pytest.approx(60_000 * 2e-6)
 
 
 def test_quartiles():
-    cell = summarise(bench_records.records()).cells[Key("torchvision", "rate", "float32", 128, 0)]
+    cell = summarise(runs(bench_records.records())).cells[Key("torchvision", "rate", "float32", 128, 0)]
     assert cell.median == 20_000
     assert cell.quartiles == (19_000, 25_000)
 
@@ -128,6 +297,7 @@ def test_each_goal_is_about_what_is_measured(goal):
     assert BY_NAME[goal.ours.row].ours
     assert goal.theirs is None or not BY_NAME[goal.theirs.row].ours
     assert FLOOR in BY_NAME
+    assert [each.title for each in GOALS].count(goal.title) == 1  # why it is missed is said far from its neighbours
 
 
 @pytest.mark.parametrize("text", ["", "<!-- b -->\n", "<!-- /b -->\n<!-- b -->\n", "<!-- b -->\n" * 2 + "<!-- /b -->"])
@@ -141,7 +311,7 @@ def test_the_page_in_the_documentation_is_made_of_the_records_beside_it(tmp_path
     recorded = DOCS / "_static" / "benchmarks" / "run.jsonl"
     if not recorded.exists():
         pytest.fail(f"{recorded} is missing: idxhub bench load writes it")
-    found = summarise(read(recorded))
+    found = summarise(runs(read(recorded)))
     assert found.cells
     text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
     for goal in GOALS:

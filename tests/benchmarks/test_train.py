@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from support.needs import need_elsewhere
 
+from idxhub_bench.report import markdown, training
+from idxhub_bench.report.summary import runs
 from idxhub_bench.train import convnet, judge
 from idxhub_bench.train.command import train
 
@@ -46,6 +48,12 @@ def test_losses_are_compared_step_by_step(losses, worst, step, holds):
     assert (found.step, found.steps) == (step, 2)
 
 
+def test_a_step_is_counted_from_one_where_it_is_said():
+    assert str(judge.compare({"a": [2.0, 2.0], "b": [2.0, 1.0]})).endswith(
+        "differ by 5.0e-01 at most (a and b, step 2)"
+    )
+
+
 def test_one_row_alone_is_not_compared():
     assert judge.compare({"a": [1.0]}) is None
 
@@ -65,10 +73,10 @@ def test_what_a_run_records(tmp_path):
     need_elsewhere("torch")
     done = run(tmp_path / "raw", "--row", "torch", "--rate", 0.05, "--env", f"torch={sys.executable}")
     found = records(tmp_path / "raw")
-    assert (found[0]["kind"], found[0]["examples"], found[0]["rate"]) == ("run", 72, 0.05)
+    assert [found[0][name] for name in ("kind", "bench", "examples", "rate")] == ["run", "train", 72, 0.05]
     assert found[0]["machine"]["cores"] >= 1
     (row,) = (each for each in found if each["kind"] == "row" and each["row"] == "torch")
-    assert {"python", "torch", "numpy", "idxhub"} <= row["versions"].keys()
+    assert row["versions"].keys() == {"python", "torch", "numpy", "idxhub"}  # and not what else is installed
     epochs = [each for each in found if each["kind"] == "epoch" and each["row"] == "torch"]
     assert [(each["epoch"], each["steps"], each["images"]) for each in epochs] == [(1, 2, 64), (2, 2, 64)]
     assert all(0 < each["waiting"] < each["seconds"] for each in epochs)
@@ -76,7 +84,19 @@ def test_what_a_run_records(tmp_path):
     assert epochs[0]["loss"] == pytest.approx(math.log(10), rel=0.05)
     (losses,) = (each["losses"] for each in found if each["kind"] == "losses" and each["row"] == "torch")
     assert len(losses) == 4
-    assert "| torch | " in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("| torch | "))
+    # the report of these records has the same line, and the losses after it
+    (section,) = training.sections(runs(found))
+    reported = markdown.table(section.tables[0]).splitlines()[2].replace(",", "")
+    assert reported.startswith(f"{line} {epochs[0]['loss']:.4f} ")
+
+
+def test_a_run_says_how_many_images_there_were(tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("#!/bin/sh\nexit 3\n")
+    wrong.chmod(0o755)
+    run(tmp_path / "raw", "--row", "jax", "--env", f"jax={wrong}", "--examples", 12_000, status=1)
+    assert records(tmp_path / "raw")[0]["examples"] == 2_000  # all of the sample's
 
 
 def test_torchvisions_idiom_is_measured_beside(tmp_path):

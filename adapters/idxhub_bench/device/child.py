@@ -51,7 +51,7 @@ def measure(
                     value = len(loader.split) / _pass(there, loader, put=way == "ordinary")
                     readings.append({"way": way, "dtype": dtype, "size": size, "round": number, "value": value})
     pixels = load(**{name: data[name] for name in ("name", "cache_dir")}, download=False).images[0].size
-    packages = ("idxhub", "numpy", framework, "jaxlib")
+    packages = ("idxhub", "numpy", *hub.PACKAGES[framework])
     return {
         "device": there.name,
         "copy": {"bytes": copy, "seconds": seconds, "bandwidth": 2 * copy / seconds},

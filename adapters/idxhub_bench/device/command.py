@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from idxhub_bench import processes
 from idxhub_bench.data import dataset_options, prepare
+from idxhub_bench.device.figures import rates
 from idxhub_bench.load import machine
 
 FRAMEWORKS = ("torch", "jax")
@@ -88,24 +88,11 @@ def table(answers: Mapping[str, Mapping[str, Any]]) -> str:
         if "missing" in answer:
             lines.append(f"| {framework} | | not measured: {answer['missing']} | | | |")
             continue
-        for dtype, size in dict.fromkeys((each["dtype"], each["size"]) for each in answer["readings"]):
-            rates = {way: _median(answer, way, dtype, size) for way in ("resident", "ordinary")}
-            share = rates["resident"] * least_bytes(answer["pixels"], dtype) / answer["copy"]["bandwidth"]
-            lines.append(
-                f"| {framework} {dtype} | {size} | {rates['resident']:,.0f} | {rates['ordinary']:,.0f} "
-                f"| {rates['resident'] / rates['ordinary']:.3g} | {share:.1%} |"
-            )
+        lines += [
+            f"| {framework} {each.dtype} | {each.size} | {each.resident:,.0f} | {each.ordinary:,.0f} "
+            f"| {each.ratio:.3g} | {each.share:.1%} |"
+            for each in rates(answer)
+        ]
         speed = answer["copy"]["bandwidth"] / 1e9
         lines.append(f"| {framework}, a plain copy on {answer['device']} | | {speed:,.0f} GB/s | | | |")
     return "\n".join(lines)
-
-
-def least_bytes(pixels: int, dtype: str) -> int:
-    """What must be read of an image as stored, and written as asked for."""
-    return pixels * (1 + (4 if dtype == "float32" else 1))
-
-
-def _median(answer: Mapping[str, Any], way: str, dtype: str, size: int) -> float:
-    wanted = (way, dtype, size)
-    found = [each["value"] for each in answer["readings"] if (each["way"], each["dtype"], each["size"]) == wanted]
-    return float(statistics.median(found))

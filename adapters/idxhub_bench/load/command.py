@@ -66,7 +66,7 @@ def load(
         runner = Runner(place, pythons, write, lambda text: click.echo(text, err=True))
         truth = runner.truths["train"]
         write(
-            {"kind": "run", **{key: asked[key] for key in ("dataset", "repeats", "seed")}}
+            {"kind": "run", "bench": "load", **{key: asked[key] for key in ("dataset", "repeats", "seed")}}
             | {"images": len(truth.labels), "payload": truth.payload, "processes": len(wanted)}
             | {"load": machine.load_average(), "machine": machine.machine(Path(work))}
         )

@@ -1,1 +1,1 @@
-"""`idxhub bench report`: a run's raw records as one HTML page, as Markdown, and as the README's short table."""
+"""`idxhub bench report`: raw records as one HTML page, as Markdown, and as the README's short table."""

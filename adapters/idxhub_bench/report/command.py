@@ -4,42 +4,77 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from idxhub_bench.report import loading, markdown, page, summary
-from idxhub_bench.report.model import Report
+from idxhub_bench.report import device, loading, markdown, page, summary, training
+from idxhub_bench.report.model import Report, Section, listed
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("raw", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--html", type=_FILE, help="Write one page that needs nothing else, RAW beside it.")
+@click.argument(
+    "raw", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True, metavar="RAW..."
+)
+@click.option("--html", type=_FILE, help="Write one page that needs nothing else, each RAW beside it.")
 @click.option("--markdown", "text", type=_FILE, help="Write the tables as Markdown.")
 @click.option("--readme", type=_FILE, help="Replace the short table between this page's two markers.")
-def report(raw: Path, html: Path | None, text: Path | None, readme: Path | None) -> None:
-    """Turn the records in RAW into tables.
+def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: Path | None) -> None:
+    """Turn the records in each RAW into tables.
 
-    The page asks for nothing over the network and works from a file. --readme replaces what stands between
+    A RAW is what `idxhub bench load`, `train` or `device` has written: it says itself which. The page asks for nothing
+    over the network and works from a file. --readme puts figures of `load` in the place of what stands between
     <!-- benchmarks --> and <!-- /benchmarks -->.
     """
-    found = summary.summarise(summary.read(raw))
-    made = Report("Benchmarks", tuple(loading.sections(found)))
-    if html is not None:
-        beside = html.with_name(raw.name)
-        html.write_text(page.page(made, beside.name), encoding="utf-8")
-        if beside.resolve() != raw.resolve():
-            shutil.copyfile(raw, beside)
-    if text is not None:
-        text.write_text(markdown.markdown(made, _lead(raw, html, text)), encoding="utf-8")
+    _check(raw, html)
+    files = {path: summary.runs(summary.read(path), path.name) for path in raw}
+    of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in summary.BENCHES}
+    loaded = summary.summarise(of["load"]) if of["load"] else None
+    made = Report("Benchmarks", tuple(_sections(loaded, of)))
     if readme is not None:
-        old = readme.read_text(encoding="utf-8")
-        new = f"{markdown.table(loading.short(found))}\n\n{_MORE}"
-        readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
+        _write_readme(readme, loaded)
+    if html is not None:
+        _write_page(html, made, raw)
+    if text is not None:
+        text.write_text(markdown.markdown(made, _lead(files, html, text)), encoding="utf-8")
     if html is text is readme is None:
-        click.echo(markdown.table(loading.short(found)))
+        click.echo(markdown.table(loading.short(loaded)) if loaded else markdown.sections(made))
+
+
+def _check(raw: Sequence[Path], html: Path | None) -> None:
+    """No record is to count twice, and no file is to take another's place beside the page."""
+    if len({path.resolve() for path in raw}) < len(raw):
+        raise click.UsageError("a RAW is named twice")
+    if html is not None and len({path.name for path in raw} | {html.name}) < len(raw) + 1:
+        raise click.UsageError("each RAW lies beside the page: give them, and the page, names of their own")
+
+
+def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[summary.Run]]) -> Iterator[Section]:
+    if loaded is not None:
+        yield from loading.figures(loaded)
+    yield from training.sections(of["train"])
+    yield from device.sections(of["device"])
+    if loaded is not None:
+        yield from loading.background(loaded)
+
+
+def _write_page(html: Path, made: Report, raw: Sequence[Path]) -> None:
+    html.write_text(page.page(made, [path.name for path in raw]), encoding="utf-8")
+    for path in raw:
+        beside = html.with_name(path.name)
+        if beside.resolve() != path.resolve():
+            shutil.copyfile(path, beside)
+
+
+def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
+    if loaded is None:
+        raise click.UsageError("--readme has figures of `idxhub bench load`: name a file of its records too")
+    old = readme.read_text(encoding="utf-8")
+    new = f"{markdown.table(loading.short(loaded))}\n\n{_MORE}"
+    readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
 
 
 _MORE = """\
@@ -47,13 +82,17 @@ A ratio is idxhub / peer, from medians: for times and memory less is better, for
 are missed among them, the machine and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
 
 
-def _lead(raw: Path, html: Path | None, text: Path) -> str:
-    records = f"[what `idxhub bench load` recorded]({_from(text, raw)})"
+def _lead(files: Mapping[Path, Sequence[summary.Run]], html: Path | None, text: Path) -> str:
+    records = listed([f"[what {_programs(runs)} recorded]({_from(text, path)})" for path, runs in files.items()])
     how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
     lines = [f"This page was written by `idxhub bench report` from {records}: {how}"]
     if html is not None:
         lines.append(f'<a href="{_from(text, html)}">The same with bars, to sort and to choose from</a>.')
     return "\n\n".join(lines)
+
+
+def _programs(runs: Sequence[summary.Run]) -> str:
+    return listed([f"`idxhub bench {bench}`" for bench in dict.fromkeys(run.bench for run in runs)])
 
 
 def _from(page: Path, target: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from idxhub_bench.load.goals import GOALS, Key
+from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
+from idxhub_bench.report import setting
 from idxhub_bench.report.model import Bars, Grid, Line, Section, amount, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
@@ -30,34 +31,42 @@ _TITLES = {
 _FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
 METHOD = """\
-Every measurement is a process of its own that measures one thing, and all of them run once a round, in a new random \
-order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is the median, \
-the line across it reaches from the first to the third quartile. A first round is not counted: it brings files and \
-bytecode into memory. Clocks start after the framework has been imported, except for the figure of the import \
-itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, which \
-compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
+Every measurement of loading is a process of its own that measures one thing, and all of them run once a round, in a \
+new random order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is \
+the median, the line across it reaches from the first to the third quartile. A first round is not counted: it brings \
+files and bytecode into memory. Clocks start after the framework has been imported, except for the figure of the \
+import itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, \
+which compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
 compiled for a shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows \
-alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: \
-every image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in \
-batches of the size asked for with a short one at the end, in an order that is shuffled over the whole set and is \
-not that of the pass before. A row that fails this is an error, however fast. A row that would take seconds for an \
-epoch is measured over its first images, in whole batches: the column says how many. Processor time counts all \
-threads and worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm \
-means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and \
-Keras reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, less what \
-the same processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be \
-told are left out there, and in the other figures of memory theirs contain what the framework sets up when it is \
-first used."""
+alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: every \
+image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in batches of \
+the size asked for with a short one at the end, in an order that is shuffled over the whole set and is not that of \
+the pass before. A row that fails this is an error, however fast. A row that would take seconds for an epoch is \
+measured over its first images, in whole batches: the column says how many. Processor time counts all threads and \
+worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm means from \
+what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras reads the \
+test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
+processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be told are \
+left out there, and in the other figures of memory theirs contain what the framework sets up when it is first used."""
 
 
-def sections(summary: Summary) -> Iterator[Section]:
-    """Goals, then a section for each figure, then what it was measured on."""
-    yield Section("Goals", _not_quiet(summary), (_goals(summary),), _fsync(summary))
+def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
+    """Goals, then a section for each figure."""
+    table = Grid(
+        ("what", "idxhub", "peer", "ratio", "goal", "verdict"),
+        tuple(_against(summary, goal) for goal in goals),
+        numbers=(1, 2, 3, 4),
+    )
+    yield Section("Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary)))
     for figure in sorted(FIGURES, key=_FIRST.index):
         unit, words = FIGURES[figure]
         tables = tuple(_bars(summary, figure, unit, words))
         if tables:
             yield Section(_TITLES[figure], "", tables)
+
+
+def background(summary: Summary) -> Iterator[Section]:
+    """How the figures of loading came about, on what, and what is not among them."""
     yield Section("Method", METHOD.format(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
     yield _machine(summary)
     if summary.missing or summary.failures:
@@ -76,18 +85,27 @@ def short(summary: Summary) -> Grid:
     return Grid(("", "idxhub", "peer", "ratio"), tuple(rows), numbers=(1, 2, 3))
 
 
-def _goals(summary: Summary) -> Grid:
-    rows = []
-    for goal in GOALS:
-        unit = FIGURES[goal.ours.figure][0]
-        found = summary.ratio(goal.ours, goal.theirs)
-        medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
-        wrong = [
-            failure for failure in summary.failures if failure["cheat"] and _concerns(failure, goal.ours, goal.theirs)
-        ]
-        verdict = "ERROR: not the same data" if wrong else goal.verdict(found)
-        rows.append((goal.title, *medians, ratio(found), goal.text, verdict))
-    return Grid(("what", "idxhub", "peer", "ratio", "goal", "verdict"), tuple(rows), numbers=(1, 2, 3, 4))
+def _against(summary: Summary, goal: Goal) -> tuple[str, ...]:
+    """The goal's line."""
+    unit = FIGURES[goal.ours.figure][0]
+    medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
+    found = summary.ratio(goal.ours, goal.theirs)
+    return goal.title, *medians, ratio(found), goal.text, _verdict(summary, goal)
+
+
+def _verdict(summary: Summary, goal: Goal) -> str:
+    wrong = (each for each in summary.failures if each["cheat"] and _concerns(each, goal.ours, goal.theirs))
+    if any(wrong):
+        return "ERROR: not the same data"
+    return goal.verdict(summary.ratio(goal.ours, goal.theirs))
+
+
+def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
+    """Why, where it is known."""
+    for goal in goals:
+        verdict = _verdict(summary, goal)
+        if goal.why and verdict.startswith("missed"):
+            yield f"**{goal.title}**: {verdict}. {goal.why}"
 
 
 def _median(summary: Summary, key: Key | None, unit: str) -> str:
@@ -156,13 +174,9 @@ def _note(cell: Cell, summary: Summary) -> str:
 def _machine(summary: Summary) -> Section:
     bullets = []
     for run in summary.runs:
-        machine = run["machine"]
-        memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
-        threads = _listed(machine["thread variables"], "=") or "not set"
-        what = f"{machine['cpu']}, {machine['cores']} cores{memory}, {machine['system']}"
         asked = f"dataset {run['dataset']}, {run['repeats']} rounds, seed {run['seed']}"
-        variables = f"OMP_NUM_THREADS and the like {threads}"
-        bullets.append(f"{what}, files on {machine['file system']}; {asked}; {variables}")
+        what = f"{setting.hardware(run['machine'])}, files on {run['machine']['file system']}"
+        bullets.append(f"{what}; {asked}; {setting.thread_variables(run['machine'])}")
     bullets = list(dict.fromkeys(bullets))
     loads = [record["load"] for record in summary.rounds if record["load"] is not None]
     if loads:
@@ -170,11 +184,8 @@ def _machine(summary: Summary) -> Section:
     cached = [r["files in page cache"] for r in summary.rounds if r["files in page cache"] is not None]
     if cached:
         bullets.append(f"the files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
-    rows = tuple(
-        (name, _listed(record["versions"], " "), _listed(record["threads"], " "))
-        for name, record in sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
-    )
-    return Section("Machine and versions", "", (Grid(("row", "versions", "threads"), rows),), tuple(bullets))
+    rows = sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
+    return Section("Machine and versions", "", (setting.versions(rows),), tuple(bullets))
 
 
 def _gaps(summary: Summary) -> Iterator[str]:
@@ -211,7 +222,3 @@ def _repeats(summary: Summary) -> str:
     return (
         f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds" if counts else "no round"
     )
-
-
-def _listed(found: dict[str, Any], between: str) -> str:
-    return ", ".join(f"{name}{between}{value}" for name, value in found.items())

@@ -10,10 +10,12 @@ from idxhub_bench.report.model import SHOWN, Bars, Grid, Report, Section, number
 
 def markdown(report: Report, lead: str) -> str:
     """The page; `lead` comes below its title."""
-    parts = [f"# {report.title}", lead]
-    for section in report.sections:
-        parts += _section(section)
-    return "\n\n".join(parts) + "\n"
+    return f"# {report.title}\n\n{lead}\n\n{sections(report)}\n"
+
+
+def sections(report: Report) -> str:
+    """What is below that."""
+    return "\n\n".join(part for section in report.sections for part in _section(section))
 
 
 def between(text: str, marker: str, new: str) -> str:
@@ -37,14 +39,14 @@ def _section(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
     if section.text:
         yield section.text
-    if section.bullets:
-        yield "\n".join(f"- {_escaped(bullet)}" for bullet in section.bullets)
     for each in section.tables:
         if isinstance(each, Grid):
             yield table(each)
         else:
             yield f"{each.caption[0].upper()}{each.caption[1:]}:"
             yield _bars(each)
+    if section.bullets:
+        yield "\n".join(f"- {_escaped(bullet)}" for bullet in section.bullets)
 
 
 def _bars(bars: Bars) -> str:

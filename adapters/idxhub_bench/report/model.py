@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -48,7 +49,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph or several, and tables."""
+    """A heading, a paragraph, tables, and a list below them.
+
+    In its texts `code` and **what matters** are marked as in Markdown.
+    """
 
     title: str
     text: str = ""
@@ -69,9 +73,8 @@ SHOWN = {"s": (1e3, "ms"), "B": (1e-6, "MB"), "images/s": (1e-3, "thousand image
 
 
 def number(value: float, unit: str) -> str:
-    """In what is shown, three digits or whole."""
-    scaled = value * SHOWN[unit][0]
-    return f"{scaled:,.0f}" if abs(scaled) >= 100 else f"{scaled:.3g}"
+    """In what is shown."""
+    return digits(value * SHOWN[unit][0])
 
 
 def amount(value: float, unit: str) -> str:
@@ -86,6 +89,14 @@ def spread(line: Line, unit: str) -> str:
 
 def ratio(value: float | None) -> str:
     """Times."""
-    if value is None:
-        return ""
+    return "" if value is None else digits(value)
+
+
+def digits(value: float) -> str:
+    """Three of them, or a whole number."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """One, two and three."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

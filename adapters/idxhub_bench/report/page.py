@@ -9,14 +9,16 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
-from idxhub_bench.report.model import SHOWN, Bars, Grid, Line, Report, Section, number, ratio, spread
+from idxhub_bench.report.model import SHOWN, Bars, Grid, Line, Report, Section, listed, number, ratio, spread
 
 
-def page(report: Report, raw: str) -> str:
-    """The whole file. `raw` is the name of the file with the records, which lies beside it."""
+def page(report: Report, raw: Sequence[str]) -> str:
+    """The whole file. `raw` are the names of the files with the records, which lie beside it."""
     here = files("idxhub_bench.report")
     style, script = ((here / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     content = "\n".join(_section(section) for section in report.sections)
+    bars = any(isinstance(table, Bars) for section in report.sections for table in section.tables)
+    records = listed([f'<a href="{escape(name)}">{escape(name)}</a>' for name in raw])
     links = " ".join(f'<a href="#{_id(s.title)}">{escape(s.title)}</a>' for s in report.sections)
     return f"""<!doctype html>
 <html lang="en">
@@ -33,9 +35,9 @@ def page(report: Report, raw: str) -> str:
 <header>
 <h1>{escape(report.title)}</h1>
 <p>Fashion-MNIST, read through <b class="ours">idxhub</b> and through its users&rsquo;
-usual <b class="theirs">loaders</b>. The raw records are in <a href="{escape(raw)}">{escape(raw)}</a>.</p>
+usual <b class="theirs">loaders</b>. The raw records are in {records}.</p>
 <nav>{links}</nav>
-<label class="switch"><input type="checkbox" id="logarithmic"> logarithmic bars</label>
+<label class="switch"{"" if bars else " hidden"}><input type="checkbox" id="logarithmic"> logarithmic bars</label>
 </header>
 <main>
 {content}
@@ -157,7 +159,9 @@ def _grid(grid: Grid) -> str:
 def _cells(grid: Grid, row: Sequence[str]) -> Iterator[str]:
     for place, cell in enumerate(row):
         kind = "good" if cell.startswith(grid.good) else "bad" if cell.startswith((grid.bad, "ERROR")) else ""
-        label = f' data-label="{escape(grid.headings[place])}"' + ' class="number"' * (place in grid.numbers)
+        label = f' data-label="{escape(grid.headings[place])}"'
+        if place in grid.numbers:
+            label += f' class="number"{_sorted_as(cell)}'
         if place == 0:
             yield f'<th scope="row">{_inline(cell)}</th>'
         else:
@@ -165,9 +169,16 @@ def _cells(grid: Grid, row: Sequence[str]) -> Iterator[str]:
             yield f"<td{label}>{text}</td>"
 
 
+def _sorted_as(cell: str) -> str:
+    """By the number that it begins with, whatever the unit."""
+    found = re.match(r"\d[\d,]*(\.\d+)?(e[-+]\d+)?", cell)
+    return f' data-value="{float(found[0].replace(",", ""))!r}"' if found else ""
+
+
 def _inline(text: str) -> str:
-    """Text with what is in backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    """Text with what is in backticks as code, and what is between two asterisks as important."""
+    coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", coded)
 
 
 def _id(title: str) -> str:

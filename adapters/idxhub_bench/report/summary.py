@@ -12,6 +12,25 @@ from typing import Any
 from idxhub import errors
 from idxhub_bench.load.goals import Key
 
+BENCHES = ("load", "train", "device")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The records of one run, the first of which says what was asked for."""
+
+    records: tuple[dict[str, Any], ...]
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What was asked for, of which machine."""
+        return self.records[0]
+
+    @property
+    def bench(self) -> str:
+        """Which of BENCHES has written it; `load` did not always say so."""
+        return str(self.head.get("bench", "load"))
+
 
 @dataclass
 class Cell:
@@ -75,25 +94,30 @@ class Summary:
         return found[0] if len(found) == 1 else None
 
 
-def summarise(records: Iterable[dict[str, Any]]) -> Summary:
-    """Of the records of a file."""
-    made = Summary()
+def runs(records: Iterable[dict[str, Any]], name: str = "") -> list[Run]:
+    """Those of a file, to which others may have been added; `name` is for the error that it is something else."""
+    found: list[list[dict[str, Any]]] = []
     for record in records:
-        kind = record.get("kind")
-        if kind == "run":
-            made.runs.append(record)
-        elif kind == "round":
-            made.rounds.append(record)
-        elif kind == "row":
-            made.rows[record["row"]] = record
-        elif kind == "missing":
-            made.missing[record["row"]] = record["why"]
-        elif kind == "failure":
-            made.failures.append(record)
-        elif kind == "sample":
-            _add(made, record)
-    if not made.runs:
-        raise errors.ArgumentError("RAW", "", "a file that `idxhub bench load` has written")
+        if record.get("kind") == "run":
+            found.append([])
+        if found:
+            found[-1].append(record)
+        else:
+            break  # a run comes first
+    made = [Run(tuple(each)) for each in found]
+    if not made or any(run.bench not in BENCHES for run in made):
+        programs = " or ".join(f"`idxhub bench {bench}`" for bench in BENCHES)
+        raise errors.ArgumentError("RAW", name, f"a file that {programs} has written")
+    return made
+
+
+def summarise(loading: Iterable[Run]) -> Summary:
+    """Of runs of `idxhub bench load`, one at the least."""
+    made = Summary()
+    for run in loading:
+        made.runs.append(run.head)
+        for record in run.records:
+            _sort(made, record)
     for row in made.rows:  # an added run had it
         made.missing.pop(row, None)
     return made
@@ -110,6 +134,20 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                 return
             raise errors.ArgumentError("RAW", f"{path.name}:{number}", "JSON Lines: this one is not JSON") from None
         yield record
+
+
+def _sort(made: Summary, record: dict[str, Any]) -> None:
+    kind = record.get("kind")
+    if kind == "round":
+        made.rounds.append(record)
+    elif kind == "row":
+        made.rows[record["row"]] = record
+    elif kind == "missing":
+        made.missing[record["row"]] = record["why"]
+    elif kind == "failure":
+        made.failures.append(record)
+    elif kind == "sample":
+        _add(made, record)
 
 
 def _add(made: Summary, record: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ def train(
     _warm_up(net, batches, test, batch_size, seed)
     losses: list[float] = []
     told = [_epoch(net, batches, losses, batch_size, seed) | {"accuracy": _accuracy(net, test)} for _ in range(epochs)]
-    packages = ("idxhub", "numpy", framework, "tensorflow-cpu", "keras", "jaxlib", "torchvision")
+    packages = ["idxhub", "numpy", *hub.PACKAGES[framework], *["torchvision"] * (workers is not None)]
     return {"epochs": told, "losses": losses, "threads": net.threads(), "versions": hub.versions(packages)}
 
 

@@ -15,6 +15,7 @@ from idxhub_bench import processes
 from idxhub_bench.data import dataset_options, prepare
 from idxhub_bench.load import machine
 from idxhub_bench.train import convnet, judge
+from idxhub_bench.train.figures import waiting
 from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
 
 Write = Callable[[Mapping[str, Any]], None]
@@ -61,9 +62,9 @@ def train(ctx: click.Context, /, raw: Path, environments: Sequence[str], *, appe
             file.flush()
 
         work = Path(folder)
-        data = _data(asked, work, torchvision=any(not row.ours for row in chosen))
+        data, examples = _data(asked, work, torchvision=any(not row.ours for row in chosen))
         how = {name: asked[name] for name in ("epochs", "batch_size", "rate", "seed", "device")}
-        said = {name: asked[name] for name in ("dataset", "examples")} | how
+        said = {"dataset": asked["dataset"], "examples": examples} | how
         write(
             {"kind": "run", "bench": "train"}
             | said
@@ -94,9 +95,8 @@ def table(answers: Mapping[str, Mapping[str, Any]]) -> str:
     for name, answer in answers.items():
         epochs = answer["epochs"]
         seconds = " ".join(f"{epoch['seconds']:.3g}" for epoch in epochs)
-        share = sum(epoch["waiting"] for epoch in epochs) / sum(epoch["seconds"] for epoch in epochs)
         accuracies = " ".join(f"{epoch['accuracy']:.4f}" for epoch in epochs)
-        lines.append(f"| {name} | {seconds} | {share:.2%} | {accuracies} |")
+        lines.append(f"| {name} | {seconds} | {waiting(epochs):.2%} | {accuracies} |")
     return "\n".join(lines)
 
 
@@ -111,8 +111,11 @@ def _chosen(named: Sequence[str]) -> list[Row]:
     return found
 
 
-def _data(asked: Mapping[str, Any], work: Path, *, torchvision: bool) -> dict[str, Any]:
-    """Where the processes find the data, once it is in a cache and, for torchvision, in files as that keeps them."""
+def _data(asked: Mapping[str, Any], work: Path, *, torchvision: bool) -> tuple[dict[str, Any], int]:
+    """Where the processes find the data, once it is in a cache and, for torchvision, in files as that keeps them.
+
+    And how many train images are used: no more than there are.
+    """
     cache_dir, root = str(prepare(asked, work)), work / "torchvision"
     splits = {name: load(asked["dataset"], name, cache_dir=cache_dir, download=False) for name in ("train", "test")}
     if torchvision:
@@ -123,7 +126,7 @@ def _data(asked: Mapping[str, Any], work: Path, *, torchvision: bool) -> dict[st
                 (raw / f"{name}-{what}-ubyte").write_bytes(idx.encode(array))
     examples = min(asked["examples"], len(splits["train"]))
     where = {"dataset": asked["dataset"], "cache_dir": cache_dir, "root": str(root)}
-    return where | {"train": f"train[:{examples}]", "test": "test"}
+    return where | {"train": f"train[:{examples}]", "test": "test"}, examples
 
 
 def _answer(row: Row, python: str, asked: Mapping[str, Any], work: Path, write: Write) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ STEPS = 10
 
 @dataclass(frozen=True)
 class Agreement:
-    """The largest relative difference between two rows' losses in the first `steps`, and where it was."""
+    """The largest relative difference between two rows' losses in the first `steps`, and where, counted from 0."""
 
     steps: int
     worst: float
@@ -27,7 +27,7 @@ class Agreement:
 
     def __str__(self) -> str:
         one, other = self.between
-        where = f"{one} and {other}, step {self.step}"
+        where = f"{one} and {other}, step {self.step + 1}"
         return f"the losses of the first {self.steps} steps differ by {self.worst:.1e} at most ({where})"
 
 

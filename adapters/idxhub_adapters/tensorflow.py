@@ -79,6 +79,8 @@ def _dataset(
     # the optimiser would write all that the pipeline captures, images included, into a graph of its own
     as_it_stands = tf.data.Options()
     as_it_stands.experimental_optimization.apply_default_optimizations = False
+    # nothing here is left to be tuned, and the model that tuning keeps costs a fifth of a step
+    as_it_stands.autotune.enabled = False
     # by themselves several workers take turns with files, and this has none
     as_it_stands.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(as_it_stands)

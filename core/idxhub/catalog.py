@@ -19,7 +19,6 @@ import xxhash
 
 from idxhub import idx
 from idxhub.errors import IdxFormatError, SpecError
-from idxhub.inflate import inflate, peek
 
 LABEL_DTYPE = "int64"  # of labels as they are kept and handed out
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -125,6 +124,8 @@ class Resource:
         Raises `OSError` if it cannot be read and `IdxFormatError` if it is not a sound IDX file.
         """
         import hashlib  # noqa: PLC0415 -- see `fingerprint`
+
+        from idxhub.inflate import inflate, peek  # noqa: PLC0415 -- most specs are written down, not read off a file
 
         path = Path(path)
         data = path.read_bytes()

@@ -10,14 +10,16 @@ import contextlib
 import errno
 import io
 import os
-import signal
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idxhub.errors import CacheError, IdxHubError
+
+if TYPE_CHECKING:
+    import threading
 
 _ORPHAN_AGE = 24 * 3600.0  # seconds; no honest write takes a day
 _PATIENCE = 60.0  # seconds without a sign of life from the lock's holder
@@ -106,6 +108,9 @@ def ending_in_order() -> Iterator[None]:
 
     Only where nobody has said what SIGTERM is to do, and in the main thread: signals come nowhere else.
     """
+    import signal  # noqa: PLC0415 -- writing only, as is the next: most processes read what is there
+    import threading  # noqa: PLC0415
+
     alone = threading.current_thread() is threading.main_thread()
     if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield

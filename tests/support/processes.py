@@ -86,7 +86,7 @@ def python_as_nobody(code: str, *arguments: object, imports: str = "") -> subpro
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
-    modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, "
+    modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, signal, "
     modules += "idxhub.audit, idxhub.making"
     modules += f", {imports}" if imports else ""
     return python(f"import {modules}\n" + drop + textwrap.dedent(code), *arguments)

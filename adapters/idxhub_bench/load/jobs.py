@@ -90,7 +90,7 @@ def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
     if row.reads:
         for workers in row.workers:
             # workers are started anew for each epoch: a part of one would count that too much
-            limit, of = (None, [BATCH]) if workers else (row.limit, sizes)
+            limit, of = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.brief else sizes)
             yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": of, "limit": limit, "workers": workers})
     if row.reader in ("huggingface:Png", "huggingface:Parquet"):
         yield Job(row, "build", {"limit": _PICTURES})

@@ -16,7 +16,8 @@ class Row:
     would have without idxhub. `limit` bounds the images of a pass where an epoch takes too long. `opens` is whether
     opening it is measured, `reads` whether epochs are. `small` is False where a fixed cost cannot be told from that of
     the data: what the processes use together is not compared there. `full_only` is whether it knows the full dataset
-    alone. `once` are the measures that take so long that one round must do.
+    alone. `once` are the measures that take so long that one round must do. `brief` is whether epochs are read in
+    batches of one size alone: where the whole is shuffled before the first batch comes, `limit` saves nothing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Row:
     reads: bool = True
     full_only: bool = False
     once: tuple[str, ...] = ()
+    brief: bool = False
 
 
 FLOOR = "NumPy X[permutation]"
@@ -118,6 +120,7 @@ ROWS = (
         dtypes=("float32",),
         opens=False,
         small=False,
+        brief=True,
     ),
     Row(
         "TFDS",
@@ -141,6 +144,7 @@ ROWS = (
         ours=False,
         workers=(0, 2),
         memory_workers=(0, 2),
+        limit=6_400,
     ),
     Row(
         "idxhub huggingface png",
@@ -191,7 +195,7 @@ ROWS = (
         limit=3_200,
         small=False,
     ),
-    Row("idxhub ray", "ray:Ray", ("ray",), ("idxhub", "ray"), "import ray.data, idxhub", small=False),
+    Row("idxhub ray", "ray:Ray", ("ray",), ("idxhub", "ray"), "import ray.data, idxhub", small=False, brief=True),
     Row(
         "MXNet Gluon",
         "mxnet:Gluon",

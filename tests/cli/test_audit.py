@@ -153,6 +153,17 @@ def test_without_a_path_the_usual_places(run, folder, tmp_path, monkeypatch):
     assert [row["state"] for row in json.loads(result.stdout)["files"]] == ["wrong"] * 4  # the sample, not the full one
 
 
+@pytest.mark.parametrize("name", [SAMPLE, "fashion-mnist"])
+def test_idxhubs_own_cache_is_not_wrong(run, request, cache_dir, name):
+    real = {} if name == SAMPLE else {"data_dir": request.getfixturevalue("full_data_dir")}
+    idxhub.load(name, "all", **real)
+    written = sum(path.is_file() for path in cache_dir.rglob("*"))
+    assert written > 12  # an array, its record and its lock, four times
+    result = run()
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.endswith(f"0 IDX files; {written} others left alone\n")
+
+
 def test_names_that_a_terminal_should_not_be_told(run, folder):
     shutil.copy(folder / TEST_LABELS, folder / "a\x1b[31m\nb")
     shutil.copy(folder / TEST_LABELS, os.fsencode(folder) + b"/\xff")

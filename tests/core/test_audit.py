@@ -16,9 +16,10 @@ import pytest
 from support.made import make
 from support.processes import python_as_nobody
 
-from idxhub import SplitSpec, builtin, idx
+from idxhub import Plugins, SplitSpec, builtin, idx, load
 from idxhub.audit import audit, places
 from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.cache import Cache
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -127,6 +128,10 @@ def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
 
 def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     random = np.random.default_rng(0).bytes
+    others = ("gz.md5", "gz.INFO", "gz.part", "gz.asc", "lock", "json", "npy", "npy.1-aa.tmp", "tar", "html")
+    for each in others:
+        put(b"of another kind", f".train-images-idx3-ubyte.{each}")
+        put(b"", f"train-images.idx3-ubyte.{each}")
     put(b"", "empty")
     put(b"text", "notes.txt")
     put(gzip.compress(b"text"), "text.gz")
@@ -136,7 +141,25 @@ def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     os.mkfifo(tmp_path / "looked" / "pipe")
     (tmp_path / "looked" / "dangling").symlink_to("nowhere")
     report = audit([tmp_path / "looked"], [toy.spec])
-    assert (report.findings, report.others, report.ok) == ((), 8, True)
+    assert (report.findings, report.others, report.ok) == ((), 8 + 2 * len(others), True)
+
+
+def test_what_idxhub_writes_in_its_cache_is_passed_over(toy, server, tmp_path, look):
+    server.serve(toy.folder)
+    cache = tmp_path / "looked"
+    split = load(toy.mirrored(server.url), "all", cache_dir=cache, plugins=Plugins([]))
+    split.derived("toy.arrow", lambda: [b"made of the arrays"])
+    folder = Cache(cache, toy.spec).folder
+    arriving = folder / f".{toy.train_images.filename}.1-aa.tmp"
+    arriving.write_bytes(toy.bytes(toy.train_images)[:300])
+    assert look() == {
+        f"{split}-{kind}-ubyte.gz": ("right", f"toy {split} {kind.partition('-')[0]}, official")
+        for split in ("train", "test")
+        for kind in ("images-idx3", "labels-idx1")
+    }
+    assert {path.suffix for path in folder.iterdir()} == {".TAG", ".arrow", ".gz", ".json", ".lock", ".npy", ".tmp"}
+    (folder / "CACHEDIR.TAG").unlink()
+    assert look()[arriving.name][0] == "wrong"  # in a folder that is not idxhub's
 
 
 def test_an_array_that_nobody_knows(toy, look, put):
@@ -165,6 +188,9 @@ def test_an_array_that_nobody_knows(toy, look, put):
         ("looked/TRAIN-images-idx3-ubyte.gz", "train images", "right"),
         ("looked/files.example.org_train-images-idx3-ubyte8Xk.gz", "train images", "right"),
         ("looked/train-images-idx3-ubyte (1).gz", "train images", "right"),
+        ("looked/train-images-idx3-ubyte.gz.1", "train images", "right"),
+        ("looked/train-images-idx3-ubyte.gz.part", "", "right"),
+        ("looked/toy/test-images-idx3-ubyte.bak", "", "right"),
         ("looked/images.gz", "", "right"),
         ("toy/train-images-idx3-ubyte.gz", "toy train images", "right"),
         ("twin/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),

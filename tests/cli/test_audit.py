@@ -108,6 +108,20 @@ def test_adopting(run, folder, cache_dir):
     assert json.loads(again.stdout)["adopted"] == []
 
 
+@pytest.mark.parametrize("change", [lambda data: data + b"junk", lambda data: data[:-4], lambda data: data + data])
+def test_a_damaged_file_of_the_right_content_is_not_adopted(run, folder, cache_dir, change):
+    path = folder / TEST_LABELS
+    path.write_bytes(change(path.read_bytes()))
+    result = run("data", "--adopt", "--json")
+    assert result.exit_code == 1
+    data = json.loads(result.stdout)
+    (wrong,) = (row for row in data["files"] if row["state"] == "wrong")
+    assert wrong["found"].endswith("; its content is Fashion-MNIST, a sample: test labels")
+    assert len(data["adopted"]) == 3
+    assert not [row for row in data["adopted"] if "failure" in row]
+    assert not list(cache_dir.rglob("t10k-labels*"))
+
+
 def test_what_is_in_the_cache_is_not_adopted_twice(run, folder):
     assert run("data", "--adopt").exit_code == 0
     rows = json.loads(run("data", "--adopt", "--json").stdout)["adopted"]

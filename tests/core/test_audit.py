@@ -20,6 +20,8 @@ from idxhub import Plugins, SplitSpec, builtin, idx, load
 from idxhub.audit import audit, places
 from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
 from idxhub.cache import Cache
+from idxhub.errors import ChecksumError
+from idxhub.fetch import verify
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -109,6 +111,47 @@ def test_what_is_damaged_is_said_to_be(toy, look, put, change, found):
     data = toy.bytes(toy.train_images)
     put(change(data))
     assert look() == {TRAIN: ("wrong", found.format(cut=len(data) - 100, size=len(data)))}
+
+
+AROUND = {  # the content is whole, and what it is packed into is not, or is
+    "junk behind it": (lambda data: data + b"junk", "4 bytes of something else follow the compressed data at byte {}"),
+    "a page behind it": (lambda data: data + b"<html>", "6 bytes of something else follow the compressed data at"),
+    "its length cut off": (lambda data: data[:-4], "cut short: the compressed data ends at byte {cut4}"),
+    "its checksum cut off": (lambda data: data[:-8], "cut short: the compressed data ends at byte {cut8}"),
+    "a second member": (lambda data: data + gzip.compress(b"x"), "inflates to more than the 916 bytes expected"),
+    "twice": (lambda data: data + data, "inflates to more than the 916 bytes expected"),
+    "xz, cut": (lambda data: lzma.compress(gzip.decompress(data))[:-4], "cut short: the compressed data ends at byte"),
+    "zeros behind it": (lambda data: data + bytes(512), None),
+    "an empty member behind it": (lambda data: data + gzip.compress(b""), None),
+    "as published": (bytes, None),
+}
+
+
+@pytest.mark.parametrize("name", [TRAIN, "notes"])
+@pytest.mark.parametrize("around", AROUND)
+def test_a_sound_content_in_a_damaged_file_is_wrong_just_where_it_is_not_accepted(toy, put, look, around, name):
+    change, damage = AROUND[around]
+    whole = toy.bytes(toy.train_images)
+    path = put(change(whole), name)
+    (finding,) = audit([path], [toy.spec]).findings
+    if damage is None:
+        assert verify(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
+        assert (finding.state, finding.part.resource) == ("right", toy.train_images)
+        return
+    with pytest.raises(ChecksumError):
+        verify(toy.train_images, path.read_bytes(), "here")
+    sizes = {"cut4": f"{len(whole) - 4:,}", "cut8": f"{len(whole) - 8:,}"}
+    assert finding.found.startswith(damage.format(f"{len(whole):,}", **sizes))
+    assert finding.found.endswith("; its content is toy train images")
+    assert (finding.state, finding.part, finding.form, finding.content_sha256) == ("wrong", None, None, None)
+    assert look() == {name: ("wrong", finding.found)}
+
+
+def test_a_damaged_file_proves_no_other(toy, look, put):
+    """It is not what a cut one is said to begin like."""
+    put(toy.bytes(toy.train_images) + b"junk", "a")
+    put(gzip.decompress(toy.bytes(toy.train_images))[:500], "train-images-idx3-ubyte")
+    assert "begins like" not in look()["train-images-idx3-ubyte"][1]
 
 
 def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):

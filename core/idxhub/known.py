@@ -28,6 +28,7 @@ _FILES = {
     "f4000f1efcebacefeae504294fbc21c8": ("Oracle-MNIST", "train labels"),  # +
     "1daa75f0d88ab972b1bf7457bd29829b": ("Oracle-MNIST", "test images"),  # +
     "b23de57e6dd33d560734122f02e4d520": ("Oracle-MNIST", "test labels"),  # +
+    "1c42a8f34c1dc2650a74dd83ed34a9c9": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _CONTENTS = {
     "2ddd6a368b6f6176236d9ceeb813541d": (_FIRST, "train labels"),  # +
@@ -35,6 +36,7 @@ _CONTENTS = {
     "3d89b29be162a8131a2375139af64126": ("Oracle-MNIST", "train labels"),  # +
     "f30cc454cbd0a7163afb917145301521": ("Oracle-MNIST", "test images"),  # +
     "9c3e67e5fd4d3ead90af0b92b45ea430": ("Oracle-MNIST", "test labels"),  # +
+    "15e8c8ed218c37aafd4c6faa40f93566": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _LARGEST = 1 << 26  # bytes: more than any content in the tables has
 _SHORTEST = 8  # characters; a shorter name inside a longer one says nothing

@@ -6,6 +6,7 @@ import os
 import shutil
 
 import numpy as np
+import platformdirs
 import pytest
 from click.testing import CliRunner
 
@@ -176,6 +177,22 @@ def test_idxhubs_own_cache_is_not_wrong(run, request, cache_dir, name):
     result = run()
     assert result.exit_code == 0, result.stdout
     assert result.stdout.endswith(f"0 IDX files; {written} others left alone\n")
+
+
+def test_a_user_without_a_home(run, folder, monkeypatch):
+    """Whose cache nobody knows: asked for where it is one of the places, or is written to."""
+    monkeypatch.delenv("IDXHUB_CACHE")
+
+    def nowhere(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", nowhere)
+    assert run("data").exit_code == 0
+    assert json.loads(run("data", "--json").stdout)["ok"]
+    for arguments in ([], ["data", "--adopt"]):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "no folder for the cache is known" in result.stderr
 
 
 def test_names_that_a_terminal_should_not_be_told(run, folder):

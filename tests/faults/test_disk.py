@@ -258,6 +258,7 @@ def test_a_world_writable_cache_is_verified_all_the_same(toy, fill, cache_dir, i
     here = Cache(cache_dir, toy.spec)
     os.chmod(here.folder, 0o777)  # noqa: S103 -- the case under test
     path = here.folder / f"{toy.train_images.stem}.{ending}"
-    path.write_bytes(path.read_bytes()[:-20] + bytes(20))
+    changed = path.read_bytes()[:-20] + bytes(20)
+    path.write_bytes(changed)
     os.chmod(path, 0o666)  # noqa: S103 -- as the folder
-    invariant(spoiled=[path], healthy=lambda: [fill()])
+    invariant(spoiled={path: changed}, healthy=lambda: [fill()])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import invariant as shared
-from support.processes import without
+from support.processes import python_traced, without
 
 from idxhub.cache import Cache
 from idxhub.errors import CacheError, DownloadError, Failure
@@ -114,6 +114,14 @@ def test_arrays_that_are_written_in_their_place_are_seen_by_killing(toy, server,
     )
     assert done.returncode == 1, done.stdout
     assert re.search(r"killed .* of (again|mend): see above", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_tracer_that_is_missing_is_red_in_continuous_integration(tmp_path, monkeypatch, ci, outcome):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="needs?.* strace"):
+        python_traced("write:error=EIO", "")
 
 
 def test_a_row_that_nothing_proves_fails_the_run():

@@ -61,12 +61,11 @@ def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.Comp
 def python_traced(injection: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `code`, all its threads included, with faults that strace injects; its exit status is for the caller.
 
-    Without strace the test is left out, and says so. It repeats, with the kernel's own errors, what `support.calls`
-    does everywhere.
+    It repeats, with the kernel's own errors, what `support.calls` does everywhere.
     """
     strace = shutil.which("strace")
     if not strace or subprocess.run([strace, "-qq", "-e", "trace=none", "true"], check=False).returncode:
-        pytest.skip("needs strace; support.calls has injected the same without it")
+        without("strace, which may trace (support.calls has injected the same without it)")
     call = injection.partition(":")[0]
     command = [strace, "-qq", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={injection}"]
     return subprocess.run(

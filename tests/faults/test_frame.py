@@ -14,7 +14,7 @@ from support import invariant as shared
 from support.processes import python_traced, without
 
 from idxhub.cache import Cache
-from idxhub.errors import CacheError, DownloadError, Failure
+from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
 
 WRONG = {
     "an array cut": ("npy", lambda data: data[:-1]),
@@ -72,6 +72,16 @@ def test_an_error_that_says_too_little_is_seen(toy, cache_dir, raised):
         shared.check(toy, cache_dir, raised, places=["http://mirror"])
 
 
+@pytest.mark.parametrize("kind", [DownloadError, ChecksumError])
+def test_a_test_that_names_no_place_is_seen(toy, cache_dir, kind):
+    raised = kind("train-images-idx3-ubyte.gz", [Failure("http://mirror", "HTTP 404")])
+    shared.check(toy, cache_dir, raised, places=["http://mirror"])
+    with pytest.raises(AssertionError, match="names no place"):
+        shared.check(toy, cache_dir, raised)
+    with pytest.raises(AssertionError, match="lists no place"):
+        shared.check(toy, cache_dir, kind("train-images-idx3-ubyte.gz, http://mirror"), places=["http://mirror"])
+
+
 def test_a_next_call_that_gives_something_else_is_seen(toy, cache_dir):
     split = shared.load_all(toy, cache_dir)[0]
     split.labels[0] ^= 1
@@ -120,7 +130,7 @@ def test_arrays_that_are_written_in_their_place_are_seen_by_killing(toy, server,
 def test_a_tracer_that_is_missing_is_red_in_continuous_integration(tmp_path, monkeypatch, ci, outcome):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CI", ci)
-    with pytest.raises(outcome, match="needs?.* strace"):
+    with pytest.raises(outcome, match=r"needs?.* strace"):
         python_traced("write:error=EIO", "")
 
 

@@ -41,7 +41,8 @@ def check(
     """Check all three promises for the dataset `toy` and its cache, after a fault and with the fault gone.
 
     `raised` is what the faulty call raised, if it did; `file`, `places`, `expected` and `found` are what its message
-    must name (`file` is one of the dataset's or the cache's unless said otherwise). `spoiled` are files that the test
+    must name (`file` is one of the dataset's or the cache's unless said otherwise; `places` have to be given for an
+    error that lists what was tried). `spoiled` are files that the test
     itself has damaged, with the bytes that it gave them: such a file may still lie there, as it was damaged or right.
     `also` are other files with their content. `healthy` makes the next call and returns what it got; by default it
     loads every split from the folder with the published files.
@@ -49,7 +50,9 @@ def check(
     kept = {resource.filename for resource in toy.spec.resources}
     nothing_wrong_in(cache_dir, toy, spoiled, also)
     if raised is not None:
-        _says(raised, toy, cache_dir, file, [*map(str, places), str(expected), str(found)])
+        tried = [*map(str, places)]
+        assert tried or not isinstance(raised, (DownloadError, ChecksumError)), "the test names no place that was tried"
+        _says(raised, toy, cache_dir, file, [*tried, str(expected), str(found)])
     gained = list(load_all(toy, cache_dir) if healthy is None else healthy())
     assert gained, "the next call gave nothing"
     for split in gained:
@@ -122,6 +125,7 @@ def _says(raised: BaseException, toy: Made, cache_dir: Path, file: str | None, p
     for part in parts:
         assert part in message, f"does not say {part!r}: {message}"
     if isinstance(raised, (DownloadError, ChecksumError)):
+        assert raised.failures, f"lists no place: {message}"
         for failure in raised.failures:
             assert failure.where in message
             assert failure.why in message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,13 @@ NOBODY = 65534
 def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails."""
     return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
+
+
+def handed_back(done: subprocess.CompletedProcess[str]) -> Exception:
+    """The exception that a child has printed last, as `pickle.dumps(error).hex()`."""
+    error = pickle.loads(bytes.fromhex(done.stdout.splitlines()[-1]))  # noqa: S301 -- this test's own child wrote it
+    assert isinstance(error, Exception)
+    return error
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ ROWS = {
     18: Row("redirects go in a circle", "an error says so"),
     19: Row("https redirects to http", "refused"),
     20: Row(
-        "the certificate is self-signed, by a stranger, expired or another host's",
+        "the certificate is self-signed, a stranger's, expired or another host's",
         "refused, and http is not tried instead",
     ),
     21: Row("a proxy serves, asks for a password, or is dead", "it is honoured; no password is printed"),

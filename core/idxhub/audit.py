@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from idxhub.cache import is_own
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import IdxFormatError
 from idxhub.fetch import Places, known_folders
 from idxhub.idx import MAX_HEADER_SIZE, Header, is_page, read_header
 from idxhub.inflate import Readable, inflated, is_compressed, peek
-from idxhub.known import Claim, Digests, Index, Names, Part
+from idxhub.known import Claim, Digests, Index, Names, Part, Recognised
 from idxhub.storage import open_regular
 
 State = Literal["right", "wrong", "unknown", "unreadable"]
@@ -100,7 +101,7 @@ def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
     ours = [(each, each.content) for each in seen if each.content is not None]
     sound = []
     for each, content in ours:  # before any is judged: a decoded copy may come before the published file that proves it
-        recognised = content.digests and index.recognise(content.digests)
+        recognised = _recognised(content, index)
         if recognised and content.digests and content.header:
             if recognised.form == "published":
                 index.learn(content.digests, recognised.part)
@@ -142,7 +143,9 @@ class _Reader:
             return
         try:
             status = os.stat(path)
-            if not stat.S_ISREG(status.st_mode):
+            if is_own(path):  # a .gz on its way into the cache is no damaged one
+                yield _Seen(path, None, Claim(), None)
+            elif not stat.S_ISREG(status.st_mode):
                 yield _Seen(path, None, claim, _Content(damage="a pipe, socket or device") if claim.parts else None)
             elif path.suffix.lower() == ".zip" and not claim.parts:
                 yield from self._members(path)
@@ -268,7 +271,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 def _judged(seen: _Seen, content: _Content, index: Index, sound: list[tuple[Path, Header, Part]]) -> Finding:
     claim, digests = seen.claim, content.digests
-    recognised = digests and index.recognise(digests)
+    recognised = _recognised(content, index)
     state: State = "unknown"
     if content.unreadable:
         found, state = f"cannot be read: {content.unreadable}", "unreadable"
@@ -295,11 +298,22 @@ def _judged(seen: _Seen, content: _Content, index: Index, sound: list[tuple[Path
     )
 
 
+def _recognised(content: _Content, index: Index) -> Recognised | None:
+    """What a file is if it would be accepted: whole, or to the bit what was published."""
+    recognised = content.digests and index.recognise(content.digests)
+    return recognised if recognised and (recognised.form == "published" or not content.damage) else None
+
+
 def _looks_like(content: _Content, index: Index, sound: list[tuple[Path, Header, Part]]) -> str:
-    """What a damaged file was, as far as can be told: by the content of a sound one, else by its header."""
+    """What a damaged file was, as far as can be told: by its content if that is whole, or that of a sound one, else by
+    its header.
+    """
     header, digests = content.header, content.digests
     if header is None or digests is None:
         return ""
+    whole = index.recognise(digests)
+    if whole:
+        return f"; its content is {whole.part}"
     if content.length >= header.size + _TELLING:
         for path, other, part in sound:
             if other == header and _beginning(path, content.length) == digests.content_sha256:

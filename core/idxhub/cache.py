@@ -30,6 +30,7 @@ _RECORD_FORMAT = 3
 _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
+_OWN = (".lock", ".tmp", ".json", ".npy", ".arrow")
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
 
 
@@ -292,6 +293,11 @@ def datasets_in(root: Path) -> list[Path]:
         return []
     tags = root.glob(f"*-{'[0-9a-f]' * 12}/{_TAG}")
     return sorted(tag.parent for tag in tags if not tag.parent.is_symlink() and _is_ours(tag))
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is one that idxhub writes for itself, in a folder that it made: not one kept as published."""
+    return path.suffix in _OWN and _is_ours(path.parent / _TAG)
 
 
 def _is_ours(tag: Path) -> bool:

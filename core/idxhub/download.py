@@ -25,7 +25,7 @@ from urllib3.util import wait_for_read
 from idxhub._version import __version__
 from idxhub.catalog import Archive, Resource, size_limit
 from idxhub.errors import DownloadError, IdxHubError
-from idxhub.inflate import is_compressed
+from idxhub.inflate import XZ_MAGIC, is_compressed
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two arrivals
@@ -189,8 +189,7 @@ class Downloads:
                 clock.left()
                 try:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
-                    wanted = min(_BLOCK, self._limit(start) + 1 - size)
-                    block = response.raw.read1(wanted, decode_content=False)
+                    block = response.raw.read1(self._wanted(start, size), decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
                     raise _TryAgain(f"connection lost after {size:,} bytes") from error
                 except urllib3.exceptions.ReadTimeoutError as error:
@@ -210,6 +209,13 @@ class Downloads:
             # as long as it was said to be: recompressed perhaps, and for the digests to judge
             if not size or response.headers.get("Content-Length") != str(size):
                 raise _TryAgain(f"ends after {size:,} of {self._limit(start):,} bytes")
+
+    def _wanted(self, start: bytes, size: int) -> int:
+        """How many bytes to read now: together at most one more than the file can have."""
+        limit = self._limit(start)
+        if len(start) < len(XZ_MAGIC):  # compressed or not: that is not known yet
+            limit = min(limit, size_limit(self._file))
+        return max(1, min(_BLOCK, limit + 1 - size))
 
     def _limit(self, start: bytes) -> int:
         """The most bytes that the file can have, judged by how it starts."""

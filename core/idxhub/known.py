@@ -28,6 +28,7 @@ _FILES = {
     "f4000f1efcebacefeae504294fbc21c8": ("Oracle-MNIST", "train labels"),  # +
     "1daa75f0d88ab972b1bf7457bd29829b": ("Oracle-MNIST", "test images"),  # +
     "b23de57e6dd33d560734122f02e4d520": ("Oracle-MNIST", "test labels"),  # +
+    "1c42a8f34c1dc2650a74dd83ed34a9c9": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _CONTENTS = {
     "2ddd6a368b6f6176236d9ceeb813541d": (_FIRST, "train labels"),  # +
@@ -35,9 +36,12 @@ _CONTENTS = {
     "3d89b29be162a8131a2375139af64126": ("Oracle-MNIST", "train labels"),  # +
     "f30cc454cbd0a7163afb917145301521": ("Oracle-MNIST", "test images"),  # +
     "9c3e67e5fd4d3ead90af0b92b45ea430": ("Oracle-MNIST", "test labels"),  # +
+    "15e8c8ed218c37aafd4c6faa40f93566": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _LARGEST = 1 << 26  # bytes: more than any content in the tables has
 _SHORTEST = 8  # characters; a shorter name inside a longer one says nothing
+# what may follow a file's name and leave it that file: "8Xk.gz", " (1).gz", ".gz.1"; not ".gz.md5", ".part", ".npy"
+_AFTER = re.compile(r"[^.]*(\.[gx]z)?[^.]*(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -187,16 +191,21 @@ class Names:
     def claim(self, path: Path) -> Claim:
         """What the name of a file says, and the names of the folders that it lies in."""
         # Kaggle and some mirrors write train-images.idx3-ubyte
-        name = path.name.lower().removesuffix(".gz").removesuffix(".xz").replace(".idx", "-idx")
-        named = self._stems.get(name)
+        name = path.name.lower().replace(".idx", "-idx")
+        named = self._stems.get(name.removesuffix(".gz").removesuffix(".xz"))
         exact = named is not None
         if named is None:  # in a longer one: "... (1)", or the address it came from
-            inside = [stem for stem in self._stems if len(stem) >= _SHORTEST and stem in name]
+            inside = [stem for stem in self._stems if len(stem) >= _SHORTEST and _is_in(stem, name)]
             named = [part for stem in inside if len(stem) == max(map(len, inside)) for part in self._stems[stem]]
         specs = {part.spec.name: part.spec for part in named if part.spec is not None}
         dataset = _dataset_in_name(name, specs.values()) or _dataset_in_folders(path, specs.values())
         certain = tuple(part for part in named if part.spec is not None and part.spec.name in dataset)
         return Claim(certain or tuple(named), certain=bool(certain), exact=exact)
+
+
+def _is_in(stem: str, name: str) -> bool:
+    _, found, after = name.rpartition(stem)
+    return bool(found) and _AFTER.fullmatch(after) is not None
 
 
 def _dataset_in_name(name: str, specs: Iterable[DatasetSpec]) -> set[str]:

@@ -1,4 +1,4 @@
-"""A dataset many times the size of Fashion-MNIST: how long it takes to open, how fast an epoch is, what memory holds.
+"""A dataset many times Fashion-MNIST's train split: how long it takes to open, how fast an epoch is, what memory holds.
 
     python tests/benchmarks/large.py --times 100
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from idxhub import DatasetSpec, Resource, SplitSpec, get_loader, idx, load
 
-IMAGES = 60_000  # in the smaller one, as in Fashion-MNIST
+IMAGES = 60_000  # in the smaller one, as in Fashion-MNIST's train split
 SIDE = 28
 BLOCK = 50_000  # images made at once
 BATCH = 256
@@ -34,7 +34,7 @@ BATCH = 256
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--times", type=int, default=100, help="how many times the size of Fashion-MNIST")
+    parser.add_argument("--times", type=int, default=100, help="how many times Fashion-MNIST's train split")
     parser.add_argument("--rounds", type=int, default=15, help="processes that open each dataset; the median counts")
     parser.add_argument("--folder", type=Path, help="where to make it; a temporary folder by default")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)

@@ -22,4 +22,4 @@ def test_what_is_opened_is_not_held(tmp_path):
     # the checks hold a few chunks of the file at a time, whatever its size
     assert big["verified_peak_bytes"] < 40 * MIB
     assert big["epoch_file_bytes"] > big["payload_bytes"] * 0.9, "an epoch of the mapped file that did not read it"
-    assert figures["open_ratio"] > 0
+    assert figures["open_ratio"] < 3, "opening unread takes longer the more there is"  # there is 4 times as much

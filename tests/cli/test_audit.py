@@ -6,6 +6,7 @@ import os
 import shutil
 
 import numpy as np
+import platformdirs
 import pytest
 from click.testing import CliRunner
 
@@ -108,6 +109,20 @@ def test_adopting(run, folder, cache_dir):
     assert json.loads(again.stdout)["adopted"] == []
 
 
+@pytest.mark.parametrize("change", [lambda data: data + b"junk", lambda data: data[:-4], lambda data: data + data])
+def test_a_damaged_file_of_the_right_content_is_not_adopted(run, folder, cache_dir, change):
+    path = folder / TEST_LABELS
+    path.write_bytes(change(path.read_bytes()))
+    result = run("data", "--adopt", "--json")
+    assert result.exit_code == 1
+    data = json.loads(result.stdout)
+    (wrong,) = (row for row in data["files"] if row["state"] == "wrong")
+    assert wrong["found"].endswith("; its content is Fashion-MNIST, a sample: test labels")
+    assert len(data["adopted"]) == 3
+    assert not [row for row in data["adopted"] if "failure" in row]
+    assert not list(cache_dir.rglob("t10k-labels*"))
+
+
 def test_what_is_in_the_cache_is_not_adopted_twice(run, folder):
     assert run("data", "--adopt").exit_code == 0
     rows = json.loads(run("data", "--adopt", "--json").stdout)["adopted"]
@@ -151,6 +166,33 @@ def test_without_a_path_the_usual_places(run, folder, tmp_path, monkeypatch):
     result = run("--json")
     assert result.exit_code == 1
     assert [row["state"] for row in json.loads(result.stdout)["files"]] == ["wrong"] * 4  # the sample, not the full one
+
+
+@pytest.mark.parametrize("name", [SAMPLE, "fashion-mnist"])
+def test_idxhubs_own_cache_is_not_wrong(run, request, cache_dir, name):
+    real = {} if name == SAMPLE else {"data_dir": request.getfixturevalue("full_data_dir")}
+    idxhub.load(name, "all", **real)
+    written = sum(path.is_file() for path in cache_dir.rglob("*"))
+    assert written > 12  # an array, its record and its lock, four times
+    result = run()
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.endswith(f"0 IDX files; {written} others left alone\n")
+
+
+def test_a_user_without_a_home(run, folder, monkeypatch):
+    """Whose cache nobody knows: asked for where it is one of the places, or is written to."""
+    monkeypatch.delenv("IDXHUB_CACHE")
+
+    def nowhere(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", nowhere)
+    assert run("data").exit_code == 0
+    assert json.loads(run("data", "--json").stdout)["ok"]
+    for arguments in ([], ["data", "--adopt"]):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "no folder for the cache is known" in result.stderr
 
 
 def test_names_that_a_terminal_should_not_be_told(run, folder):

@@ -66,6 +66,14 @@ def test_list(run):
     assert [each["name"] for each in json.loads(run("list", "--json").stdout)] == list(idxhub.datasets())
 
 
+def test_a_licence_that_is_not_stated_is_said_not_to_be(run):
+    lines = {line.split()[0]: line for line in run("list").stdout.splitlines() if line}
+    assert lines["mnist"].endswith("  unclear")
+    assert lines["emnist-digits"].endswith("  not stated")
+    assert "licence   not stated\n" in run("info", "emnist-digits").stdout
+    assert json.loads(run("info", "emnist-digits", "--json").stdout)["license"] == ""
+
+
 def test_info(run):
     result = run("info", "fashion-mnist")
     assert result.exit_code == 0

@@ -69,7 +69,7 @@ def test_the_list_fits_and_says_what_there_is(run):
         "qmnist                -           train 60,000, test 60,000,       10       < 412.4 MB  BSD-style",
         "                                  test10k 10,000, test50k 50,000,",
         "                                  nist 402,953",
-        "emnist-byclass        -           train 697,932, test 116,323      62       561.8 MB    -",
+        "emnist-byclass        -           train 697,932, test 116,323      62       561.8 MB    not stated",
         "One download, gzip.zip of 561.8 MB, for emnist-balanced, emnist-byclass,",
     ):
         assert part in table

@@ -16,9 +16,12 @@ import pytest
 from support.made import make
 from support.processes import python_as_nobody
 
-from idxhub import SplitSpec, builtin, idx
+from idxhub import Plugins, SplitSpec, builtin, idx, load
 from idxhub.audit import audit, places
 from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.cache import Cache
+from idxhub.errors import ChecksumError
+from idxhub.fetch import verify
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -110,6 +113,47 @@ def test_what_is_damaged_is_said_to_be(toy, look, put, change, found):
     assert look() == {TRAIN: ("wrong", found.format(cut=len(data) - 100, size=len(data)))}
 
 
+AROUND = {  # the content is whole, and what it is packed into is not, or is
+    "junk behind it": (lambda data: data + b"junk", "4 bytes of something else follow the compressed data at byte {}"),
+    "a page behind it": (lambda data: data + b"<html>", "6 bytes of something else follow the compressed data at"),
+    "its length cut off": (lambda data: data[:-4], "cut short: the compressed data ends at byte {cut4}"),
+    "its checksum cut off": (lambda data: data[:-8], "cut short: the compressed data ends at byte {cut8}"),
+    "a second member": (lambda data: data + gzip.compress(b"x"), "inflates to more than the 916 bytes expected"),
+    "twice": (lambda data: data + data, "inflates to more than the 916 bytes expected"),
+    "xz, cut": (lambda data: lzma.compress(gzip.decompress(data))[:-4], "cut short: the compressed data ends at byte"),
+    "zeros behind it": (lambda data: data + bytes(512), None),
+    "an empty member behind it": (lambda data: data + gzip.compress(b""), None),
+    "as published": (bytes, None),
+}
+
+
+@pytest.mark.parametrize("name", [TRAIN, "notes"])
+@pytest.mark.parametrize("around", AROUND)
+def test_a_sound_content_in_a_damaged_file_is_wrong_just_where_it_is_not_accepted(toy, put, look, around, name):
+    change, damage = AROUND[around]
+    whole = toy.bytes(toy.train_images)
+    path = put(change(whole), name)
+    (finding,) = audit([path], [toy.spec]).findings
+    if damage is None:
+        assert verify(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
+        assert (finding.state, finding.part.resource) == ("right", toy.train_images)
+        return
+    with pytest.raises(ChecksumError):
+        verify(toy.train_images, path.read_bytes(), "here")
+    sizes = {"cut4": f"{len(whole) - 4:,}", "cut8": f"{len(whole) - 8:,}"}
+    assert finding.found.startswith(damage.format(f"{len(whole):,}", **sizes))
+    assert finding.found.endswith("; its content is toy train images")
+    assert (finding.state, finding.part, finding.form, finding.content_sha256) == ("wrong", None, None, None)
+    assert look() == {name: ("wrong", finding.found)}
+
+
+def test_a_damaged_file_proves_no_other(toy, look, put):
+    """It is not what a cut one is said to begin like."""
+    put(toy.bytes(toy.train_images) + b"junk", "a")
+    put(gzip.decompress(toy.bytes(toy.train_images))[:500], "train-images-idx3-ubyte")
+    assert "begins like" not in look()["train-images-idx3-ubyte"][1]
+
+
 def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
     twin = make(toy.folder.parent / "twin", name="twin", seed=1)
     data, other = toy.bytes(toy.train_images), twin.bytes(twin.train_images)
@@ -127,6 +171,10 @@ def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
 
 def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     random = np.random.default_rng(0).bytes
+    others = ("gz.md5", "gz.INFO", "gz.part", "gz.asc", "lock", "json", "npy", "npy.1-aa.tmp", "tar", "html")
+    for each in others:
+        put(b"of another kind", f".train-images-idx3-ubyte.{each}")
+        put(b"", f"train-images.idx3-ubyte.{each}")
     put(b"", "empty")
     put(b"text", "notes.txt")
     put(gzip.compress(b"text"), "text.gz")
@@ -136,7 +184,25 @@ def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     os.mkfifo(tmp_path / "looked" / "pipe")
     (tmp_path / "looked" / "dangling").symlink_to("nowhere")
     report = audit([tmp_path / "looked"], [toy.spec])
-    assert (report.findings, report.others, report.ok) == ((), 8, True)
+    assert (report.findings, report.others, report.ok) == ((), 8 + 2 * len(others), True)
+
+
+def test_what_idxhub_writes_in_its_cache_is_passed_over(toy, server, tmp_path, look):
+    server.serve(toy.folder)
+    cache = tmp_path / "looked"
+    split = load(toy.mirrored(server.url), "all", cache_dir=cache, plugins=Plugins([]))
+    split.derived("toy.arrow", lambda: [b"made of the arrays"])
+    folder = Cache(cache, toy.spec).folder
+    arriving = folder / f".{toy.train_images.filename}.1-aa.tmp"
+    arriving.write_bytes(toy.bytes(toy.train_images)[:300])
+    assert look() == {
+        f"{split}-{kind}-ubyte.gz": ("right", f"toy {split} {kind.partition('-')[0]}, official")
+        for split in ("train", "test")
+        for kind in ("images-idx3", "labels-idx1")
+    }
+    assert {path.suffix for path in folder.iterdir()} == {".TAG", ".arrow", ".gz", ".json", ".lock", ".npy", ".tmp"}
+    (folder / "CACHEDIR.TAG").unlink()
+    assert look()[arriving.name][0] == "wrong"  # in a folder that is not idxhub's
 
 
 def test_an_array_that_nobody_knows(toy, look, put):
@@ -165,6 +231,9 @@ def test_an_array_that_nobody_knows(toy, look, put):
         ("looked/TRAIN-images-idx3-ubyte.gz", "train images", "right"),
         ("looked/files.example.org_train-images-idx3-ubyte8Xk.gz", "train images", "right"),
         ("looked/train-images-idx3-ubyte (1).gz", "train images", "right"),
+        ("looked/train-images-idx3-ubyte.gz.1", "train images", "right"),
+        ("looked/train-images-idx3-ubyte.gz.part", "", "right"),
+        ("looked/toy/test-images-idx3-ubyte.bak", "", "right"),
         ("looked/images.gz", "", "right"),
         ("toy/train-images-idx3-ubyte.gz", "toy train images", "right"),
         ("twin/train-images-idx3-ubyte.gz", "Twin, of toy: train images", "wrong"),

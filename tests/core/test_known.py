@@ -6,11 +6,13 @@ import lzma
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.made import make
 
-from idxhub import SplitSpec, builtin, known
+from idxhub import SplitSpec, builtin, idx, known
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.builtin.qmnist import QMNIST
 from idxhub.known import Digests, Index, parts, what_is
 
 DATASETS = tuple(builtin.datasets().values())
@@ -43,6 +45,7 @@ FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
         ("oracle-mnist-partial", "train-labels-idx1-ubyte.gz", "Oracle-MNIST train labels"),
         ("oracle-mnist-partial", "t10k-images-idx3-ubyte.gz", "Oracle-MNIST test images"),
         ("oracle-mnist-partial", "t10k-labels-idx1-ubyte.gz", "Oracle-MNIST test labels"),
+        ("qmnist-labels", "qmnist-test-labels-idx1-ubyte.gz", "QMNIST test labels, the classes alone"),
     ],
 )
 def test_files_of_no_spec(mnist_dir, folder, filename, is_called):
@@ -52,6 +55,17 @@ def test_files_of_no_spec(mnist_dir, folder, filename, is_called):
     data = path.read_bytes()
     assert what_is(data, DATASETS) == is_called
     assert what_is(gzip.decompress(data), DATASETS) == f"{is_called}, decompressed"
+
+
+def test_qmnists_classes_alone_are_those_of_its_table(mnist_dir):
+    folder = mnist_dir.parent / "qmnist-labels"
+    if not folder.is_dir():
+        pytest.skip("needs qmnist-labels beside MNIST's folder")
+    alone, table = (
+        idx.decode(gzip.decompress((folder / f"qmnist-test-labels-{kind}.gz").read_bytes()))
+        for kind in ("idx1-ubyte", "idx2-int")
+    )
+    np.testing.assert_array_equal(alone, table[:, QMNIST.splits["test"].label_column])
 
 
 def test_files_of_the_catalog(toy):

@@ -38,6 +38,7 @@ class Scenarios:
 
     def __init__(self, toy: Made, url: str) -> None:
         self.toy, self.url, self.plugins = toy, url, Plugins([])
+        self._spoiled: dict[Path, bytes] = {}
 
     def download(self, cache: Path) -> Callable[[], object]:
         """A cold cache, filled from a mirror."""
@@ -50,8 +51,16 @@ class Scenarios:
     def mend(self, cache: Path) -> Callable[[], object]:
         """Damaged arrays, replaced one after the other."""
         invariant.load_all(self.toy, cache)
-        for path in self.spoiled(cache):
-            path.write_bytes(path.read_bytes()[:-3])
+        for path in self._files(cache, "npy"):
+            self._spoiled[path] = bytes(byte ^ 0xFF for byte in path.read_bytes()[:-3])
+            path.write_bytes(self._spoiled[path])
+        return self.folder(cache)
+
+    def again(self, cache: Path) -> Callable[[], object]:
+        """Sound arrays, written again because their records are gone: at no moment are they anything but sound."""
+        invariant.load_all(self.toy, cache)
+        for path in self._files(cache, "json"):
+            path.unlink()
         return self.folder(cache)
 
     def derive(self, cache: Path) -> Callable[[], object]:
@@ -59,13 +68,13 @@ class Scenarios:
         (split, *_) = invariant.load_all(self.toy, cache)
         return lambda: split.derived(NAME, lambda: [CONTENT])
 
-    def spoiled(self, cache: Path) -> list[Path]:
-        return sorted(Cache(cache, self.toy.spec).folder.glob("*.npy"))
+    def _files(self, cache: Path, ending: str) -> list[Path]:
+        return sorted(Cache(cache, self.toy.spec).folder.glob(f"*.{ending}"))
 
     def check(self, name: str, cache: Path) -> None:
         """What must hold afterwards."""
         also = {NAME: CONTENT} if name == "derive" else {}
-        spoiled = self.spoiled(cache) if name == "mend" else []
+        spoiled = self._spoiled if name == "mend" else {}
         invariant.check(self.toy, cache, spoiled=spoiled, also=also)
         if also:
             getattr(self, name)(cache)()
@@ -77,7 +86,7 @@ def main(told: str, count: str) -> None:
     scenarios = Scenarios(toy, url)
     points = [
         (name, number, boundary)
-        for name in ("download", "folder", "mend", "derive")
+        for name in ("download", "folder", "mend", "again", "derive")
         for number, boundary in enumerate(_boundaries(scenarios, name, folder / "whole"), 1)
     ]
     random.Random(0).shuffle(points)  # noqa: S311 -- a sample, and each time the same

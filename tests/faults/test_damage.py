@@ -127,7 +127,7 @@ def test_a_damaged_file_is_noticed_and_made_again(toy, fill, cache_dir, invarian
             )  # what verify=False gives up
         assert load(toy.spec, "train", cache_dir=cache_dir, plugins=Plugins([]), download=False)  # from the kept file
         path.write_bytes(change(path.read_bytes()))
-    invariant(spoiled=[path], healthy=lambda: [fill()])
+    invariant(spoiled={path: path.read_bytes()}, healthy=lambda: [fill()])
     assert ending != "gz" or path.read_bytes() == toy.bytes(toy.train_labels)
 
 
@@ -139,11 +139,13 @@ def test_offline_it_is_an_error(toy, fill, cache_dir, server, invariant, monkeyp
     fill()
     here = Cache(cache_dir, toy.spec)
     array, file = here.folder / f"{toy.train_labels.stem}.{ending}", here.file(toy.train_labels)
-    array.write_bytes(array.read_bytes()[:-1])
+    spoiled = {array: array.read_bytes()[:-1]}
     if kept is None:
         file.unlink()
     else:
-        file.write_bytes(ANY_FILE[kept](file.read_bytes()))
+        spoiled[file] = ANY_FILE[kept](file.read_bytes())
+    for path, data in spoiled.items():
+        path.write_bytes(data)
     monkeypatch.setenv("IDXHUB_OFFLINE", "1")
     with pytest.raises(DownloadError if kept is None else ChecksumError) as caught:
         fill()
@@ -156,7 +158,7 @@ def test_offline_it_is_an_error(toy, fill, cache_dir, server, invariant, monkeyp
         places=places,
         found=found,
         expected=expected,
-        spoiled=[array, file],
+        spoiled=spoiled,
     )
 
 
@@ -176,7 +178,7 @@ def test_no_byte_can_change_unnoticed(toy, fill, cache_dir, invariant, ending):
         if stored is not None:
             assert ending == "json"  # the time in it, or the place
             np.testing.assert_array_equal(stored.array, toy.array(toy.train_labels))
-    invariant(spoiled=[path])
+    invariant(spoiled={path: bytes(damaged)})
 
 
 @pytest.mark.row(36)
@@ -206,10 +208,11 @@ def test_an_array_swapped_after_it_was_checked(toy, fill, cache_dir, invariant, 
     here = Cache(cache_dir, toy.spec)
     path, other = here.array_file(toy.train_labels), cache_dir / "other"
     check = cache._checksums
+    swapped = path.read_bytes()[:-SIZE] + bytes(SIZE) if swap == "another array" else swap
 
     def then_swap(mapped, size):
         sums = check(mapped, size)
-        other.write_bytes(path.read_bytes()[:-SIZE] + bytes(SIZE) if swap == "another array" else swap)
+        other.write_bytes(swapped)
         os.replace(other, path)
         return sums
 
@@ -218,7 +221,7 @@ def test_an_array_swapped_after_it_was_checked(toy, fill, cache_dir, invariant, 
         stored = here.open(toy.kept(toy.train_labels))
     np.testing.assert_array_equal(stored.array, toy.array(toy.train_labels))
     assert here.open(toy.kept(toy.train_labels)) is None
-    invariant(spoiled=[path])
+    invariant(spoiled={path: swapped})
 
 
 @pytest.mark.row(37)

@@ -231,7 +231,6 @@ def test_every_cut_and_some_flips_through_the_whole_way(toy, cache_dir, tmp_path
     invariant(raised, of=toy, places=[path])
 
 
-@pytest.mark.row(42)
 @given(
     array=arrays.arrays(
         st.sampled_from([np.dtype(name) for name in ("u1", "i1", "i2", "i4", "f4", "f8")]),

@@ -1,15 +1,20 @@
 """The invariant and the count of rows themselves: each is tried on what it must not let pass."""
 
 import json
+import os
+import pickle
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from support import invariant as shared
+from support.processes import python_traced, without
 
 from idxhub.cache import Cache
-from idxhub.errors import CacheError, DownloadError, Failure
+from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
 
 WRONG = {
     "an array cut": ("npy", lambda data: data[:-1]),
@@ -36,10 +41,13 @@ def full(toy, cache_dir):
 def test_a_wrong_file_under_a_final_name_is_seen(toy, cache_dir, full, wrong):
     ending, change = WRONG[wrong]
     path = full.folder / f"{toy.train_images.stem}.{ending}"
-    path.write_bytes(change(path.read_bytes()))
+    spoiled = change(path.read_bytes())
+    path.write_bytes(spoiled)
     with pytest.raises((AssertionError, ValueError)):
         shared.check(toy, cache_dir)
-    shared.check(toy, cache_dir, spoiled=[path])
+    with pytest.raises((AssertionError, ValueError)):  # excused is what the test has written, not all under the name
+        shared.check(toy, cache_dir, spoiled={path: spoiled + b"x"})
+    shared.check(toy, cache_dir, spoiled={path: spoiled})
 
 
 @pytest.mark.parametrize("name", ["labels.npy.part", "x", "sub/x.npy", ".hidden"])
@@ -64,6 +72,16 @@ def test_an_error_that_says_too_little_is_seen(toy, cache_dir, raised):
         shared.check(toy, cache_dir, raised, places=["http://mirror"])
 
 
+@pytest.mark.parametrize("kind", [DownloadError, ChecksumError])
+def test_a_test_that_names_no_place_is_seen(toy, cache_dir, kind):
+    raised = kind("train-images-idx3-ubyte.gz", [Failure("http://mirror", "HTTP 404")])
+    shared.check(toy, cache_dir, raised, places=["http://mirror"])
+    with pytest.raises(AssertionError, match="names no place"):
+        shared.check(toy, cache_dir, raised)
+    with pytest.raises(AssertionError, match="lists no place"):
+        shared.check(toy, cache_dir, kind("train-images-idx3-ubyte.gz, http://mirror"), places=["http://mirror"])
+
+
 def test_a_next_call_that_gives_something_else_is_seen(toy, cache_dir):
     split = shared.load_all(toy, cache_dir)[0]
     split.labels[0] ^= 1
@@ -71,6 +89,49 @@ def test_a_next_call_that_gives_something_else_is_seen(toy, cache_dir):
         shared.check(toy, cache_dir, healthy=lambda: [split])
     with pytest.raises(AssertionError):
         shared.check(toy, cache_dir, healthy=list)
+
+
+IN_PLACE = """
+    import os, runpy, sys
+    from idxhub import cache
+
+    def in_place(path, *parts):
+        if path.suffix != ".npy" or not path.exists():
+            return well(path, *parts)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for part in parts:
+            os.write(descriptor, part)
+        os.close(descriptor)
+
+    well, cache.write_atomically = cache.write_atomically, in_place
+    sys.argv.pop(0)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_arrays_that_are_written_in_their_place_are_seen_by_killing(toy, server, fast_dir):
+    if not hasattr(os, "fork"):
+        without("a system that forks")
+    here, told = Path(__file__).parent, fast_dir / "told"
+    server.serve(toy.folder)
+    told.write_bytes(pickle.dumps((toy, server.url, fast_dir)))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(IN_PLACE), here / "kill_points.py", told, "300"],
+        env=os.environ | {"PYTHONPATH": str(here.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"killed .* of (again|mend): see above", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_tracer_that_is_missing_is_red_in_continuous_integration(tmp_path, monkeypatch, ci, outcome):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match=r"needs?.* strace"):
+        python_traced("write:error=EIO", "")
 
 
 def test_a_row_that_nothing_proves_fails_the_run():

@@ -21,7 +21,7 @@ TESTS = {"PYTHONPATH": str(KILL_POINTS.parents[1])}  # where `support` is
 
 @pytest.mark.row(26)
 def test_killed_at_every_boundary(toy, server, fast_dir, invariant, request):
-    """As often as --kill-points says, over a download, a search in folders, mending, and deriving a file."""
+    """As often as --kill-points says; what the process is doing then is said in `Scenarios`."""
     if not hasattr(os, "fork"):
         without("a system that forks")
     count = request.config.getoption("--kill-points", default=200)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+import urllib3
 from support import made
 from support.made import Made
 from support.server import (
@@ -27,7 +29,7 @@ from support.server import (
     unsized,
 )
 
-from idxhub import Split, download, idx, load
+from idxhub import Resource, Split, download, idx, load
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.errors import DownloadError
@@ -49,6 +51,8 @@ def hasty(monkeypatch):
 class Fault:
     """What one mirror does, for good: how it answers for a file's bytes, what the error says of it, and how often it
     is asked for a file before it is given up. `url` is for a mirror that is not there at all; `limits` are deadlines.
+    `expected` is what the error says should have come, if it can; `most` is how long a file can be that starts like
+    this one, where more than that comes.
     """
 
     row: int
@@ -57,6 +61,8 @@ class Fault:
     asked: int = 1
     url: str = ""
     limits: dict[str, float] = field(default_factory=dict)
+    expected: Callable[[Resource, bytes], str] = lambda *_: ""
+    most: Callable[[bytes], int] | None = None
 
     def mirror(self, server: Server, toy: Made, monkeypatch: pytest.MonkeyPatch) -> str:
         """Set it up; its URL."""
@@ -71,6 +77,22 @@ class Fault:
 
 def half(body: bytes) -> int:
     return len(body) // 2
+
+
+def inflated_size(body: bytes) -> int:
+    return len(gzip.decompress(body))
+
+
+def md5(resource: Resource, _: bytes) -> str:
+    return f"expected {resource.md5}"
+
+
+def published_size(_: Resource, body: bytes) -> str:
+    return f"the {len(body):,} bytes expected"
+
+
+def payload_size(_: Resource, body: bytes) -> str:
+    return f"the {inflated_size(body):,} bytes expected"
 
 
 FAULTS = {
@@ -89,15 +111,26 @@ FAULTS = {
     "page by its type": Fault(6, lambda _: ok(b"Log in", content_type="text/html"), "answered with an HTML page"),
     "page, long": Fault(6, lambda _: ok(b"<!doctype html>" + bytes(10**6)), "answered with an HTML page"),
     "page, no length": Fault(6, lambda _: unsized(b"<!DOCTYPE html>"), "answered with an HTML page"),
-    "other content": Fault(7, lambda body: ok(other(body)), "has the right shape and other content"),
+    "other content": Fault(7, lambda body: ok(other(body)), "has the right shape and other content", expected=md5),
     "short": Fault(8, lambda body: short(body, half(body)), "connection lost after", asked=3),
     "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection lost", asked=3),
-    "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short"),
-    "one byte more": Fault(9, lambda body: ok(body + b"x"), "more than the"),
-    "payload, one byte more": Fault(9, lambda body: ok(gzip.decompress(body) + b"x"), "more than the"),
+    "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short", expected=md5),
+    "one byte more": Fault(9, lambda body: ok(body + b"x"), "more than the", expected=published_size, most=len),
+    "a thousand bytes more": Fault(
+        9, lambda body: ok(body + bytes(1000)), "more than the", expected=published_size, most=len
+    ),
+    "payload, one byte more": Fault(
+        *(9, lambda body: ok(gzip.decompress(body) + b"x"), "more than the"),
+        expected=payload_size,
+        most=inflated_size,
+    ),
     "chunks cut": Fault(11, lambda body: chunked(body, step=50, cut=1), "connection lost after 50 bytes", asked=3),
-    "endless": Fault(12, endless, "more than the"),
-    "endless zeros": Fault(12, lambda body: endless(bytes(len(gzip.decompress(body)))), "more than the"),
+    "endless": Fault(12, endless, "more than the", expected=published_size, most=len),
+    "endless zeros": Fault(
+        *(12, lambda body: endless(bytes(inflated_size(body))), "more than the"),
+        expected=payload_size,
+        most=inflated_size,
+    ),
     "silent": Fault(15, lambda _: silent(), "no answer within", limits={"READ_TIMEOUT": 0.4}),
     "stalls": Fault(16, lambda body: stall(body, half(body)), "nothing more for", limits={"READ_TIMEOUT": 0.4}),
     "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"TOTAL_TIMEOUT": 1.0}),
@@ -121,8 +154,23 @@ def right(split: Split, toy: Made) -> bool:
     return split.images.tobytes() == toy.array(toy.train_images).tobytes()
 
 
+@pytest.fixture
+def taken_in(monkeypatch):
+    """How many bytes of each body were read, by the path that they came from."""
+    sizes: Counter[str] = Counter()
+    read1 = urllib3.HTTPResponse.read1
+
+    def reading(response, *arguments, **options):
+        block = read1(response, *arguments, **options)
+        sizes[response.url] += len(block)
+        return block
+
+    monkeypatch.setattr(urllib3.HTTPResponse, "read1", reading)
+    return sizes
+
+
 @pytest.mark.parametrize("fault", rows(FAULTS))
-def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant):
+def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant, taken_in):
     server.serve(toy.folder, "/good")
     server.route("/loop", redirect("/loop"))
     split = load(toy.mirrored(fault.mirror(server, toy, monkeypatch), f"{server.url}/good"), "train")
@@ -131,6 +179,10 @@ def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant):
     for resource in (toy.train_images, toy.train_labels):
         assert server.count(f"/bad/{resource.filename}") == (fault.asked if fault.answer else 0)
         assert server.count(f"/good/{resource.filename}") == 1
+        body = toy.bytes(resource)
+        assert taken_in[f"/good/{resource.filename}"] == len(body)
+        if fault.most is not None:
+            assert taken_in[f"/bad/{resource.filename}"] == fault.most(body) + 1
     # of an endless body, what lies in the sockets' buffers is all that was sent beyond
     assert server.bytes_sent < 32 << 20
     invariant()
@@ -144,9 +196,17 @@ def test_alone_it_is_named_and_the_next_call_succeeds(fault, toy, server, monkey
         with pytest.raises(DownloadError) as caught:
             load(toy.mirrored(url), "train")
     assert any(fault.says in failure.why for failure in caught.value.failures)
+    (resource,) = (each for each in toy.spec.resources if each.filename in str(caught.value))
     server.serve(toy.folder, "/bad")
     mirrored = toy.mirrored(f"{server.url}/bad")
-    invariant(caught.value, places=[f"{url}/"], found=fault.says, healthy=lambda: [load(mirrored, "train")])
+    invariant(
+        caught.value,
+        file=resource.filename,
+        places=[f"{url}/{resource.filename}"],
+        expected=fault.expected(resource, toy.bytes(resource)),
+        found=fault.says,
+        healthy=lambda: [load(mirrored, "train")],
+    )
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from faults.peers import page
 from faults.peers.acts import answers, killed, lying
-from faults.peers.cases import CASES, Case
+from faults.peers.cases import CASES, LEFT_OUT, Case
 from faults.peers.drivers import LOADERS as DRIVERS
 from faults.peers.drivers import seen
 from faults.peers.run import judged
 from faults.peers.stage import IMAGES, LABELS, LOADERS, Truth, staged
 from support import made
+from support.matrix import ROWS
 from support.server import Answer, ok, silent, status
 
 PLAIN = LOADERS["plain"]  # without a digest and without a deadline: it does everything wrong
@@ -68,6 +69,25 @@ def test_other_exceptions_than_those_of_the_row_are_vague(truth, tmp_path):
 def test_every_loader_has_a_driver_and_every_pattern_is_one():
     assert set(LOADERS) == set(DRIVERS)
     assert len({(case.row, case.name) for case in CASES}) == len(CASES)
+
+
+def test_every_row_has_a_case_or_a_reason_to_have_none():
+    assert {case.row for case in CASES} | set(LEFT_OUT) == set(ROWS)
+    assert not {case.row for case in CASES} & set(LEFT_OUT)
+
+
+def test_the_page_is_what_the_program_makes_of_the_outcomes():
+    folder = Path(__file__).parents[2] / "docs" / "reference"
+    results = page.Results.read((folder / "peers-under-faults.json").read_text(encoding="utf-8"))
+    assert (folder / "peers-under-faults.md").read_text(encoding="utf-8") == results.markdown()
+    assert results.judged_again(CASES) == results
+    text = results.markdown()
+    for row, why in LEFT_OUT.items():
+        assert f"| {row} | {ROWS[row].fault} | n/a | n/a |" in text
+        assert f"- {row}, {ROWS[row].fault}: {why}" in text
+    assert "--peer-python mxnet=PYTHON" in text.partition("```sh")[2].partition("```")[0]
+    (seconds,) = (each["seconds"] for each in results.outcomes if (each["loader"], each["row"]) == ("idxhub", 17))
+    assert f"- 17, a byte a second: after {seconds:.0f} s\n" in text
 
 
 def test_a_run(full_data_dir, mnist_dir, tmp_path):

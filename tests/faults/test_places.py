@@ -1,10 +1,11 @@
 """Caches whose path is not what it should be, and links planted in them."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
-from support.processes import python, without
+from support.processes import handed_back, python, without
 
 from idxhub import Plugins, load
 from idxhub.cache import Cache
@@ -135,34 +136,43 @@ def test_a_link_planted_at_a_temp_path(toy, fill, cache_dir, tmp_path, invariant
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize("user", ["one with an entry", "one without"])
-def test_no_home(toy, invariant, user):
+def test_no_home(toy, tmp_path, invariant, user):
     """Without HOME the user's entry tells the folder; without an entry too there is none, and the error says so."""
+    if os.name != "posix":
+        without("entries of users (POSIX)")
     code = """
-        import os, sys
-        from idxhub import errors
-        from idxhub.arrays import cache_root
+        import os, pickle, pwd, sys
+        from idxhub import Plugins, errors, load
 
+        spec, folder, home = pickle.load(open(sys.argv[1], "rb"))
         for name in ("HOME", "USERPROFILE", "IDXHUB_CACHE"):
             os.environ.pop(name, None)
-        if sys.argv[1] == "one without":
-            import pwd
+        entry = pwd.struct_passwd(("me", "x", os.getuid(), os.getgid(), "", str(home), "/bin/sh"))
 
-            def getpwuid(uid):
+        def getpwuid(uid):
+            if home is None:
                 raise KeyError(uid)
+            return entry
 
-            pwd.getpwuid = getpwuid
+        pwd.getpwuid = getpwuid
         try:
-            assert cache_root().is_absolute()
+            split = load(spec, "train", data_dir=folder, plugins=Plugins([]))
+            print(split.images.sum(), split.labels.sum())
         except errors.CacheError as error:
-            print(error)
+            print(pickle.dumps(error).hex())
     """
-    said = python(code, user).stdout
-    if user == "one without":
-        assert "no folder for the cache is known" in said
-        assert "IDXHUB_CACHE" in said
+    told, home = tmp_path / "told", tmp_path / "home"
+    told.write_bytes(pickle.dumps((toy.spec, toy.folder, home if user == "one with an entry" else None)))
+    done = python(code, told)
+    if user == "one with an entry":
+        assert done.stdout.split() == [str(toy.array(files).sum()) for files in (toy.train_images, toy.train_labels)]
+        (array, *_) = home.rglob(f"{toy.train_images.stem}.npy")
+        invariant(cache=array.parents[1])
     else:
-        assert said == ""
-    invariant()
+        assert not home.exists()
+        invariant(
+            handed_back(done), file="the cache", expected="IDXHUB_CACHE", found="no folder for the cache is known"
+        )
 
 
 LONG = "/".join("x" * 99 for _ in range(3))

@@ -102,6 +102,7 @@ def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
     assert sorted(request.path for request in server.requests) == sorted(
         f"/{resource.filename}" for resource in dataset.spec.resources
     )
+    tell_figures(server)
     assert server.bytes_sent == sum(len(dataset.bytes(resource)) for resource in dataset.spec.resources)
     assert dataset.spec.name != "fashion-mnist" or server.bytes_sent == 30_878_645
     invariant(of=dataset)
@@ -126,7 +127,12 @@ def without_locks(dataset, server, tell, locks, count):
     for resource in dataset.spec.resources:
         server.route(f"/{resource.filename}", slow(ok(dataset.bytes(resource)), 0.2))
     assert all_at_once(tell(dataset, locks), count) == [digest_of(dataset)] * count
+    tell_figures(server)
     assert 4 < server.count() <= 4 * count  # more than once each, or the locks did something
+
+
+def tell_figures(server):
+    print(f"{server.count()} GETs, {server.bytes_sent:,} bytes of bodies")  # noqa: T201 -- with pytest's -s or -rP
 
 
 @pytest.mark.row(25)

@@ -34,27 +34,31 @@ def check(
     places: Iterable[object] = (),
     expected: object = "",
     found: object = "",
-    spoiled: Iterable[Path] = (),
+    spoiled: Mapping[Path, bytes] = MappingProxyType({}),
     also: Mapping[str, bytes] = MappingProxyType({}),
     healthy: Callable[[], Iterable[Split]] | None = None,
 ) -> None:
     """Check all three promises for the dataset `toy` and its cache, after a fault and with the fault gone.
 
     `raised` is what the faulty call raised, if it did; `file`, `places`, `expected` and `found` are what its message
-    must name (`file` is one of the dataset's or the cache's unless said otherwise). `spoiled` are files that the test
-    itself has damaged and that may still lie there; `also` are other files with their content. `healthy` makes
-    the next call and returns what it got; by default it loads every split from the folder with the published files.
+    must name (`file` is one of the dataset's or the cache's unless said otherwise; `places` have to be given for an
+    error that lists what was tried). `spoiled` are files that the test
+    itself has damaged, with the bytes that it gave them: such a file may still lie there, as it was damaged or right.
+    `also` are other files with their content. `healthy` makes the next call and returns what it got; by default it
+    loads every split from the folder with the published files.
     """
-    spoiled, kept = list(spoiled), {resource.filename for resource in toy.spec.resources}
+    kept = {resource.filename for resource in toy.spec.resources}
     nothing_wrong_in(cache_dir, toy, spoiled, also)
     if raised is not None:
-        _says(raised, toy, cache_dir, file, [*map(str, places), str(expected), str(found)])
+        tried = [*map(str, places)]
+        assert tried or not isinstance(raised, (DownloadError, ChecksumError)), "the test names no place that was tried"
+        _says(raised, toy, cache_dir, file, [*tried, str(expected), str(found)])
     gained = list(load_all(toy, cache_dir) if healthy is None else healthy())
     assert gained, "the next call gave nothing"
     for split in gained:
         is_right(split, toy)
     # a kept file is not looked at while its array serves, and never trusted unread
-    nothing_wrong_in(cache_dir, toy, [path for path in spoiled if path.name in kept], also)
+    nothing_wrong_in(cache_dir, toy, {path: data for path, data in spoiled.items() if path.name in kept}, also)
     for split in gained:  # and from now on without any other place
         spec = toy.mirrored()
         warm = load(spec, split.info.split, cache_dir=cache_dir, download=False, plugins=Plugins([]))
@@ -79,16 +83,18 @@ def is_right(split: Split, toy: Made) -> None:
 
 
 def nothing_wrong_in(
-    cache_dir: Path, toy: Made, spoiled: Iterable[Path] = (), also: Mapping[str, bytes] = MappingProxyType({})
+    cache_dir: Path,
+    toy: Made,
+    spoiled: Mapping[Path, bytes] = MappingProxyType({}),
+    also: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
-    """That each file in the cache is right, but for those that the test has spoiled itself.
+    """That each file in the cache is right, but for those that the test has spoiled itself and that are still so.
 
     An array is proven by its bytes, and against its record if that is there; a kept file by its bytes; temp files and
     locks are under no final name. There is nothing besides.
     """
     if not cache_dir.is_dir():
         return
-    excused = set(spoiled)
     owner = Cache(cache_dir, toy.spec)
     right: dict[Path, Callable[[Path], bool]] = {owner.folder / "CACHEDIR.TAG": _is_tag}
     for resource in toy.spec.resources:
@@ -100,7 +106,9 @@ def nothing_wrong_in(
         right[owner.folder / f"{name}.json"] = _is_derived_record(content)
     for folder, _, names in os.walk(cache_dir):
         for path in (Path(folder, name) for name in names):
-            if path in excused or (path.name.startswith(".") and path.suffix in (".lock", ".tmp")):
+            if path.name.startswith(".") and path.suffix in (".lock", ".tmp"):
+                continue
+            if path in spoiled and path.read_bytes() == spoiled[path]:
                 continue
             assert path in right, f"{path} does not belong in the cache"
             assert right[path](path), f"{path} is there and is wrong"
@@ -117,6 +125,7 @@ def _says(raised: BaseException, toy: Made, cache_dir: Path, file: str | None, p
     for part in parts:
         assert part in message, f"does not say {part!r}: {message}"
     if isinstance(raised, (DownloadError, ChecksumError)):
+        assert raised.failures, f"lists no place: {message}"
         for failure in raised.failures:
             assert failure.where in message
             assert failure.why in message

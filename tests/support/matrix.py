@@ -32,7 +32,10 @@ ROWS = {
     17: Row("the body comes a byte at a time", "the deadline for the whole ends it"),
     18: Row("redirects go in a circle", "an error says so"),
     19: Row("https redirects to http", "refused"),
-    20: Row("the certificate is self-signed, expired or another host's", "refused, and http is not tried instead"),
+    20: Row(
+        "the certificate is self-signed, a stranger's, expired or another host's",
+        "refused, and http is not tried instead",
+    ),
     21: Row("a proxy serves, asks for a password, or is dead", "it is honoured; no password is printed"),
     22: Row("every mirror is bad", "one error lists each with its reason"),
     23: Row("sixteen processes start on a cold cache", "each file is downloaded once"),

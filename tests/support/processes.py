@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,13 @@ NOBODY = 65534
 def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails."""
     return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
+
+
+def handed_back(done: subprocess.CompletedProcess[str]) -> Exception:
+    """The exception that a child has printed last, as `pickle.dumps(error).hex()`."""
+    error = pickle.loads(bytes.fromhex(done.stdout.splitlines()[-1]))  # noqa: S301 -- this test's own child wrote it
+    assert isinstance(error, Exception)
+    return error
 
 
 @contextlib.contextmanager
@@ -61,12 +69,11 @@ def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.Comp
 def python_traced(injection: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `code`, all its threads included, with faults that strace injects; its exit status is for the caller.
 
-    Without strace the test is left out, and says so. It repeats, with the kernel's own errors, what `support.calls`
-    does everywhere.
+    It repeats, with the kernel's own errors, what `support.calls` does everywhere.
     """
     strace = shutil.which("strace")
     if not strace or subprocess.run([strace, "-qq", "-e", "trace=none", "true"], check=False).returncode:
-        pytest.skip("needs strace; support.calls has injected the same without it")
+        without("strace, which may trace (support.calls has injected the same without it)")
     call = injection.partition(":")[0]
     command = [strace, "-qq", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={injection}"]
     return subprocess.run(

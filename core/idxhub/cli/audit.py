@@ -37,16 +37,16 @@ def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: 
     one is not what its name says, or is damaged.
     """
     specs = tuple(installed().specs())
-    root = cache_root()
-    looked_in = [path for path in paths or places(specs, root) if paths or path.exists()]
+    looked_in = paths or [path for path in places(specs, cache_root()) if path.exists()]
+    into = cache_root() if adopt else None  # without, nothing is asked of a user who has no home
     report = examine(looked_in, specs)
-    adopted = _adopt(report.findings, root) if adopt else []
+    adopted = [] if into is None else _adopt(report.findings, into)
     if as_json:
-        print_json(_as_data(looked_in, report) | ({"adopted": adopted} if adopt else {}))
+        print_json(_as_data(looked_in, report) | ({} if into is None else {"adopted": adopted}))
     else:
         _show(looked_in, report)
-        if adopt:
-            _show_adopted(adopted, root)
+        if into is not None:
+            _show_adopted(adopted, into)
     if not report.ok or any("failure" in row for row in adopted):
         ctx.exit(1)
 

@@ -10,6 +10,8 @@ from idxhub.catalog import DatasetSpec, describe, without_password
 from idxhub.cli.output import json_option, print_json, print_table, size
 from idxhub.plugins import installed
 
+_NO_LICENCE = "not stated"  # which is not to say that there is none
+
 
 @click.command("list")
 @json_option
@@ -28,7 +30,7 @@ def list_(*, as_json: bool) -> None:
                 _splits(spec),
                 len(spec.classes) or "-",
                 _download_size(spec),
-                spec.license or "-",
+                spec.license or _NO_LICENCE,
             )
             for spec in specs
         ],
@@ -61,7 +63,8 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.description:
         click.echo(spec.description)
     click.echo()
-    for what, value in (("release", spec.release), ("licence", spec.license), ("homepage", spec.homepage)):
+    licence = spec.license or _NO_LICENCE
+    for what, value in (("release", spec.release), ("licence", licence), ("homepage", spec.homepage)):
         if value:
             click.echo(f"{what:10}{value}")
     click.echo(f"{'splits':10}{', '.join(_sized(spec))}")

@@ -65,6 +65,16 @@ class Case:
         return "error" if re.search(self.words, " ".join(words), re.IGNORECASE) else "vague"
 
 
+# the rows of the matrix that nothing is done for here, and why
+LEFT_OUT = {
+    24: "locks are made to do nothing inside the process, by other means for each way to lock",
+    25: "the holder of a lock is what is killed or stopped, and most of the peers take none",
+    27: "the signal has to come while a temp file lies there, a moment that is found by idxhub's own calls",
+    30: "the error comes in the place of one of Python's calls, and not every peer writes by them",
+    37: "the file is swapped between two steps inside the loader",
+    38: "a home and a folder of its own are what each loader is kept apart by here",
+    40: "forks and threads share what one process has loaded, and here each call has a process of its own",
+}
 NO_GZIP = "Parquet is no .gz"
 NO_IDX = "Parquet is no IDX"
 CASES = (
@@ -109,7 +119,11 @@ CASES = (
     Case(17, "a byte a second", answers(lambda body: trickle(body, 1.0)), "time|slow", limit=1000),
     Case(18, "redirect loop", looping, "redirect|loop"),
     Case(19, "https to http", downgraded, "http"),
-    *(Case(20, f"certificate {fault}", certificate(fault), "certificate|ssl") for fault in UNSOUND),
+    *(
+        Case(20, f"certificate {fault}", certificate(fault), "certificate|ssl")
+        for fault in UNSOUND
+        if fault != "self-signed"  # which is one of an unknown authority too
+    ),
     Case(21, "proxy, works", proxied),
     Case(21, "proxy, 407", proxied_wrongly, "407|proxy"),
     Case(21, "proxy, dead", proxied_nowhere, "proxy|refused"),

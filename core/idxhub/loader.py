@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from idxhub.arguments import boolean, integer
 from idxhub.arrays import Split
 from idxhub.errors import StateError
-from idxhub.order import Equal, check_shard, integer, order, shard_size, sharded
+from idxhub.order import Equal, check_shard, order, shard_size, sharded
 
 T = TypeVar("T")
 Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # of a pass's indices, in order, and the batch size
@@ -35,6 +36,8 @@ class Batching:
     def __post_init__(self) -> None:
         for argument, least in (("batch_size", 1), ("seed", 0), ("prefetch", 0)):
             object.__setattr__(self, argument, integer(argument, getattr(self, argument), least))
+        for argument in ("shuffle", "drop_last"):
+            object.__setattr__(self, argument, boolean(argument, getattr(self, argument)))
         object.__setattr__(self, "shard", check_shard(self.shard, self.equal))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pluggy
 
 from idxhub import builtin, hookspecs, manifest
-from idxhub.arrays import LAYOUTS, Split
+from idxhub.arrays import LAYOUTS, Layout, Split
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
@@ -57,6 +57,14 @@ class Adapter:
         for option in options:
             if option not in self.conventions.options:
                 raise UnknownNameError(f"option of {self.name}", option, [*self.conventions.options, *common])
+
+    def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
+        """Let the adapter refuse values of options, with an error of its own, before anything is loaded."""
+        self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
+
+    def check_device(self, device: Any) -> None:
+        """Let the adapter refuse a device before anything is loaded."""
+        self._hooks.idxhub_check_device(device=device)
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
@@ -99,6 +107,8 @@ class Plugins:
 
         Raises `UnknownNameError`, `MissingFrameworkError`, or `AdapterError` if the plugin is not sound.
         """
+        if not isinstance(name, str):
+            raise UnknownNameError("framework", name, self.adapters())
         if name not in self._adapters:
             found = self._named(ADAPTERS, name)
             if not found:
@@ -172,6 +182,8 @@ class Plugins:
         """The spec called `name`; a spec is its own answer."""
         if isinstance(name, DatasetSpec):
             return name
+        if not isinstance(name, str):  # it may be what no mapping can be asked for
+            raise UnknownNameError("dataset", name, self.datasets())
         if name in builtin.NAMES:  # for these no plugin need be looked for
             return builtin.dataset(name)
         if name in self.datasets():

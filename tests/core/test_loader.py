@@ -203,6 +203,8 @@ def test_wrong_arguments_name_the_choices(wrong, loader):
     ("argument", "value"),
     [
         *[("batch_size", 0), ("batch_size", "1"), ("batch_size", 1.5), ("seed", -1), ("seed", None), ("prefetch", -1)],
+        *[("batch_size", True), ("seed", False), ("prefetch", True), ("device", "nowhere")],
+        *[(switch, value) for switch in ("shuffle", "drop_last", "download", "verify") for value in ("no", 1, None)],
         *[("shard", shard) for shard in ((1, 1), (-1, 2), (0, 0), 3, None, (0, 1, 2), "01", (0.0, 1))],
         *[("split", split) for split in (5, None, b"train", ("train", "test"))],
     ],
@@ -219,7 +221,7 @@ def test_arguments_are_checked_before_anything_is_looked_for(wrong, loader, tmp_
         loader(**{"data_dir": tmp_path, "cache_dir": tmp_path / "cache"} | wrong)
 
 
-@pytest.mark.parametrize("epoch", [-1, "1", None])
+@pytest.mark.parametrize("epoch", [-1, "1", None, True])
 def test_set_epoch_takes_epochs(epoch, loader):
     with pytest.raises(errors.ArgumentError, match=r"^epoch is "):
         loader().set_epoch(epoch)

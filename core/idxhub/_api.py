@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from idxhub.arguments import boolean
 from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import ArgumentError, UnknownNameError
-from idxhub.loader import Batching, Loader, gathered
+from idxhub.loader import Batching, Gathered, Loader
 from idxhub.order import Equal
 from idxhub.plugins import Adapter, Plugins, installed
 
@@ -51,7 +51,9 @@ def get_dataset(
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
-    adapter.check_options(adapter_options, ("name", *(get_dataset.__kwdefaults__ or ())))
+    if not adapter.conventions.options.keys() >= adapter_options.keys():
+        elsewhere = dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
+        adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
     wanted = _several(split)
     dtype_name = _dtype_name(dtype)
     for text in wanted:
@@ -85,6 +87,7 @@ def get_loader(
     download: bool = True,
     verify: bool = True,
     plugins: Plugins | None = None,
+    **others: Any,
 ) -> Loader[Any]:
     """Native batches `(images, labels)`, the same examples in the same batches in every framework: see `Loader`.
 
@@ -97,6 +100,10 @@ def get_loader(
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
+    for other in others:
+        of_dataset = "get_dataset has it" if other in adapter.conventions.options else ""
+        why = _IN_A_LOADERS_STEAD.get(other, of_dataset)
+        raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
     batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
     if device is not None and not adapter.resides:
         able = ", ".join(plugins.resident()) or "none"
@@ -108,7 +115,7 @@ def get_loader(
     source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
     shaped = _shaped(loaded, dtype_name, layout, adapter)
-    batches = gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
+    batches = Gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
     return Loader(shaped, batches, batching)
 
 
@@ -137,6 +144,16 @@ def datasets() -> tuple[str, ...]:
 def adapters() -> tuple[str, ...]:
     """The frameworks that `get_dataset` takes, whether or not they are installed; none is imported."""
     return installed().adapters()
+
+
+# what other libraries' loaders have
+_IN_A_LOADERS_STEAD = {"num_workers": "batches are made without processes, and with prefetch= ahead of their use"}
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what a function of this module takes; inspect is not imported for it."""
+    code = function.__code__  # type: ignore[attr-defined]  # it is a function
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:

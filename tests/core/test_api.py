@@ -104,6 +104,7 @@ UNKNOWN = {
     "no dtype": ({"dtype": object()}, "dtype for toy", None),
     "layout": ({"layout": "HCW"}, "layout", None),
     "layout in small letters": ({"layout": "chw"}, "layout", "CHW"),
+    "argument of get_loader": ({"batch_size": 4}, "option of numpy", None),
     "keyword": ({"data_dri": 4}, "option of numpy", "data_dir"),
     "name as a keyword": ({"nmae": "x"}, "option of numpy", "name"),
 }
@@ -194,6 +195,11 @@ def test_an_adapter_refuses_a_device_before_anything_is_looked_for(toy, strict, 
     with pytest.raises(errors.ArgumentError, match=r"^device is 'there'; it must be here$"):
         idxhub.get_loader(toy.spec, batch_size=2, device="there", **strict)
     assert not cache_dir.exists()
+
+
+def test_an_argument_of_get_loader_is_said_to_be_one():
+    with pytest.raises(errors.UnknownNameError, match=r"option of numpy 'batch_size': get_loader, .* has it"):
+        get_dataset(batch_size=4)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), np.dtype(">f4")], ids=repr)

@@ -152,7 +152,7 @@ _IN_A_LOADERS_STEAD = {"num_workers": "batches are made without processes, and w
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of what a function of this module takes; inspect is not imported for it."""
-    code = function.__code__  # type: ignore[attr-defined]  # it is a function
+    code = function.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 

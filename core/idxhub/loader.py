@@ -155,9 +155,9 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
     """The same batches, made by a thread that is at most `count` ahead."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging; most loaders need none
+    from idxhub.threads import Threads  # noqa: PLC0415 -- it brings logging; most loaders need none
 
-    with ThreadPoolExecutor(1, "idxhub-prefetch") as pool:
+    with Threads(1, "idxhub-prefetch") as pool:
         waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
         while (batch := waiting.popleft().result()) is not _END:
             waiting.append(pool.submit(next, batches, _END))

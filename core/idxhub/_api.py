@@ -211,13 +211,13 @@ def _several(split: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _dtype_name(dtype: DTypeLike | None) -> str | None:
-    """np.float32, np.dtype("float32") and the like by their name; what NumPy cannot read stays, to be refused."""
-    if dtype is None or isinstance(dtype, str):
-        return dtype
+    """np.float32, "f4" and the like by their name; what NumPy cannot read stays, to be refused."""
+    if dtype is None:
+        return None
     try:
         return np.dtype(dtype).name
-    except (TypeError, ValueError):
-        return repr(dtype)
+    except (TypeError, ValueError, SyntaxError):  # the last for some strings
+        return dtype if isinstance(dtype, str) else repr(dtype)
 
 
 def _source(

@@ -87,7 +87,10 @@ class Places:
         folder = None if data_dir is None else _absolute(data_dir)
         if folder is not None and not os.path.isdir(folder):
             state = "is not a folder" if os.path.exists(folder) else "does not exist"
-            raise DownloadError(f"data_dir={str(data_dir)!r} {state}")
+            raise DownloadError(
+                f"data_dir={str(data_dir)!r} {state}; name the folder that has the files, or leave it out to "
+                "search the usual places, and to download"
+            )
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         mirrors = os.environ.get("IDXHUB_MIRRORS", "").split(",")
         return cls(

@@ -202,7 +202,9 @@ def test_an_argument_of_get_loader_is_said_to_be_one():
         get_dataset(batch_size=4)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), np.dtype(">f4")], ids=repr)
+@pytest.mark.parametrize(
+    "dtype", [np.float32, np.dtype("float32"), np.dtype(">f4"), np.dtype("f4"), "f4", "single"], ids=repr
+)
 def test_numpys_own_dtypes_will_do(toy, options, dtype):
     assert get_dataset(toy.spec, dtype=dtype, **options).images.dtype == np.float32
     assert next(iter(idxhub.get_loader(toy.spec, batch_size=2, dtype=dtype, **options)))[0].dtype == np.float32
@@ -215,7 +217,7 @@ def test_a_data_dir_that_does_not_exist_is_an_error_whatever_the_cache_holds(toy
     if warm:
         get_dataset(toy.spec, **options)
     more = {"batch_size": 2} if function is idxhub.get_loader else {}
-    with pytest.raises(errors.DownloadError, match=r"data_dir='.*typo' does not exist"):
+    with pytest.raises(errors.DownloadError, match=r"data_dir='.*typo' does not exist; name the folder"):
         function(toy.spec, data_dir=tmp_path / "typo", **more)
 
 

@@ -21,7 +21,8 @@ CORE, ADAPTERS = ROOT / "core" / "idxhub", ROOT / "adapters"
 # a module imports from those above it only
 ORDER = (
     *("_version", "errors"),
-    *("inflate", "idx", "splits", "order"),
+    *("inflate", "idx", "splits", "arguments", "threads"),
+    "order",
     "catalog",
     *("known", "builtin", "storage"),
     *("cache", "archives"),

@@ -149,6 +149,8 @@ class _View:
 
 def arrow(images: NDArray[Any], kind: Any) -> Any:
     """An Arrow array of type `kind` over the images' own memory, as lists of lists: the offsets alone are new."""
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), type=kind)
     if not isinstance(kind, pa.ExtensionType):
         return pa.array(images, kind)
     images = np.ascontiguousarray(images)

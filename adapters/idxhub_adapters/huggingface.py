@@ -35,6 +35,23 @@ def idxhub_conventions() -> Conventions:
 
 
 @hookimpl
+def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: str | None) -> None:
+    """Pictures are grey, of uint8 and without a channel axis; arrays have five axes at most."""
+    image = options.get("image", "png")
+    if image not in ("png", "array"):
+        raise errors.UnknownNameError("image", image, ["png", "array"])
+    if image == "array":
+        if len(shape) > max(_FEATURES):
+            raise errors.ArgumentError("image", image, f"given with images of at most 5 axes; these are {shape}")
+        return
+    if len(shape) != 2 or not math.prod(shape):
+        raise errors.ArgumentError("image", image, f'"array" for images of shape {shape}; a PNG is of height and width')
+    for kind, asked, only in (("dtype", dtype, "uint8"), ("layout", layout, "HW")):
+        if asked != only:
+            raise errors.UnknownNameError(kind, asked, [only], why='image="png" has no other; image="array" has all')
+
+
+@hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> datasets.Dataset:
     """A Dataset with the columns image and label."""
     return _dataset(split, **options)
@@ -47,28 +64,30 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> dict[str, NDArra
 
 
 def _dataset(split: Split, image: str = "png") -> datasets.Dataset:
-    if image == "png":
-        return _pictures(split)
-    if image == "array":
-        return _arrays(split)
-    raise errors.UnknownNameError("image", image, ["png", "array"])
+    return _pictures(split) if image == "png" else _arrays(split)
 
 
 def _pictures(split: Split) -> datasets.Dataset:
-    for kind, asked, only in (("dtype", split.dtype, "uint8"), ("layout", split.layout or "", "HW")):
-        if asked != only:
-            raise errors.UnknownNameError(kind, asked, [only], why='image="png" has no other; image="array" has all')
     return _mapped(split, "png", _features(split, datasets.Image()), _ROWS, _encoded)
 
 
 def _arrays(split: Split) -> datasets.Dataset:
     shape = split.element_shape
-    feature = {2: datasets.Array2D, 3: datasets.Array3D}[len(shape)](shape, split.dtype)
-    rows = max(1, _BLOCK // (math.prod(shape) * np.dtype(split.dtype).itemsize))
+    feature = _FEATURES[len(shape)](shape, split.dtype)
+    rows = max(1, _BLOCK // max(1, math.prod(shape) * np.dtype(split.dtype).itemsize))
     kind = f"{split.dtype}-{split.layout or 'HW'}"
     return ArrayDataset.over(_mapped(split, kind, _features(split, feature), rows, _listed))
 
 
+# by the number of axes
+_FEATURES: Mapping[int, Callable[[tuple[int, ...], str], Any]] = {
+    0: lambda _, dtype: datasets.Value(dtype),
+    1: lambda shape, dtype: datasets.Sequence(datasets.Value(dtype), length=shape[0]),
+    2: datasets.Array2D,
+    3: datasets.Array3D,
+    4: datasets.Array4D,
+    5: datasets.Array5D,
+}
 _Make = Callable[[Split, slice, datasets.Features], pa.RecordBatch]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,10 +21,28 @@ def idxhub_conventions() -> Conventions:
         layout="HW",
         label_dtype="int32",
         options={
-            "device": "the jax.Device to put the arrays on; the default one if not given",
+            "device": "the jax.Device to put the arrays on, or its name; the default one if not given",
             "sharding": "a jax.sharding.Sharding to spread both arrays by, along the examples",
         },
     )
+
+
+@hookimpl
+def idxhub_check(options: Mapping[str, Any]) -> None:
+    """A device that there is, or a sharding."""
+    device, sharding = options.get("device"), options.get("sharding")
+    if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
+        raise errors.ArgumentError("sharding", sharding, "a jax.sharding.Sharding, or None")
+    if device is not None:
+        _device(device)
+        if sharding is not None:
+            raise errors.ArgumentError("sharding", sharding, "None where there is a device, or the device None")
+
+
+@hookimpl
+def idxhub_check_device(device: Any) -> None:
+    """A device that this machine has."""
+    _device(device)
 
 
 @hookimpl
@@ -60,10 +80,10 @@ def idxhub_resident(split: Split, device: Any) -> Callable[[NDArray[np.int64], i
 _taken_over = jax.jit(lambda *arrays: arrays)
 
 
-def _arrays(split: Split, device: jax.Device | None = None, sharding: Any = None) -> Arrays[jax.Array]:
+def _arrays(split: Split, device: Any = None, sharding: Any = None) -> Arrays[jax.Array]:
     # On the CPU XLA takes memory that starts on a 64-byte boundary as it is. What is done there in place, by
     # donation say, stays in this process: the mapping is copy-on-write, and no other dataset has it.
-    where = device if sharding is None else sharding
+    where = sharding if device is None else _device(device)
     arrays = Arrays(*jax.device_put((split.batch(), split.labels), where))
     arrays.info = split.info
     return arrays
@@ -72,13 +92,13 @@ def _arrays(split: Split, device: jax.Device | None = None, sharding: Any = None
 def _device(device: Any) -> jax.Device:
     if isinstance(device, jax.Device):
         return device
-    platform, _, number = str(device).partition(":")
-    try:
-        return jax.devices(platform)[int(number or 0)]
-    except (IndexError, RuntimeError, ValueError) as error:
-        there = ", ".join(sorted({each.platform for each in (*jax.devices(), *jax.devices("cpu"))}))
-        must_be = f"a jax.Device, or the name of one, as 'cpu' or 'cpu:0', and this machine has: {there}"
-        raise errors.ArgumentError("device", device, must_be) from error
+    named = re.fullmatch(r"(\w+)(?::([0-9]+))?", device) if isinstance(device, str) else None
+    if named is not None:
+        with contextlib.suppress(IndexError, RuntimeError, ValueError):  # no such platform, or not so many of it
+            return jax.devices(named[1])[int(named[2] or 0)]
+    there = ", ".join(sorted({each.platform for each in (*jax.devices(), *jax.devices("cpu"))}))
+    must_be = f"a jax.Device, or the name of one, as 'cpu' or 'cpu:0', and this machine has: {there}"
+    raise errors.ArgumentError("device", device, must_be)
 
 
 def _gathered(

@@ -14,7 +14,7 @@ import ray.data
 from numpy.typing import NDArray
 from ray.data.block import Block, BlockAccessor, BlockMetadata
 
-from idxhub import Conventions, Split, hookimpl
+from idxhub import Conventions, Split, arguments, hookimpl
 
 _SPLITS = 8  # that a worker process keeps mapped
 
@@ -27,6 +27,13 @@ def idxhub_conventions() -> Conventions:
         label_dtype="int64",
         options={"override_num_blocks": "how many blocks there are; by default Ray decides"},
     )
+
+
+@hookimpl
+def idxhub_check(options: Mapping[str, Any]) -> None:
+    """There is at least one block."""
+    if options.get("override_num_blocks") is not None:
+        arguments.integer("override_num_blocks", options["override_num_blocks"], 1)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from idxhub import Conventions, Split, hookimpl, order
+from idxhub import Conventions, Split, arguments, errors, hookimpl, order
 
 _ALIGNMENT = 64  # bytes; TensorFlow ends the process over a tensor that starts elsewhere
 _THREADS = 2  # one gather fills memory's bandwidth; the second hides the time between two
@@ -34,6 +34,18 @@ def idxhub_conventions() -> Conventions:
             "drop_last": "whether a last batch that is short is left out (False)",
         },
     )
+
+
+@hookimpl
+def idxhub_check(options: Mapping[str, Any]) -> None:
+    """Batches need a size of 1 or more, an order its seed."""
+    if options.get("batch_size") is not None:
+        arguments.integer("batch_size", options["batch_size"], 1)
+    elif arguments.boolean("drop_last", options.get("drop_last", False)):
+        raise errors.ArgumentError("drop_last", options["drop_last"], "False where there is no batch_size")
+    arguments.boolean("drop_last", options.get("drop_last", False))
+    arguments.boolean("shuffle", options.get("shuffle", False))
+    arguments.integer("seed", options.get("seed", 0))
 
 
 @hookimpl

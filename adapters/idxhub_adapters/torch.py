@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from idxhub import Arrays, Conventions, DatasetInfo, Split, errors, hookimpl
+from idxhub import Arrays, Conventions, DatasetInfo, Split, arguments, errors, hookimpl
 
 Transform = Callable[[Any], Any]
 _WHITE = torch.tensor(255, dtype=torch.float32)  # a tensor: by a number the quotient would have torch's default dtype
@@ -222,6 +222,13 @@ def idxhub_conventions() -> Conventions:
 
 
 @hookimpl
+def idxhub_check(options: Mapping[str, Any]) -> None:
+    """Transforms are callables."""
+    for option, value in options.items():
+        arguments.function(option, value)
+
+
+@hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> IdxDataset:
     """A map-style Dataset."""
     return IdxDataset(split, **options)
@@ -231,6 +238,12 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> IdxDataset:
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> list[torch.Tensor]:
     """`[images, labels]`, as DataLoader's default collation gives them, sharing the arrays' memory."""
     return [torch.from_numpy(images), torch.from_numpy(labels)]
+
+
+@hookimpl
+def idxhub_check_device(device: Any) -> None:
+    """A device that this machine has."""
+    _device(device)
 
 
 @hookimpl
@@ -283,6 +296,12 @@ def _device(device: Any) -> torch.device:
         place = torch.device(device)
         torch.empty(0, device=place)
     except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
-        why = str(error).partition("\n")[0]
-        raise errors.ArgumentError("device", device, f"a device of torch that this machine has ({why})") from error
+        must_be = f"a device of torch that this machine has: {', '.join(_devices())}"
+        raise errors.ArgumentError("device", device, must_be) from error
     return place
+
+
+def _devices() -> list[str]:
+    """The devices that this machine has, by their names; of kinds that are rare, none."""
+    others = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return ["cpu", *others, *(["mps"] if torch.backends.mps.is_available() else [])]

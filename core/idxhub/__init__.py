@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from idxhub import errors, idx
+from idxhub import arguments, errors, idx
 from idxhub._api import adapters, datasets, load
 from idxhub._version import __version__
 from idxhub.arrays import Arrays, DatasetInfo, Split, as_layout, to_float32
@@ -31,6 +31,7 @@ __all__ = [
     "SplitSpec",
     "__version__",
     "adapters",
+    "arguments",
     "as_layout",
     "datasets",
     "errors",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from idxhub import arrays, splits
+from idxhub.arguments import boolean
 from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
-from idxhub.catalog import DatasetSpec
+from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import ArgumentError, UnknownNameError
-from idxhub.loader import Batching, Loader, gathered
+from idxhub.loader import Batching, Gathered, Loader
 from idxhub.order import Equal
 from idxhub.plugins import Adapter, Plugins, installed
 
@@ -47,14 +48,17 @@ def get_dataset(
     Raises `UnknownNameError`, `ArgumentError`, `MissingFrameworkError`, `AdapterError`, `DownloadError`,
     `ChecksumError`, `CacheError`, `IdxFormatError`; nothing is fetched before the arguments have been checked.
     """
-    plugins = plugins or installed()
+    plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
-    adapter.check_options(adapter_options, ("name", *(get_dataset.__kwdefaults__ or ())))
+    if not adapter.conventions.options.keys() >= adapter_options.keys():
+        elsewhere = dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
+        adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
     wanted = _several(split)
     dtype_name = _dtype_name(dtype)
     for text in wanted:
-        _check_request(spec, text, dtype_name, layout)
+        for stored in _check_request(spec, text, dtype_name, layout):
+            adapter.check(adapter_options, *_form(stored, dtype_name, layout, adapter))
     source = _source(spec, data_dir, cache_dir, download, verify)
     native = tuple(
         adapter.dataset(_shaped(each, dtype_name, layout, adapter), adapter_options)
@@ -83,6 +87,7 @@ def get_loader(
     download: bool = True,
     verify: bool = True,
     plugins: Plugins | None = None,
+    **others: Any,
 ) -> Loader[Any]:
     """Native batches `(images, labels)`, the same examples in the same batches in every framework: see `Loader`.
 
@@ -92,19 +97,25 @@ def get_loader(
     as stored and gathers the same batches there; which adapters can is in the documentation, and in the error of one
     that cannot. The other arguments are those of `get_dataset`.
     """
-    plugins = plugins or installed()
+    plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
+    for other in others:
+        of_dataset = "get_dataset has it" if other in adapter.conventions.options else ""
+        why = _IN_A_LOADERS_STEAD.get(other, of_dataset)
+        raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
     batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
     if device is not None and not adapter.resides:
         able = ", ".join(plugins.resident()) or "none"
         raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")
+    if device is not None:
+        adapter.check_device(device)
     dtype_name = _dtype_name(dtype)
     _check_request(spec, split, dtype_name, layout)
     source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
     shaped = _shaped(loaded, dtype_name, layout, adapter)
-    batches = gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
+    batches = Gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
     return Loader(shaped, batches, batching)
 
 
@@ -119,7 +130,7 @@ def load(
     plugins: Plugins | None = None,
 ) -> Split:
     """The arrays behind every framework's dataset, as NumPy: see `Split`; arguments as for `get_dataset`."""
-    plugins = plugins or installed()
+    plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     _check_request(spec, split, None, None)
     return _load(_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
@@ -135,6 +146,16 @@ def adapters() -> tuple[str, ...]:
     return installed().adapters()
 
 
+# what other libraries' loaders have
+_IN_A_LOADERS_STEAD = {"num_workers": "batches are made without processes, and with prefetch= ahead of their use"}
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what a function of this module takes; inspect is not imported for it."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
     if not wanted:
         return []
@@ -147,7 +168,16 @@ def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Ada
     return arrays.shaped(split, dtype, layout, adapter.conventions.label_dtype)
 
 
-def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> None:
+def _form(
+    stored: ArraySpec, dtype: str | None, layout: Layout | None, adapter: Adapter
+) -> tuple[tuple[int, ...], str, Layout | None]:
+    """What `_shaped` will make of images: the shape of one as stored, the dtype and the layout."""
+    shape = stored.shape[1:]
+    return shape, dtype or stored.dtype, adapter.conventions.layout if layout is None and len(shape) == 2 else layout
+
+
+def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> set[ArraySpec]:
+    """The arrays of images that a split is made of; raises `UnknownNameError` for what they cannot be given as."""
     ranges = splits.resolve(splits.parse(split, spec.splits, spec.everything), spec.sizes)
     for part in ranges:
         images = spec.splits[part.name].images
@@ -161,6 +191,15 @@ def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str
                 raise UnknownNameError(
                     "layout", layout, ["None"], why=f"{spec.name} has arrays of shape {images.shape}"
                 )
+    return {spec.splits[part.name].arrays[0] for part in ranges}
+
+
+def _plugins(plugins: Plugins | None) -> Plugins:
+    if plugins is None:
+        return installed()
+    if not isinstance(plugins, Plugins):
+        raise ArgumentError("plugins", plugins, "an idxhub.Plugins, or None")
+    return plugins
 
 
 def _several(split: str | Sequence[str]) -> tuple[str, ...]:
@@ -172,13 +211,13 @@ def _several(split: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _dtype_name(dtype: DTypeLike | None) -> str | None:
-    """np.float32, np.dtype("float32") and the like by their name; what NumPy cannot read stays, to be refused."""
-    if dtype is None or isinstance(dtype, str):
-        return dtype
+    """np.float32, "f4" and the like by their name; what NumPy cannot read stays, to be refused."""
+    if dtype is None:
+        return None
     try:
         return np.dtype(dtype).name
-    except (TypeError, ValueError):
-        return repr(dtype)
+    except (TypeError, ValueError, SyntaxError):  # the last for some strings
+        return dtype if isinstance(dtype, str) else repr(dtype)
 
 
 def _source(
@@ -188,6 +227,7 @@ def _source(
     download: bool,
     verify: bool,
 ) -> Source:
+    download, verify = boolean("download", download), boolean("verify", verify)
     folder = _path("data_dir", data_dir)
     if folder is not None and not os.path.isdir(folder):
         from idxhub.fetch import Places  # noqa: PLC0415 -- for what it raises; a warm call does without it
@@ -201,6 +241,6 @@ def _path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
     if path is None:
         return None
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str) or "\0" in text:
-        raise ArgumentError(argument, path, "a path: a string without NUL, or an os.PathLike of one")
+    if not isinstance(text, str) or "\0" in text or not text:
+        raise ArgumentError(argument, path, "a path: a string without NUL, not empty, or an os.PathLike of one")
     return os.path.abspath(os.path.expanduser(text))

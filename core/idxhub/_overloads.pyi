@@ -44,7 +44,7 @@ class TensorFlowOptions(Common, total=False):
     drop_last: bool
 
 class JaxOptions(Common, total=False):
-    device: Device | None
+    device: Device | str | None
     sharding: Sharding | None
 
 class HuggingFaceOptions(Common, total=False):

@@ -339,10 +339,10 @@ def _npy_header(kept: ArraySpec) -> bytes:
 
 def _ahead(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """The same parts, each asked for by another thread while the one before it is used."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- making only
+    from idxhub.threads import Threads  # noqa: PLC0415 -- making only
 
     source = iter(parts)
-    with ThreadPoolExecutor(1) as other:
+    with Threads(1) as other:
         coming = other.submit(next, source, None)
         while (part := coming.result()) is not None:
             coming = other.submit(next, source, None)

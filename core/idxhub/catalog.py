@@ -89,7 +89,7 @@ class Resource:
         _check_file(self.filename, {what: getattr(self, what) for what in _DIGITS})
         if self.size is not None:
             _check_count(self.filename, "size", self.size)
-        if not isinstance(self.shape, tuple) or not all(isinstance(length, int) for length in self.shape):
+        if not isinstance(self.shape, tuple) or not all(map(_is_integer, self.shape)):
             raise SpecError(f"{self.filename}: shape={self.shape!r} is not a tuple of integers")
         if not isinstance(self.dtype, str):  # to NumPy, None is float64
             raise SpecError(f"{self.filename}: dtype={self.dtype!r} is not the name of a type")
@@ -210,6 +210,8 @@ class SplitSpec:
                 f"{self.labels.filename} has {self.labels.shape[0]:,}"
             )
         self._check_labels()
+        if not isinstance(self.transposed, bool):
+            raise SpecError(f"{self.images.filename}: transposed={self.transposed!r} is neither True nor False")
         if self.transposed and len(self.images.shape) != 3:
             raise SpecError(f"{self.images.filename}: transposed is for images of two dimensions, (N, W, H)")
         stop = self.images.shape[0] if self.stop is None else self.stop
@@ -284,8 +286,11 @@ class DatasetSpec:
                 raise SpecError(f"{self.name}: the split {name} is {split!r}, not a SplitSpec")
         for what in ("classes", "mirrors", "folders", "subfolders"):
             values = getattr(self, what)
-            if isinstance(values, str) or not all(isinstance(value, str) for value in values):
-                raise SpecError(f"{self.name}: {what}={values!r} is not a sequence of strings")
+            if not isinstance(values, (tuple, list)) or not all(isinstance(value, str) for value in values):
+                raise SpecError(f"{self.name}: {what}={values!r} is not a tuple of strings")
+        for what in ("title", "description", "release", "license", "citation", "homepage"):
+            if not isinstance(getattr(self, what), str):
+                raise SpecError(f"{self.name}: {what}={getattr(self, what)!r} is not a string")
         _check_apart(self.name, "files", ((each.stem, each) for each in self.resources))
         _check_apart(self.name, "arrays", ((each.key, each) for each in self.arrays))
 

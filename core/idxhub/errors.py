@@ -27,15 +27,17 @@ class IdxHubError(Exception):
 class UnknownNameError(IdxHubError, LookupError):
     """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead."""
 
-    def __init__(self, kind: str, name: object, choices: Iterable[str], *, why: str = "") -> None:
+    def __init__(
+        self, kind: str, name: object, choices: Iterable[str], *, why: str = "", problem: str = "unknown"
+    ) -> None:
         # a set's order changes from run to run
         self.kind, self.name = kind, name
         self.choices: tuple[str, ...] = tuple(sorted(choices) if isinstance(choices, (set, frozenset)) else choices)
-        self.why = why
+        self.why, self.problem = why, problem
         super().__init__(kind, name, self.choices)
 
     def __str__(self) -> str:
-        message = f"unknown {self.kind} {self.name!r}"
+        message = f"{self.problem} {self.kind} {self.name!r}"
         if self.why:
             message += f": {self.why}"
         nearest = self.nearest()
@@ -58,11 +60,11 @@ class UnknownNameError(IdxHubError, LookupError):
         return None
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _unknown_name, (self.kind, self.name, self.choices, self.why)
+        return _unknown_name, (self.kind, self.name, self.choices, self.why, self.problem)
 
 
-def _unknown_name(kind: str, name: object, choices: tuple[str, ...], why: str) -> UnknownNameError:
-    return UnknownNameError(kind, name, choices, why=why)
+def _unknown_name(kind: str, name: object, choices: tuple[str, ...], why: str, problem: str) -> UnknownNameError:
+    return UnknownNameError(kind, name, choices, why=why, problem=problem)
 
 
 class ArgumentError(UnknownNameError, ValueError):

@@ -11,7 +11,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +23,7 @@ from idxhub.idx import MAX_HEADER_SIZE, read_header
 from idxhub.inflate import inflate, is_compressed, peek
 from idxhub.known import what_is
 from idxhub.storage import NewFile, locked, open_regular, touch
+from idxhub.threads import Threads
 
 if TYPE_CHECKING:
     from idxhub.download import Downloads
@@ -87,7 +87,10 @@ class Places:
         folder = None if data_dir is None else _absolute(data_dir)
         if folder is not None and not os.path.isdir(folder):
             state = "is not a folder" if os.path.exists(folder) else "does not exist"
-            raise DownloadError(f"data_dir={str(data_dir)!r} {state}")
+            raise DownloadError(
+                f"data_dir={str(data_dir)!r} {state}; name the folder that has the files, or leave it out to "
+                "search the usual places, and to download"
+            )
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         mirrors = os.environ.get("IDXHUB_MIRRORS", "").split(",")
         return cls(
@@ -105,7 +108,7 @@ def verify(resource: Resource, data: bytes, source: str, specs: Iterable[Dataset
     """
     plausible = resource.size in (None, len(data))
     payload: bytes | memoryview | None = None
-    with ThreadPoolExecutor(1) as other:  # hashlib and zlib let go of the GIL
+    with Threads(1) as other:  # hashlib and zlib let go of the GIL
         published = other.submit(_published_sha256, resource, data) if plausible else None
         try:
             payload = inflate(data, resource.payload_size)

@@ -1,7 +1,8 @@
 """What a plugin can do for idxhub. A plugin is a module (or object) with some of these, marked `@hookimpl`.
 
-An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`, and has
-`idxhub_resident` if its loader can keep the data on a device; a plugin of the group `idxhub.datasets` must have
+An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`, has
+`idxhub_resident` if its loader can keep the data on a device, and `idxhub_check` and `idxhub_check_device` to refuse
+what it cannot do with before anything is loaded; a plugin of the group `idxhub.datasets` must have
 `idxhub_datasets`. An implementation may leave out arguments it does not need.
 """
 
@@ -43,6 +44,11 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Any:
     """The native dataset of a split; `options` holds those the caller gave."""
 
 
+@hookspec
+def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
+    """Raise for options that images, stored in `shape` and given in `dtype` and `layout`, cannot be had with."""
+
+
 @hookspec(firstresult=True)
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
     """The native batch of two arrays, already in the dtype and layout asked for."""
@@ -51,6 +57,11 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
 @hookspec(firstresult=True)
 def idxhub_resident(split: Split, device: Any) -> Batches[Any] | None:
     """Put the split on `device`; a function that gathers there, by a pass's indices and a batch size, its batches."""
+
+
+@hookspec
+def idxhub_check_device(device: Any) -> None:
+    """Raise for a device that `idxhub_resident` cannot put a split on."""
 
 
 @hookspec

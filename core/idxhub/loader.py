@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from idxhub import splits
+from idxhub.arguments import boolean, integer
 from idxhub.arrays import Split
-from idxhub.errors import StateError
-from idxhub.order import Equal, check_shard, integer, order, shard_size, sharded
+from idxhub.errors import StateError, UnknownNameError
+from idxhub.order import Equal, check_shard, order, shard_size, sharded
 
 T = TypeVar("T")
 Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # of a pass's indices, in order, and the batch size
@@ -35,6 +37,8 @@ class Batching:
     def __post_init__(self) -> None:
         for argument, least in (("batch_size", 1), ("seed", 0), ("prefetch", 0)):
             object.__setattr__(self, argument, integer(argument, getattr(self, argument), least))
+        for argument in ("shuffle", "drop_last"):
+            object.__setattr__(self, argument, boolean(argument, getattr(self, argument)))
         object.__setattr__(self, "shard", check_shard(self.shard, self.equal))
 
 
@@ -57,6 +61,11 @@ class Loader(Generic[T]):
         examples = shard_size(len(self.split), how.shard, how.equal)
         return examples // how.batch_size if how.drop_last else -(-examples // how.batch_size)
 
+    def __repr__(self) -> str:
+        info, how = self.split.info, self.batching
+        order = f"shuffled by seed {how.seed}" if how.shuffle else "in the files' order"
+        return f"Loader({info.dataset!r}, split={info.split!r}, {len(self):,} batches of {how.batch_size:,}, {order})"
+
     def __iter__(self) -> Iterator[T]:
         epoch, first = self._next
         self._next, self._at = (epoch + 1, 0), [epoch, first]
@@ -74,13 +83,15 @@ class Loader(Generic[T]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next pass begin where the saved one stood; after its last batch that is the next epoch's start.
 
-        Raises `StateError` for a state of another loader.
+        Raises `StateError` for a state of another loader, and for what is none.
         """
+        if not isinstance(state, Mapping):
+            raise StateError(f"{state!r} is not the state of a loader: what state_dict gave, a mapping")
         for what, mine in self._identity().items():
-            if state.get(what) != mine:
+            if state.get(what) != mine and not (what == "split" and self._is_split(state.get(what))):
                 raise StateError(f"this state is of another loader: its {what} is {state.get(what)!r}, here {mine!r}")
         epoch, batch = state.get("epoch"), state.get("batch")
-        if not (isinstance(epoch, int) and isinstance(batch, int) and epoch >= 0 and 0 <= batch <= len(self)):
+        if not (_is_count(epoch) and _is_count(batch) and batch <= len(self)):
             raise StateError(f"epoch {epoch!r} and batch {batch!r} are no place in {len(self)} batches")
         if batch and batch == len(self):  # saved in the loop's body, before the pass could end
             epoch, batch = epoch + 1, 0
@@ -97,11 +108,21 @@ class Loader(Generic[T]):
         what = {"dataset": info.dataset, "fingerprint": info.spec.fingerprint, "split": info.split}
         return {"format": _STATE_FORMAT} | what | how
 
+    def _is_split(self, text: object) -> bool:
+        """Whether a split string means the loader's examples, as "train[:]" and "train" do."""
+        spec = self.split.info.spec
+        try:
+            pieces = splits.parse(text, spec.splits, spec.everything)  # type: ignore[arg-type]  # it is checked there
+            return splits.resolve(pieces, spec.sizes) == self.split.info.parts
+        except UnknownNameError:
+            return False
+
     def _pass(self, at: list[int]) -> Iterator[T]:
         epoch, first = at
         batches = self._batches(epoch, first)
-        if self.batching.prefetch:
-            batches = _ahead(batches, self.batching.prefetch)
+        ahead = min(self.batching.prefetch, len(self) - first)
+        if ahead > 0:
+            batches = _ahead(batches, ahead)
         for number, batch in enumerate(batches, first + 1):
             at[:] = epoch, number
             yield batch
@@ -114,22 +135,29 @@ class Loader(Generic[T]):
         yield from self._made(indices[first * how.batch_size : len(self) * how.batch_size], how.batch_size)
 
 
-def gathered(split: Split, native: Callable[[NDArray[Any], NDArray[Any]], T]) -> Batches[T]:
+class Gathered(Generic[T]):
     """Batches gathered here, in the host's memory, and made native one by one."""
 
-    def batches(indices: NDArray[np.int64], size: int) -> Iterator[T]:
+    def __init__(self, split: Split, native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
+        self._split, self._native = split, native
+
+    def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[T]:
+        """The batches of a pass."""
+        split, native = self._split, self._native
         for start in range(0, len(indices), size):
             where = indices[start : start + size]
             yield native(split.gather(where), split.labels.take(where))
 
-    return batches
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
     """The same batches, made by a thread that is at most `count` ahead."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- it brings logging; most loaders need none
+    from idxhub.threads import Threads  # noqa: PLC0415 -- it brings logging; most loaders need none
 
-    with ThreadPoolExecutor(1, "idxhub-prefetch") as pool:
+    with Threads(1, "idxhub-prefetch") as pool:
         waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
         while (batch := waiting.popleft().result()) is not _END:
             waiting.append(pool.submit(next, batches, _END))

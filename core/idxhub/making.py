@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
 from idxhub.fetch import Places, Verified, find
 from idxhub.storage import ending_in_order, locked, touch
+from idxhub.threads import Threads
 
 
 def make_all(
@@ -31,7 +31,7 @@ def make_all(
     """Several arrays, two at a time. What ends the wait for them ends the work: Ctrl-C, SIGTERM too."""
     places = Places.from_environment(data_dir, download)
     stop = threading.Event()
-    with ending_in_order(), ThreadPoolExecutor(2) as pool:
+    with ending_in_order(), Threads(2) as pool:
         try:
             made = {
                 name: pool.submit(make, kept, cache, places, specs=specs, stop=stop) for name, kept in arrays.items()

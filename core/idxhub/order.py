@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from idxhub.arguments import integer
 from idxhub.errors import ArgumentError, UnknownNameError
 
 Equal = Literal["drop", "pad"] | None
+_MOST = 2**63 - 1  # the largest int64
 
 
 def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -19,21 +21,9 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     NumPy freezes the streams of `RandomState` (NEP 19), so it is drawn from that, seeded through
     `SeedSequence([seed, epoch])`. The global random state is neither read nor changed.
     """
-    for kind, value in (("n", n), ("seed", seed), ("epoch", epoch)):
-        integer(kind, value)
+    n, seed, epoch = integer("n", n, most=_MOST), integer("seed", seed), integer("epoch", epoch)
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(n).astype(np.int64, copy=False)
-
-
-def integer(argument: str, value: object, least: int = 0) -> int:
-    """`value`, if it is an integer of `least` or more, NumPy's included; otherwise raises `ArgumentError`."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # whether it is one is what is asked
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise ArgumentError(argument, value, f"an integer of {least} or more")
-    return number
 
 
 def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:

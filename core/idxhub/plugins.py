@@ -10,14 +10,14 @@ import functools
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
 
 from idxhub import builtin, hookspecs, manifest
-from idxhub.arrays import LAYOUTS, Split
+from idxhub.arrays import LAYOUTS, Layout, Split
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.hookspecs import Conventions
@@ -52,11 +52,25 @@ class Adapter:
                 f"of {', '.join(LAYOUTS)}, a label_dtype of integers, and a mapping of options"
             )
 
-    def check_options(self, options: Iterable[str], common: Iterable[str] = ()) -> None:
-        """Raise `UnknownNameError` for an option that the adapter does not have; `common` are everyone's, to choose."""
+    def check_options(
+        self, options: Iterable[str], common: Iterable[str] = (), elsewhere: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Raise `UnknownNameError` for an option that the adapter does not have.
+
+        `common` are everyone's, to choose; `elsewhere` says where others belong.
+        """
         for option in options:
             if option not in self.conventions.options:
-                raise UnknownNameError(f"option of {self.name}", option, [*self.conventions.options, *common])
+                choices = [*self.conventions.options, *common]
+                raise UnknownNameError(f"option of {self.name}", option, choices, why=elsewhere.get(option, ""))
+
+    def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
+        """Let the adapter refuse values of options, with an error of its own, before anything is loaded."""
+        self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
+
+    def check_device(self, device: Any) -> None:
+        """Let the adapter refuse a device before anything is loaded."""
+        self._hooks.idxhub_check_device(device=device)
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
@@ -70,6 +84,12 @@ class Adapter:
         """Batches of a split that is kept on a device; where `resides` says that the adapter has them."""
         made: Batches[Any] = self._given(_RESIDENT, self._hooks.idxhub_resident(split=split, device=device))
         return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if installed().loaded(self.name) is not self:
+            # TypeError is what Python itself raises for what cannot be pickled
+            raise TypeError(f"the adapter {self.name!r} is not an installed one, and so cannot be pickled")
+        return _installed_adapter, (self.name,)
 
     def _given(self, hook: str, result: Any) -> Any:
         if result is None:
@@ -99,6 +119,8 @@ class Plugins:
 
         Raises `UnknownNameError`, `MissingFrameworkError`, or `AdapterError` if the plugin is not sound.
         """
+        if not isinstance(name, str):
+            raise UnknownNameError("framework", name, self.adapters())
         if name not in self._adapters:
             found = self._named(ADAPTERS, name)
             if not found:
@@ -106,6 +128,10 @@ class Plugins:
             entry_point = _only(name, found)
             self._adapters[name] = Adapter(name, _import(entry_point))
         return self._adapters[name]
+
+    def loaded(self, name: str) -> Adapter | None:
+        """The adapter called `name`, if it has been imported."""
+        return self._adapters.get(name)
 
     def resident(self) -> tuple[str, ...]:
         """The adapters whose loaders keep data on a device, sorted, by what their code defines; none is imported."""
@@ -172,6 +198,8 @@ class Plugins:
         """The spec called `name`; a spec is its own answer."""
         if isinstance(name, DatasetSpec):
             return name
+        if not isinstance(name, str):  # it may be what no mapping can be asked for
+            raise UnknownNameError("dataset", name, self.datasets())
         if name in builtin.NAMES:  # for these no plugin need be looked for
             return builtin.dataset(name)
         if name in self.datasets():
@@ -210,6 +238,10 @@ class Plugins:
 def installed() -> Plugins:
     """The plugins of this environment."""
     return Plugins()
+
+
+def _installed_adapter(name: str) -> Adapter:
+    return installed().adapter(name)
 
 
 def _hooks(group: str, name: str, plugin: object) -> pluggy.HookRelay:

@@ -117,4 +117,4 @@ def _position(bound: Bound | None, size: int, default: int) -> int:
 
 
 def _unreadable(text: str, known: Iterable[str], why: str) -> UnknownNameError:
-    return UnknownNameError("split", text, known, why=f"{why} (the form is {_GRAMMAR})")
+    return UnknownNameError("split", text, known, why=f"{why} (the form is {_GRAMMAR})", problem="cannot use")

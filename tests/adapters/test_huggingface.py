@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import kit
+from support import kit, made
 from support.needs import need
 from support.processes import python
 
@@ -77,9 +77,38 @@ def test_an_array_is_over_the_mapped_file(truth):
 
 
 @pytest.mark.parametrize("wrong", [{"dtype": "float32"}, {"layout": "HWC"}, {"image": "jpeg"}], ids=str)
-def test_what_a_picture_cannot_be(wrong):
+def test_what_a_picture_cannot_be(wrong, cache_dir):
     with pytest.raises(idxhub.errors.UnknownNameError, match="Choices: "):
-        get(**wrong)
+        idxhub.get_dataset("fashion-mnist", framework="huggingface", download=False, **wrong)
+    assert not cache_dir.exists()
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (4, 3, 3), (2, 2, 2, 2, 2, 2), (0, 4)], ids=str)
+def test_what_has_no_pictures(shape, tmp_path):
+    mine = made.make(tmp_path / "published", shape=shape)
+    with pytest.raises(
+        idxhub.errors.ArgumentError, match=r"^image is 'png'; it must be \"array\" for images of shape "
+    ):
+        idxhub.get_dataset(mine.spec, framework="huggingface", download=False)
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (4, 3), (4, 3, 3), (2, 2, 2, 2), (2, 2, 2, 2, 3), (0, 4)], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_arrays_of_any_shape(shape, dtype, tmp_path):
+    mine = made.make(tmp_path / "published", shape=shape)
+    arguments = {"data_dir": mine.folder, "dtype": dtype}
+    dataset = idxhub.get_dataset(mine.spec, framework="huggingface", image="array", **arguments)
+    expected = idxhub.get_dataset(mine.spec, **arguments).images
+    for part in (dataset, dataset.shuffle(seed=0)):
+        images = np.asarray(part[:]["image"], dtype).reshape(len(part), *shape)
+        assert sorted(map(bytes, images)) == sorted(map(bytes, expected))
+    assert np.array_equal(np.asarray(dataset[3]["image"], dtype).reshape(shape), expected[3])
+
+
+def test_arrays_of_more_axes_than_datasets_has(tmp_path):
+    mine = made.make(tmp_path / "published", shape=(1, 2, 1, 2, 1, 2))
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^image is 'array'; .* at most 5 axes"):
+        idxhub.get_dataset(mine.spec, framework="huggingface", image="array", download=False)
 
 
 FILES = {"png": "train-png-*.arrow", "array": "train-uint8-HW-*.arrow"}

@@ -132,15 +132,32 @@ def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again
     assert adapter._gather._cache_size() == traced
 
 
-@pytest.mark.parametrize("device", ["gpu:99", "cpu:99", "cpu:x", "tpo", 3], ids=repr)
-def test_a_device_that_there_is_not(device):
+@pytest.mark.parametrize("device", ["gpu:99", "cpu:99", "cpu:x", "cpu:-1", "cpu:", "", "tpo", 3, True], ids=repr)
+@pytest.mark.parametrize("function", [idxhub.get_dataset, idxhub.get_loader])
+def test_a_device_that_there_is_not(function, device, cache_dir):
+    more = {"batch_size": 128} if function is idxhub.get_loader else {}
     with pytest.raises(
         idxhub.errors.ArgumentError, match=rf"^device is {device!r}; it must be .* this machine has: .*cpu"
     ):
-        idxhub.get_loader(NAME, framework="jax", batch_size=128, device=device)
+        function("fashion-mnist", framework="jax", device=device, download=False, **more)
+    assert not cache_dir.exists()
+
+
+def test_a_sharding_that_is_none(cache_dir):
+    for sharding in ("x", 3, jax.devices("cpu")[0]):
+        with pytest.raises(idxhub.errors.ArgumentError, match=r"^sharding is .* must be a jax.sharding.Sharding"):
+            idxhub.get_dataset("fashion-mnist", framework="jax", sharding=sharding, download=False)
+    assert not cache_dir.exists()
+
+
+def test_a_device_or_a_sharding():
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])
+    assert get(device=None, sharding=sharding).images.sharding == sharding
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^sharding is .* must be None where there is a device"):
+        get(device="cpu", sharding=sharding)
 
 
 def test_a_device_by_its_name():
     for name in ("cpu", "cpu:0"):
         images, _ = next(iter(idxhub.get_loader(NAME, framework="jax", batch_size=128, device=name)))
-        assert images.devices() == {jax.devices("cpu")[0]}
+        assert images.devices() == get(device=name).images.devices() == {jax.devices("cpu")[0]}

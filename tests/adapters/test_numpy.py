@@ -15,7 +15,7 @@ def test_conformance(check, tmp_path):
 
 
 def test_what_is_not_applicable():
-    missing = {"class-names", "workers-fork", "workers-spawn", "missing-framework"}
+    missing = {"class-names", "workers-fork", "workers-spawn", "missing-framework", "wrong-options"}
     assert kit.not_applicable("numpy") == kit.DEVICE | missing
 
 

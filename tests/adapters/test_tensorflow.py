@@ -29,6 +29,23 @@ def test_what_is_not_applicable():
     }
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "must_be"),
+    [
+        *[("batch_size", value, "an integer of 1 or more") for value in (0, -1, "8", 8.5, True)],
+        *[("seed", value, "an integer of 0 or more") for value in (-1, "a", None, True)],
+        *[(switch, value, "True or False") for switch in ("shuffle", "drop_last") for value in ("no", 1, None)],
+        ("drop_last", True, "False where there is no batch_size"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_value_of_an_option_is_named_before_anything_is_looked_for(option, value, must_be, cache_dir):
+    with pytest.raises(idxhub.errors.ArgumentError) as caught:
+        idxhub.get_dataset("fashion-mnist", framework="tensorflow", download=False, **{option: value})
+    assert (caught.value.kind, caught.value.must_be) == (option, must_be)
+    assert not cache_dir.exists()
+
+
 @pytest.fixture
 def truth():
     return idxhub.get_dataset(NAME)

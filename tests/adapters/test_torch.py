@@ -30,6 +30,19 @@ def test_everything_is_applicable():
     assert kit.not_applicable("torch") == set()
 
 
+@pytest.mark.parametrize("option", ["transform", "target_transform"])
+def test_a_transform_is_a_callable(option, cache_dir):
+    with pytest.raises(idxhub.errors.ArgumentError, match=f"^{option} is 3; it must be a callable, or None$"):
+        idxhub.get_dataset("fashion-mnist", framework="torch", download=False, **{option: 3})
+    assert not cache_dir.exists()
+
+
+def test_a_device_that_there_is_not_is_named_before_anything_is_looked_for(cache_dir):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^device is 'nope'; .*this machine has: cpu[a-z0-9:, ]*$"):
+        idxhub.get_loader("fashion-mnist", framework="torch", batch_size=8, device="nope", download=False)
+    assert not cache_dir.exists()
+
+
 @pytest.fixture
 def dataset():
     return idxhub.get_dataset(NAME, framework="torch")

@@ -104,6 +104,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("Rows(split, **options)", "Rows(split)"),
     ],
     "known-options": [("Rows(split, **options)", "Rows(split, *options, *options)")],
+    "wrong-options": [('arguments.boolean("reverse"', '("reverse"')],
     "unknown-split": [
         # an adapter that meddles with the core
         (
@@ -163,6 +164,51 @@ WRONG: dict[str, list[tuple[str, str]]] = {
 }
 
 
+# check -> further adapters that are wrong in another way
+ALSO_WRONG: dict[str, dict[str, list[tuple[str, str]]]] = {
+    "random-state-untouched": {"in a pass of get_loader": [(BATCH, "    np.random.rand()\n" + BATCH)]},
+    "wrong-options": {
+        "refused late": [
+            ("@hookimpl\ndef idxhub_check(options):", "def idxhub_check(options):"),
+            (INIT, "        arguments.boolean('reverse', reverse)\n" + INIT),
+        ],
+    },
+    "warm-is-quiet": {
+        "a socket": [(INIT, "        import socket\n        socket.socket().close()\n" + INIT)],
+        "a link": [
+            (
+                INIT,
+                (
+                    "        link = Path(split.source.cache_dir, f'link{len(KEPT)}-{os.getpid()}')\n"
+                    "        KEPT[link] = os.symlink('x', link)\n"
+                )
+                + INIT,
+            )
+        ],
+        "while it is read": [
+            (BATCHES, "        Path(self.place, 'read').write_text('')\n" + BATCHES),
+            (INIT, "        self.place = split.source.cache_dir\n" + INIT),
+        ],
+    },
+    "loader-foreign-state": {
+        "of another dataset": [
+            meddling(
+                "_i = _l.Loader._identity\n"
+                "_l.Loader._identity = lambda self: {k: _i(self)[k] for k in ('split', 'seed', 'batch_size')}"
+            )
+        ],
+    },
+}
+ADAPTERS = [
+    *[pytest.param(check, changes, id=check) for check, changes in WRONG.items()],
+    *[
+        pytest.param(check, changes, id=f"{check}: {what}")
+        for check, several in ALSO_WRONG.items()
+        for what, changes in several.items()
+    ],
+]
+
+
 def install(folder: Path, changes: list[tuple[str, str]], check: str) -> None:
     source = (ROWS / "idxhub_rows.py").read_text()
     for old, new in changes:
@@ -213,9 +259,9 @@ def test_every_check_has_a_wrong_adapter():
     assert set(WRONG) == {check.id for check in CHECKS}
 
 
-@pytest.mark.parametrize("check", WRONG)
-def test_a_wrong_adapter_fails(check, tmp_path):
-    install(tmp_path, WRONG[check], check)
+@pytest.mark.parametrize(("check", "changes"), ADAPTERS)
+def test_a_wrong_adapter_fails(check, changes, tmp_path):
+    install(tmp_path, changes, check)
     (result,) = examine(tmp_path, check)["results"]
     assert result["outcome"] == "failed", result
     assert result["seen"]

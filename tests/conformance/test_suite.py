@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unittest
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from support.processes import python
 
 from idxhub import conformance
-from idxhub.conformance import CHECKS, Report, Result, Violation
+from idxhub.conformance import CHECKS, Check, NotHere, Report, Result, Violation, run
 
 NUMPY = conformance.subject("numpy")
 A_FEW = ["image-bytes", "label-values", "counts"]
@@ -52,19 +54,51 @@ def test_fewer_checks_than_declared_are_no_suite():
 
 
 def report(outcomes: str, minimum: int) -> Report:
-    names = {"p": "passed", "f": "failed", "s": "skipped"}
-    return Report("rows", tuple(Result(f"check-{i}", "", names[o]) for i, o in enumerate(outcomes)), minimum)
+    # "n" is one that this machine could not tell
+    names = {"p": "passed", "f": "failed", "s": "skipped", "n": "skipped"}
+    results = (Result(f"check-{i}", "", names[o], applies=o != "s") for i, o in enumerate(outcomes))
+    return Report("rows", tuple(results), minimum)
 
 
 @pytest.mark.parametrize(
     ("outcomes", "minimum", "ok"),
-    [("ppp", 0, True), ("ppp", 3, True), ("pps", 2, True), ("pps", 3, False), ("ppf", 2, False), ("", 0, False)],
+    [
+        ("ppp", 0, True),
+        ("ppp", 3, True),
+        ("pps", 2, True),
+        ("pps", 3, False),
+        ("ppn", 3, True),
+        ("n", 1, False),
+        ("ppf", 2, False),
+        ("", 0, False),
+    ],
 )
 def test_a_report_is_held_against_the_minimum(outcomes, minimum, ok):
     seen = report(outcomes, minimum)
     assert seen.ok is ok
     assert seen.to_json()["ok"] is ok
     assert seen.to_json()["minimum"] == minimum
+
+
+def test_what_this_machine_cannot_tell_is_skipped_with_the_reason():
+    def asks(case):
+        raise NotHere("there is no /proc")
+
+    (result,) = run(NUMPY, [Check("x", "It is so.", frozenset(), asks)]).results
+    assert (result.outcome, result.seen, result.applies) == ("skipped", "there is no /proc", True)
+    with pytest.raises(unittest.SkipTest):
+        Check("x", "It is so.", frozenset(), asks)(None)
+
+
+@pytest.mark.parametrize("check", ["memory-bound", "no-descriptor-leaked"])
+def test_without_proc_two_checks_are_skipped(check, monkeypatch):
+    (wanted,) = [each for each in CHECKS if each.id == check]
+    for asked in ("isfile", "isdir"):
+        real = getattr(os.path, asked)
+        monkeypatch.setattr(os.path, asked, lambda path, real=real: not str(path).startswith("/proc") and real(path))
+    (result,) = run(NUMPY, [wanted]).results
+    assert (result.outcome, result.applies) == ("skipped", True)
+    assert "/proc" in result.seen
 
 
 def test_a_report_says_that_too_little_was_checked():

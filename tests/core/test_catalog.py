@@ -63,6 +63,7 @@ def spec(**changes):
         {"shape": [5]},
         {"shape": 5},
         {"shape": (5.0,)},
+        {"shape": (True,)},
     ],
     ids=repr,
 )
@@ -92,12 +93,21 @@ def test_a_resource_that_cannot_be_is_refused(changes):
         {"folders": "~/data"},
         {"subfolders": [1]},
         {"classes": "abc"},
+        *[{what: None} for what in ("classes", "mirrors", "folders", "subfolders", "license", "homepage")],
+        *[{what: 3} for what in ("title", "citation", "release", "description", "classes")],
     ],
     ids=lambda changes: ascii(changes)[:30],
 )
 def test_a_spec_that_cannot_be_is_refused(changes):
     with pytest.raises(errors.SpecError, match=r".+"):
         spec(**changes)
+
+
+@pytest.mark.parametrize("transposed", ["x", 1, None])
+def test_transposed_is_true_or_false(transposed):
+    images = resource(filename="images.gz", shape=(5, 2, 2))
+    with pytest.raises(errors.SpecError, match=f"transposed={transposed!r} is neither True nor False"):
+        SplitSpec(images, resource(filename="labels.gz"), transposed=transposed)
 
 
 def test_two_files_of_one_name_are_refused():

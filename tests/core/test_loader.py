@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 import threading
 
 import numpy as np
 import pytest
+from support.needs import need
 
-from idxhub import errors, get_loader, order
-from idxhub.loader import gathered
+import idxhub.loader
+from idxhub import Plugins, errors, get_loader, order
+from idxhub.loader import Gathered
 
 N = 30  # train images of `toy`
 SHARDS = [(n, equal) for n in (1, 2, 3, 7, 31, 40) for equal in (None, "drop", "pad")]
@@ -177,10 +180,78 @@ def test_another_datasets_state_is_refused(loader):
         loader().load_state_dict(state)
 
 
-@pytest.mark.parametrize("place", [{"batch": 5}, {"batch": -1}, {"epoch": -1}, {"epoch": "0"}, {"batch": None}])
+@pytest.mark.parametrize(
+    "place", [{"batch": 5}, {"batch": -1}, {"epoch": -1}, {"epoch": "0"}, {"batch": None}, {"batch": True}]
+)
 def test_a_place_that_does_not_exist_is_refused(place, loader):
     with pytest.raises(errors.StateError, match="no place in 4 batches"):
         loader().load_state_dict(loader().state_dict() | place)
+
+
+@pytest.mark.parametrize("state", [None, 5, [], "x", {}], ids=repr)
+def test_what_is_no_state_is_refused(state, loader):
+    with pytest.raises(errors.StateError, match=r"is not the state of a loader|its format is None"):
+        loader().load_state_dict(state)
+
+
+@pytest.mark.parametrize(("saved", "here"), [("train", "train[:]"), ("train[0:100%]", "train"), ("all", "train+test")])
+def test_a_state_of_the_same_examples_is_taken(saved, here, loader):
+    first, second = loader(split=saved), loader(split=here)
+    whole = [labels.tolist() for _, labels in loader(split=here)]
+    passing = iter(first)
+    next(passing)
+    second.load_state_dict(first.state_dict())
+    assert [labels.tolist() for _, labels in second] == whole[1:]
+
+
+@pytest.mark.parametrize("split", ["train[:29]", "test", "tran", 5, None])
+def test_a_state_of_other_examples_is_refused(split, loader):
+    with pytest.raises(errors.StateError, match="its split is"):
+        loader().load_state_dict(loader().state_dict() | {"split": split})
+
+
+def test_a_pickled_loader_goes_on_where_it_stood(loader, images):
+    plain = loader(seed=2)
+    passing = iter(plain)
+    next(passing)
+    again = pickle.loads(pickle.dumps(plain))  # noqa: S301
+    assert again.state_dict() == plain.state_dict()
+    assert seen(again, images) == order(N, 2, 1).tolist()
+
+
+def test_a_loader_of_an_adapter_of_ones_own_cannot_be_pickled(loader):
+    plugins = Plugins()
+    plugins.register("mine", plugins.adapter("numpy")._hooks.idxhub_batch.get_hookimpls()[0].plugin)
+    with pytest.raises(TypeError, match="'mine' is not an installed one"):
+        pickle.dumps(loader(framework="mine", plugins=plugins))
+
+
+def test_what_a_loader_is_can_be_read(loader):
+    assert repr(loader(seed=4)) == "Loader('toy', split='train', 4 batches of 8, shuffled by seed 4)"
+    assert repr(loader(split="test", shuffle=False, batch_size=5)) == (
+        "Loader('toy', split='test', 3 batches of 5, in the files' order)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"foo": 1}, "unknown argument of get_loader 'foo'"),
+        (
+            {"num_workers": 2},
+            "'num_workers': batches are made without processes, and with prefetch= ahead of their use",
+        ),
+        ({"batchsize": 2}, "did you mean 'batch_size'?"),
+        ({"transform": abs, "framework": "torch"}, "'transform': get_dataset has it"),
+    ],
+    ids=str,
+)
+def test_an_argument_that_there_is_not(changes, says, loader):
+    if "framework" in changes:
+        need(changes["framework"])
+    with pytest.raises(errors.UnknownNameError, match="Choices: name, batch_size, framework, split, ") as caught:
+        loader(**changes)
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +274,8 @@ def test_wrong_arguments_name_the_choices(wrong, loader):
     ("argument", "value"),
     [
         *[("batch_size", 0), ("batch_size", "1"), ("batch_size", 1.5), ("seed", -1), ("seed", None), ("prefetch", -1)],
+        *[("batch_size", True), ("seed", False), ("prefetch", True), ("device", "nowhere")],
+        *[(switch, value) for switch in ("shuffle", "drop_last", "download", "verify") for value in ("no", 1, None)],
         *[("shard", shard) for shard in ((1, 1), (-1, 2), (0, 0), 3, None, (0, 1, 2), "01", (0.0, 1))],
         *[("split", split) for split in (5, None, b"train", ("train", "test"))],
     ],
@@ -219,7 +292,7 @@ def test_arguments_are_checked_before_anything_is_looked_for(wrong, loader, tmp_
         loader(**{"data_dir": tmp_path, "cache_dir": tmp_path / "cache"} | wrong)
 
 
-@pytest.mark.parametrize("epoch", [-1, "1", None])
+@pytest.mark.parametrize("epoch", [-1, "1", None, True])
 def test_set_epoch_takes_epochs(epoch, loader):
     with pytest.raises(errors.ArgumentError, match=r"^epoch is "):
         loader().set_epoch(epoch)
@@ -238,6 +311,20 @@ def test_prefetching_changes_nothing(prefetch, loader, images):
     assert seen(loader(prefetch=prefetch), images) == order(N, 0, 0).tolist()
 
 
+@pytest.mark.parametrize("prefetch", [0, 2, 10**9])
+def test_no_more_is_prefetched_than_there_is(prefetch, loader, monkeypatch):
+    asked = []
+    real = idxhub.loader._ahead
+    monkeypatch.setattr(idxhub.loader, "_ahead", lambda batches, count: asked.append(count) or real(batches, count))
+    once = loader(prefetch=prefetch)
+    assert len(list(once)) == 4
+    state = once.state_dict() | {"epoch": 0, "batch": 3}
+    once.load_state_dict(state)
+    assert len(list(once)) == 1
+    assert asked == ([] if not prefetch else [min(prefetch, 4), 1])
+    assert list(loader(prefetch=prefetch, split="train[:0]")) == []
+
+
 def test_a_prefetching_thread_ends_with_its_pass(loader):
     batches = iter(loader(prefetch=2))
     next(batches)
@@ -252,7 +339,7 @@ def test_what_fails_while_prefetching_is_raised(loader):
     def fails(images, labels):
         raise RuntimeError("no such device")
 
-    once._made = gathered(once.split, fails)
+    once._made = Gathered(once.split, fails)
     with pytest.raises(RuntimeError, match="no such device"):
         next(iter(once))
 

@@ -1,5 +1,7 @@
 """Split strings: TFDS' grammar and rounding, and errors that help."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -156,9 +158,9 @@ def test_the_nearest_match_is_offered(text, nearest):
         ("train[a:]", "neither a number nor a percentage"),
         ("train++test", "cannot read"),
         ("all[:10%]", "'all' cannot be sliced, its splits can: train[:10%] + test[:10%]"),
-        ("train[:99999]", "unknown split 'train[:99999]': train has 60,000 examples"),
-        ("train[-60001:]", "unknown split 'train[-60001:]': train has 60,000 examples"),
-        ("train+test[80%:20%]", "unknown split 'test[80%:20%]': it would end before it starts: 8,000 to 2,000"),
+        ("train[:99999]", "cannot use split 'train[:99999]': train has 60,000 examples"),
+        ("train[-60001:]", "cannot use split 'train[-60001:]': train has 60,000 examples"),
+        ("train+test[80%:20%]", "cannot use split 'test[80%:20%]': it would end before it starts: 8,000 to 2,000"),
     ],
 )
 def test_the_reason_is_given(text, says):
@@ -206,3 +208,12 @@ def test_arbitrary_text_is_read_or_refused(text):
     except UnknownNameError:
         return
     assert all(0 <= start <= stop <= SIZES[name] for name, start, stop in found)
+
+
+@pytest.mark.parametrize("text", ["test[:501]", "test[5:4]", "test[:101%]", "test[3]", "test[a:]", "test["])
+def test_a_split_with_bounds_that_cannot_be_is_not_called_unknown(text):
+    sizes = {"train": 2000, "test": 500}
+    with pytest.raises(UnknownNameError) as caught:
+        resolve(parse(text, sizes), sizes)
+    assert str(caught.value).startswith(f"cannot use split {text!r}: ")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from idxhub import Arrays, DatasetSpec, Split, get_dataset, load, order
+from idxhub import Arrays, DatasetSpec, Loader, Split, get_dataset, get_loader, load, order
 from idxhub_adapters.torch import IdxDataset
 
 
@@ -36,6 +36,20 @@ def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torc
     assert_type(load("fashion-mnist", "train[:10]"), Split)
     assert_type(order(3, 0, 0), NDArray[np.int64])
 
+    assert_type(get_loader(batch_size=8), Loader[Arrays[NDArray[Any]]])
+    assert_type(get_loader(spec, batch_size=8, framework="numpy", prefetch=2), Loader[Arrays[NDArray[Any]]])
+    assert_type(get_loader(batch_size=8, framework="torch", device="cuda", dtype="float32"), Loader[list[torch.Tensor]])
+    assert_type(get_loader(batch_size=8, framework=framework, shard=(0, 2), equal="drop"), Loader[Any])
+    assert_type(get_loader(batch_size=8, framework="tensorflow"), Loader[Any])
+    assert_type(get_loader(batch_size=8, framework="jax", device=0), Loader[Any])
+    assert_type(get_loader(batch_size=8, framework="huggingface"), Loader[Any])
+    assert_type(get_loader(batch_size=8, framework="ray"), Loader[Any])
+
+    get_loader()  # type: ignore[call-overload]
+    get_loader(batch_size="8")  # type: ignore[call-overload]
+    get_loader(batch_size=8, split=("train", "test"))  # type: ignore[call-overload]
+    get_loader(batch_size=8, num_workers=2)  # type: ignore[call-overload]
+    get_loader(batch_size=8, framework="torch", transform=flip)  # type: ignore[call-overload]
     get_dataset(dtype=3)  # type: ignore[call-overload]
     get_dataset(framework=3)  # type: ignore[call-overload]
     get_dataset(framework="torch", transform=3)  # type: ignore[call-overload]

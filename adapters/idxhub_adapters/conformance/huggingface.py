@@ -32,6 +32,7 @@ SUBJECT = Subject(
     options={"image": "array"},
     floats=False,  # pictures are bytes; with image="array" there are both
     layouts=False,
+    wrong_options={"image": "jpg"},
     records=lambda native: [each["record"] for each in native.info.download_checksums.values()],
-    minimum=46,
+    minimum=47,
 )

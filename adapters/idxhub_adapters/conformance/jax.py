@@ -23,6 +23,7 @@ SUBJECT = Subject(
     package="jax",
     options={"device": jax.devices("cpu")[0], "sharding": jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])},
     device=jax.devices()[0],
+    wrong_options={"device": "no-such-device", "sharding": "x"},
     records=lambda native: [record._asdict() for record in native.info.records],
-    minimum=49,
+    minimum=50,
 )

@@ -34,6 +34,7 @@ SUBJECT = Subject(
     length=lambda native: native.count(),
     package="ray",
     options={"override_num_blocks": 3},
+    wrong_options={"override_num_blocks": 0},
     records=lambda native: [record._asdict() for record in native.info.records],
-    minimum=45,
+    minimum=46,
 )

@@ -17,8 +17,9 @@ SUBJECT = Subject(
     to_numpy=lambda tensor: tensor.numpy(),
     length=lambda native: int(native.cardinality()),
     package="tensorflow",
-    options={"batch_size": 32, "shuffle": True, "seed": 1, "drop_last": True},
+    options={"batch_size": 32, "shuffle": True, "seed": 1, "drop_last": False},
     pickles=False,
+    wrong_options={"batch_size": 0, "shuffle": "no", "seed": -1, "drop_last": True},
     records=lambda native: [record._asdict() for record in native.info.records],
-    minimum=44,
+    minimum=45,
 )

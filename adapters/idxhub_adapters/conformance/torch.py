@@ -25,6 +25,7 @@ SUBJECT = Subject(
     package="torch",
     options={"transform": None, "target_transform": None},
     device="cuda" if torch.cuda.is_available() else "cpu",
+    wrong_options={"transform": 3, "target_transform": "x"},
     records=lambda native: [record._asdict() for record in native.info.records],
-    minimum=54,
+    minimum=55,
 )

@@ -16,7 +16,7 @@ docs/how-to/write-an-adapter.md.
 
 from idxhub.conformance import loader_checks as _loader_checks  # noqa: F401 -- adds its checks
 from idxhub.conformance.checks import CHECKS
-from idxhub.conformance.kit import Case, Check, Report, Result, Violation, run
+from idxhub.conformance.kit import Case, Check, NotHere, Report, Result, Violation, run
 from idxhub.conformance.subject import Subject, subject
 from idxhub.conformance.suite import applicable, case, parametrize
 from idxhub.conformance.synthetic import Synthetic, make
@@ -25,6 +25,7 @@ __all__ = [
     "CHECKS",
     "Case",
     "Check",
+    "NotHere",
     "Report",
     "Result",
     "Subject",

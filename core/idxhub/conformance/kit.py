@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import unittest
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ class Violation(AssertionError):  # noqa: N818 -- what was promised and is not s
     """An adapter does not keep a promise; the message says what was seen."""
 
 
+class NotHere(unittest.SkipTest):
+    """What a check asks cannot be told on this machine; the message says why."""
+
+
 @dataclass(frozen=True)
 class Check:
     """A promise, as a function: `id`, the promise in one line, and the capabilities it `needs`."""
@@ -33,7 +38,7 @@ class Check:
     function: Callable[[Case], None]
 
     def __call__(self, case: Case) -> None:
-        """Raise `Violation` if the promise is not kept."""
+        """Raise `Violation` if the promise is not kept, `NotHere` if this machine cannot tell."""
         self.function(case)
 
 
@@ -59,10 +64,9 @@ class Case:
             self.truth.spec,
             framework=self.subject.framework,
             split=split,
-            cache_dir=self.cache_dir,
             download=False,
             plugins=self.plugins,
-            **{**self.subject.arguments, **arguments},
+            **{"cache_dir": self.cache_dir, **self.subject.arguments, **arguments},
         )
 
     def read(self, native: Any, size: int = 32) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -108,17 +112,18 @@ def require(condition: object, seen: str) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check; `seen` is empty if it passed."""
+    """What came of one check; `seen` is empty if it passed. `applies` is False where a capability is not declared."""
 
     id: str
     promise: str
     outcome: Literal["passed", "failed", "skipped"]
     seen: str = ""
+    applies: bool = True
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all checks; fewer than `minimum` that passed is a failure."""
+    """What came of all checks; fewer than `minimum` that apply is a failure, and so is one that fails."""
 
     framework: str
     results: tuple[Result, ...]
@@ -131,7 +136,12 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing failed and as much was checked as the subject declares, something at least."""
-        return self.count("failed") == 0 and self.count("passed") >= max(1, self.minimum)
+        return self.count("failed") == 0 and self.count("passed") > 0 and self.applied >= self.minimum
+
+    @property
+    def applied(self) -> int:
+        """How many checks apply: those that passed or failed, and those that this machine could not tell."""
+        return sum(result.applies for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON-able data."""
@@ -142,7 +152,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{result.outcome:8}{result.id:28}{result.seen or result.promise}" for result in self.results]
         counts = ", ".join(f"{self.count(o)} {o}" for o in ("passed", "failed", "skipped"))
-        if self.count("passed") < self.minimum:
+        if self.applied < self.minimum:
             counts += f"; AT LEAST {self.minimum} ARE DECLARED"
         return "\n".join([*lines, f"{self.framework}: {counts}"])
 
@@ -164,9 +174,11 @@ def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plu
 def _result(check: Check, case: Case) -> Result:
     missing = check.needs - case.subject.capabilities
     if missing:
-        return Result(check.id, check.promise, "skipped", f"no capability: {', '.join(sorted(missing))}")
+        return Result(check.id, check.promise, "skipped", f"no capability: {', '.join(sorted(missing))}", False)
     try:
         check(case)
+    except NotHere as reason:
+        return Result(check.id, check.promise, "skipped", str(reason))
     except Violation as violation:
         return Result(check.id, check.promise, "failed", str(violation))
     except Exception as error:  # noqa: BLE001 -- an adapter may raise anything; it is reported, and fails

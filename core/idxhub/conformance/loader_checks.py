@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,15 @@ def loader_resume(case: Case) -> None:
 
 @check()
 def loader_foreign_state(case: Case) -> None:
-    """The state of another loader is refused: of another seed, batch size or split."""
+    """The state of another loader is refused: of another seed, batch size, split or dataset."""
+    spec = case.truth.spec
+    elsewhere = replace(case, truth=replace(case.truth, spec=replace(spec, name=f"{spec.name}-2")))
+    try:
+        _loader(case).load_state_dict(_loader(elsewhere).state_dict())
+    except StateError:
+        pass
+    else:
+        require(condition=False, seen="the state of another dataset's loader was taken")
     for other in ({"seed": 1}, {"batch_size": 16}, {"split": "test"}):
         try:
             _loader(case).load_state_dict(_loader(case, **other).state_dict())

@@ -19,18 +19,18 @@ Batches = Iterable[tuple[Any, Any]]
 class Subject:
     """An adapter under examination.
 
-    `batches(native, size)` yields the native batches `(images, labels)` of a native dataset, in its own order, the
-    last one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's, and `pair`
-    a batch of `get_loader`, if it is not one already, into the pair of its arrays. What is None here is a capability
-    that the adapter does not have, and its checks are skipped and counted as such: `element(native, i)` is example i
-    with `length(native)` examples in all; `class_names(native)` the names in label order;
-    `records(native)` the records that its `info` leads to, each as a mapping of its fields;
-    `workers(native, size, count, start_method)` the batches as read by worker processes. `package` is what must be
-    installed for it, `options` are valid adapter options with a value, `arguments` what every dataset is asked for
-    with; `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32",
-    and can have every layout. `minimum` is how many checks must pass for the whole to have passed, so that one that
-    is no longer run is noticed. `device` is one that this machine has, for `get_loader(device=)`. `start` is called
-    before anything is asked for, for a framework that must be running.
+    `batches(native, size)` yields the native batches `(images, labels)` of a native dataset, in its own order, the last
+    one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's, and `pair` a batch
+    of `get_loader`, if it is not one already, into the pair of its arrays. What is None here is a capability that the
+    adapter does not have, and its checks are skipped and counted as such: `element(native, i)` is example i with
+    `length(native)` examples in all; `class_names(native)` the names in label order; `records(native)` the records that
+    its `info` leads to, each as a mapping of its fields; `workers(native, size, count, start_method)` the batches as
+    read by worker processes. `package` is what must be installed for it, `options` are valid adapter options with a
+    value, `wrong_options` some with a value that must be refused, `arguments` what every dataset is asked for with;
+    `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32", and can
+    have every layout. `minimum` is how many checks must apply for the whole to have passed, so that one that is no
+    longer run is noticed. `device` is one that this machine has, for `get_loader(device=)`. `start` is called before
+    anything is asked for, for a framework that must be running.
     """
 
     framework: str
@@ -44,6 +44,7 @@ class Subject:
     workers: Callable[[Any, int, int, str], Batches] | None = None
     package: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    wrong_options: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     pickles: bool = True
     floats: bool = True
@@ -63,6 +64,7 @@ class Subject:
             "workers": self.workers,
             "package": self.package,
             "device": self.device,
+            "wrong-options": self.wrong_options or None,
             "pickle": self.pickles or None,
             "float32": self.floats or None,
             "layouts": self.layouts or None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import rowlib
 
-from idxhub import Conventions, as_layout, errors, hookimpl, load
+from idxhub import Conventions, arguments, as_layout, errors, hookimpl, load
 from idxhub.conformance import Subject
 
 KEPT = {}
@@ -49,6 +49,11 @@ def idxhub_conventions():
 
 
 @hookimpl
+def idxhub_check(options):
+    arguments.boolean("reverse", options.get("reverse", False))
+
+
+@hookimpl
 def idxhub_dataset(split, options):
     return Rows(split, **options)
 
@@ -82,5 +87,6 @@ SUBJECT = Subject(
     workers=workers,
     package="rowlib",
     options={"reverse": True},
+    wrong_options={"reverse": "x"},
     device="here",
 )

@@ -1,0 +1,50 @@
+"""The checks that the core and its adapters share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from idxhub import arguments
+from idxhub.errors import ArgumentError
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "expected"),
+    [
+        (arguments.integer, 0, 0),
+        (arguments.integer, np.uint8(3), 3),
+        (arguments.boolean, False, False),
+        (arguments.boolean, np.True_, True),
+        (arguments.function, None, None),
+        (arguments.function, abs, abs),
+    ],
+    ids=repr,
+)
+def test_what_is_right_comes_back(check, value, expected):
+    seen = check("x", value)
+    assert seen is expected or seen == expected
+    assert type(seen) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "must_be"),
+    [
+        *[(arguments.integer, value, "an integer of 0 or more") for value in (-1, 1.0, "1", None, True, np.True_, [1])],
+        *[(arguments.boolean, value, "True or False") for value in (0, 1, "no", None, [], np.array(True))],
+        *[(arguments.function, value, "a callable, or None") for value in (3, "abs", [abs])],
+    ],
+    ids=repr,
+)
+def test_what_is_wrong_is_named(check, value, must_be):
+    with pytest.raises(ArgumentError) as caught:
+        check("x", value)
+    assert (caught.value.kind, caught.value.must_be) == ("x", must_be)
+
+
+def test_bounds():
+    assert arguments.integer("x", 5, 5, 5) == 5
+    with pytest.raises(ArgumentError, match=r"^x is 4; it must be an integer of 5 or more$"):
+        arguments.integer("x", 4, 5)
+    with pytest.raises(ArgumentError, match=r"^x is 6; it must be an integer of 5 or less$"):
+        arguments.integer("x", 6, 5, 5)

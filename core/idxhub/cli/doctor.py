@@ -20,6 +20,7 @@ from idxhub.cli.output import json_option, print_json, print_table
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.fetch import Places, check_mirrors, known_folders
 from idxhub.plugins import installed
+from idxhub.storage import reason_of
 
 _PACKAGES = ("numpy", "pluggy", "requests", "urllib3", "filelock", "platformdirs", "click", "tqdm")
 _SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
@@ -50,6 +51,8 @@ def _examine() -> dict[str, Any]:
     obstacle = _obstacle(root)
     if obstacle:
         problems.append(f"the cache at {root} cannot be written: {obstacle}; set IDXHUB_CACHE to a folder that can")
+    else:
+        problems += _closed_folders(root)
     problems += _wrong_mirrors()
     return {
         "idxhub": __version__,
@@ -59,7 +62,7 @@ def _examine() -> dict[str, Any]:
         "packages": {package: version(package) for package in _PACKAGES},
         "frameworks": frameworks,
         "settings": {name: _shown(os.environ.get(name)) for name in _SETTINGS},
-        "cache": {"path": str(root), "exists": root.exists(), "writable": not obstacle},
+        "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not obstacle},
         "datasets": {name: _data(name, root) for name in installed().datasets()},
         "problems": problems,
     }
@@ -87,12 +90,12 @@ def _data(name: str, root: Path) -> dict[str, Any]:
     cache = Cache(root, spec)
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
-    except CacheError:  # the cache is not a folder, which is said elsewhere
+    except CacheError:  # which is among the problems
         cached = 0
     return {
         "cached": cached,
         "files": len(spec.arrays),
-        "folders": {str(f): f.is_dir() for f in known_folders(spec, Places.from_environment())},
+        "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, Places.from_environment())},
         "mirrors": [without_password(mirror) for mirror in spec.mirrors],
     }
 
@@ -102,15 +105,42 @@ def _obstacle(root: Path) -> str:
 
     Tried, not asked: permission bits know nothing of read-only mounts and full disks. Nothing is left there.
     """
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    # a link to nothing is there, and in the way
+    existing = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return (error.strerror or str(error)) + (f" ({existing})" if existing != root else "")
+        return reason_of(existing, error) + (f" ({existing})" if existing != root else "")
     return ""
+
+
+def _closed_folders(root: Path) -> list[str]:
+    """What is wrong with the folders in a cache that can be written itself."""
+    found = []
+    for spec in installed().specs():
+        cache = Cache(root, spec)
+        folders = dict.fromkeys((cache.folder, *(cache.file(each.published).parent for each in spec.resources)))
+        obstacles = {folder: _obstacle(folder) for folder in folders if os.path.lexists(folder)}
+        closed = {folder: why for folder, why in obstacles.items() if why}
+        found += [
+            f"{folder} in the cache cannot be written: {why}; make it writable, or remove it"
+            for folder, why in closed.items()
+        ]
+        if not closed:
+            found += _closed_files(cache)
+    return list(dict.fromkeys(found))
+
+
+def _closed_files(cache: Cache) -> list[str]:
+    try:
+        for kept in cache.spec.arrays:
+            cache.open(kept, verify=False)
+    except CacheError as error:
+        return [str(error)]
+    return []
 
 
 def _wrong_mirrors() -> list[str]:

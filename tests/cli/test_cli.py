@@ -265,20 +265,66 @@ def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_error_that_is_not_the_outputs_is_not_taken_for_one(tmp_path):
-    code = """
-        import click, idxhub.cli
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["info", "nope"], 2), (["get", "fashion-mnist"], 1), (["lits"], 2)], ids=str
+)
+def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuffered):
+    code = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
+    for both in (False, True):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", code, *arguments],
+                stdout=full if both else subprocess.PIPE,
+                stderr=full,
+                check=False,
+                env=environment,
+            )
+        assert done.returncode == status
+        assert not done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_nothing_can_be_said_anywhere():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        code = "import sys; from idxhub.cli import main; sys.argv[:] = ['idxhub', 'list']; main()"
+        assert subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ('OSError(5, "elsewhere")', "elsewhere"),
+        ('OSError(28, "No space left on device")', "No space left on device"),
+        ('PermissionError(13, "Permission denied", "/etc/shadow")', "Permission denied: /etc/shadow"),
+        ('OSError("odd")', "odd"),
+    ],
+)
+def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
+    code = f"""
+        import sys
+        import idxhub.cli
         @idxhub.cli.commands.command()
         def fails():
-            raise OSError(5, "elsewhere")
-        import sys
+            raise {error}
         sys.argv[:] = ["idxhub", "fails"]
         try:
             idxhub.cli.main()
-        except OSError as error:
-            print("raised:", error.strerror)
+        except SystemExit as end:
+            print("status", end.code)
     """
-    assert python(code).stdout == "\nraised: elsewhere\n"
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("status 1\n", f"Error: {says}\n")
+
+
+@pytest.mark.parametrize("bench", ["load", "train", "device"])
+def test_bench_wants_a_folder_before_it_measures(bench, run, tmp_path):
+    raw = tmp_path / "nowhere" / "raw.jsonl"
+    result = run("bench", bench, str(raw), "--dataset", SAMPLE)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: there is no folder {raw.parent} to write raw.jsonl in: make it first\n")
 
 
 def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):

@@ -161,6 +161,36 @@ def test_verify_sees_a_damaged_array_in_the_cache(run, cache_dir):
     assert "WRONG: damaged" in result.stdout
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
+@pytest.mark.parametrize("arguments", [["get", SAMPLE], ["verify", SAMPLE], ["cache"], ["doctor"], ["list"]], ids=str)
+def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
+    import shutil  # noqa: PLC0415
+
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff\xc3\xa9")
+    shutil.copytree(sample_folder(), folder)
+    command = [sys.executable, "-c", "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"]
+    done = subprocess.run(
+        [*command, *arguments, *(["--data-dir", folder] if SAMPLE in arguments else []), "--json"],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"LC_ALL": locale, "IDXHUB_CACHE": f"{folder}/cache", "IDXHUB_MIRRORS": folder},
+    )
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout.decode("ascii"))
+    if arguments != ["list"]:
+        assert rb"d\udcff\u00e9" in done.stdout
+
+
+@pytest.mark.parametrize(("said", "status"), [("y", 0), ("n", 1), ("", 1)])
+def test_the_question_is_not_part_of_the_json(said, status, run):
+    idxhub.load(SAMPLE)
+    result = CliRunner().invoke(commands, ["cache", "--remove", "--json"], input=f"{said}\n")
+    assert result.exit_code == status
+    assert "Remove 1 dataset, " in result.stderr
+    assert json.loads(result.stdout)["freed"] > 0 if said == "y" else result.stdout == ""
+
+
 def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
     assert "empty" in run("cache").stdout
     idxhub.load(SAMPLE)
@@ -171,7 +201,8 @@ def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
     assert list(shown["datasets"]) == [f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}"]
     asked = run("cache", "--remove")  # nobody said yes
     assert asked.exit_code == 1
-    assert "Remove 1 dataset, " in asked.stdout
+    assert "Remove 1 dataset, " in asked.stderr
+    assert asked.stdout == ""
     assert len(list(cache_dir.iterdir())) == 2
     freed = json.loads(run("cache", "--remove", "--yes", "--json").stdout)["freed"]
     assert freed > 2000 * 784

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -15,8 +16,8 @@ from click.testing import CliRunner
 from support.processes import python, python_mounted
 
 import idxhub
-from idxhub.cli import commands
-from idxhub.conformance import CHECKS
+from idxhub.cli import commands, demo
+from idxhub.conformance import CHECKS, Subject
 
 SAMPLE = "fashion-mnist-sample"
 
@@ -271,7 +272,8 @@ def started(arguments, unbuffered, **options):
     code = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, **options)
+    options.setdefault("stderr", subprocess.PIPE)
+    return subprocess.run(command, text=True, check=False, env=environment, **options)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -371,6 +373,66 @@ def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
     assert numpy["batch"] == "ndarray uint8 (128, 28, 28), ndarray int64 (128,)"
     assert numpy["images_per_second"] > 0
     assert (data["epochs"], data["batch_size"]) == (1, 128)
+
+
+def test_demo_where_nothing_can_be_read_gives_the_cause_once(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
+    result = run("demo")
+    assert result.exit_code == 1
+    assert result.stdout.count("Not a directory") == 1
+    assert result.stdout.splitlines()[-1].startswith("no framework could be read: CacheError: cannot use the cache at ")
+    assert "DIFFER" not in result.stdout
+    assert result.stderr == ""
+    told = run("demo", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["same"] is None
+
+
+@pytest.mark.parametrize(
+    ("causes", "same", "says"),
+    [
+        ([None, "E: x"], True, ["b is broken: E: x", "the same bytes in all of them"]),
+        ([None, "E: x", "E: x"], True, ["b and c are broken: E: x", "the same bytes in all of them"]),
+        (["E: x", "E: x"], None, ["no framework could be read: E: x"]),
+        (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "no framework could be read"]),
+        ([], None, ["no framework could be read"]),
+    ],
+)
+def test_demo_says_each_cause_once(causes, same, says, capsys):
+    read = {"type": "t", "batch": "b", "digest": "d", "shuffled_digest": "s", "examples": 1, "images_per_second": 1}
+    found = [
+        {"framework": name} | (read if cause is None else {"broken": cause})
+        for name, cause in zip("abc", causes, strict=False)
+    ]
+    demo._print("name", 1, found, same=same)
+    lines = capsys.readouterr().out.splitlines()[-len(says) :]
+    assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
+
+
+@pytest.mark.parametrize(
+    ("warning", "shown"),
+    [
+        ("os.fork() was called. os.fork() is incompatible with multithreaded code, and JAX is multithreaded", 0),
+        ("something else", 1),
+    ],
+)
+def test_demo_starts_a_framework_without_the_one_warning_that_does_not_apply(warning, shown, recwarn):
+    demo._start(Subject("x", lambda *_: [], start=lambda: warnings.warn(warning, RuntimeWarning, stacklevel=1)))
+    assert len(recwarn) == shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_demo_names_on_a_terminal_what_it_reads(terminal):
+    ours, theirs = os.openpty()
+    try:
+        done = started(["demo", "--json"], "", **({"stderr": theirs} if terminal else {}), stdout=subprocess.DEVNULL)
+        said = os.read(ours, 100_000).decode() if terminal else done.stderr
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ("reading by numpy" in said) == terminal
 
 
 def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):

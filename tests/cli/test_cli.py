@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from support.processes import python, python_mounted
 
 import idxhub
-from idxhub.cli import commands, demo
+from idxhub.cli import commands, demo, doctor
 from idxhub.conformance import CHECKS, Subject
 
 SAMPLE = "fashion-mnist-sample"
@@ -263,6 +263,72 @@ def test_doctor_finds_a_mirror_that_cannot_be_one(run, monkeypatch):
     assert result.exit_code == 1
     assert result.stdout.count("PROBLEM: IDXHUB_MIRRORS is 'ftp://example.org/files'; it must be ") == 1
     assert "secret" not in result.stdout.partition("PROBLEM")[2]
+
+
+def test_doctor_shows_the_version_of_all_that_is_required(run):
+    required = [each for each in distribution("idxhub").requires if "extra" not in each]
+    shown = run("doctor").stdout.splitlines()[1]
+    assert len(required) == len(shown.split(", "))
+    assert f"xxhash {distribution('xxhash').version}" in shown.split(", ")
+
+
+@pytest.mark.parametrize("missing", ["xxhash", "idxhub"])
+def test_doctor_bears_that_a_distribution_is_missing(missing, run, monkeypatch):
+    def found(name):
+        if name == missing:
+            raise PackageNotFoundError(name)
+        return distribution(name)
+
+    monkeypatch.setattr(doctor, "distribution", found)
+    packages = json.loads(run("doctor", "--json").stdout)["packages"]
+    assert packages == {} if missing == "idxhub" else packages["xxhash"] is None
+    assert ("xxhash (not installed)" in run("doctor").stdout) == (missing == "xxhash")
+
+
+def test_doctor_shows_a_framework_that_is_there_under_another_name(tmp_path):
+    def install(name, version, *lines, **files):
+        folder = tmp_path / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(head + "".join(f"{line}\n" for line in lines))
+        for file, content in files.items():
+            (folder / f"{file}.txt").write_text(content)
+
+    (tmp_path / "bigframe.py").touch()
+    (tmp_path / "adapter.py").write_text(
+        "import bigframe\nfrom idxhub import hookimpl\n@hookimpl\ndef idxhub_dataset(split): return split\n"
+        "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
+    )
+    install("bigframe_cpu", "2.5", top_level="bigframe\n")
+    needs = ("Provides-Extra: big", 'Requires-Dist: bigframe>=2; extra == "big"')
+    install("adapters_of_big", "1.0", *needs, entry_points="[idxhub.adapters]\nbig = adapter\n")
+    code = "from idxhub.cli import commands; commands(['doctor'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert ["big", "installed", "bigframe_cpu", "2.5"] in rows(done.stdout)
+
+
+MIRRORS = "https://me:secret@one.example/{dataset}, HTTP://two.example,/srv/files"
+
+
+@pytest.mark.parametrize(("offline", "mark"), [("", ""), ("1", " (not tried: IDXHUB_OFFLINE is set)")])
+def test_doctor_shows_ones_own_mirrors_first(offline, mark, run, monkeypatch):
+    monkeypatch.setenv("IDXHUB_MIRRORS", MIRRORS)
+    monkeypatch.setenv("IDXHUB_OFFLINE", offline)
+    lines = run("doctor").stdout.partition("\nmnist: ")[2].partition("\n\n")[0].splitlines()
+    shown = [line for line in lines if "://" in line]
+    assert shown[:2] == [f"  https://one.example/mnist{mark}", f"  HTTP://two.example{mark}"]
+    assert len(shown) > 2
+    assert all(line.endswith("not tried: IDXHUB_OFFLINE is set)") == bool(offline) for line in shown)
+    assert "  /srv/files (not there)" in lines
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["download"] == (not offline)
+    assert report["datasets"]["mnist"]["mirrors"][0] == "https://one.example/mnist"
 
 
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]

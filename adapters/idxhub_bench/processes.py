@@ -51,7 +51,9 @@ def pythons(named: tuple[str, ...], known: tuple[str, ...]) -> dict[str, str]:
 
 
 def check_raw(raw: Path, *, append: bool) -> None:
-    """Raise `click.UsageError` if there are records that were not to be added to."""
+    """Raise `click.UsageError` if there is no folder for it, or there are records that were not to be added to."""
+    if not raw.parent.is_dir():
+        raise click.UsageError(f"there is no folder {raw.parent} to write {raw.name} in: make it first")
     if raw.exists() and raw.stat().st_size and not append:
         raise click.UsageError(f"{raw} has a run in it: name another file, or add to it with --append")
 

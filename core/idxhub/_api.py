@@ -17,6 +17,7 @@ from idxhub.errors import ArgumentError, UnknownNameError
 from idxhub.loader import Batching, Gathered, Loader
 from idxhub.order import Equal
 from idxhub.plugins import Adapter, Plugins, installed
+from idxhub.storage import absolute
 
 
 def get_dataset(
@@ -243,4 +244,4 @@ def _path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or "\0" in text or not text:
         raise ArgumentError(argument, path, "a path: a string without NUL, not empty, or an os.PathLike of one")
-    return os.path.abspath(os.path.expanduser(text))
+    return absolute(argument, text)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from idxhub import splits
 from idxhub.cache import Cache, Record, Stored
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
-from idxhub.errors import CacheError, IdxFormatError, UnknownNameError
-from idxhub.storage import SETTING
+from idxhub.errors import ArgumentError, CacheError, IdxFormatError, UnknownNameError
+from idxhub.storage import SETTING, absolute
 
 T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
@@ -216,6 +216,7 @@ def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches. Raises `CacheError`."""
+    argument = "cache_dir" if cache_dir is not None else "IDXHUB_CACHE"
     if cache_dir is None:
         cache_dir = os.environ.get("IDXHUB_CACHE") or None
     if cache_dir is None:
@@ -228,7 +229,10 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
         if not found.is_absolute():  # the same, in older releases
             raise CacheError(f"no folder for the cache is known: this user has no home; {SETTING}")
         return found
-    return Path(os.path.abspath(os.path.expanduser(cache_dir)))
+    try:
+        return Path(absolute(argument, cache_dir))
+    except ArgumentError as error:  # raised where the caller's own argument is read; a setting is no argument
+        raise CacheError(str(error)) from error
 
 
 def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: str) -> Split:

@@ -288,11 +288,33 @@ def remove(root: Path) -> int:
 
 
 def datasets_in(root: Path) -> list[Path]:
-    """The folders in a cache that idxhub made."""
-    if not os.path.isdir(root):
-        return []
-    tags = root.glob(f"*-{'[0-9a-f]' * 12}/{_TAG}")
-    return sorted(tag.parent for tag in tags if not tag.parent.is_symlink() and _is_ours(tag))
+    """The folders in a cache that idxhub made; none where it is not made yet.
+
+    Raises `CacheError` if it, or one of them, cannot be read: what is not known is not said to be empty.
+    """
+    try:
+        with os.scandir(root) as entries:
+            found = [entry.name for entry in entries if _is_named(entry.name) and not entry.is_symlink()]
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.islink(root):
+            return []
+        raise unusable(root, error) from error
+    return sorted(root / name for name in found if _is_tagged(root / name))
+
+
+def _is_named(folder: str) -> bool:
+    name, _, fingerprint = folder.rpartition("-")
+    return bool(name) and len(fingerprint) == 12 and set(fingerprint) <= set("0123456789abcdef")
+
+
+def _is_tagged(folder: Path) -> bool:
+    try:
+        os.stat(folder / _TAG)
+    except PermissionError as error:  # perhaps
+        raise unusable(folder, error) from error
+    except OSError:
+        return False
+    return _is_ours(folder / _TAG)
 
 
 def is_own(path: Path) -> bool:
@@ -309,8 +331,11 @@ def _is_ours(tag: Path) -> bool:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder."""
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    """Bytes of the files in a folder. Raises `CacheError`."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    except OSError as error:
+        raise unusable(folder, error) from error
 
 
 def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], mmap.mmap] | None:

@@ -5,7 +5,6 @@ The only module that touches entry points; how they are read is `manifest`'s aff
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import warnings
@@ -149,9 +148,11 @@ class Plugins:
             package, _, marker = requirement.partition(";")
             if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
                 package = re.split(r"[^\w.-]", package.strip())[0]
-                # what is there under another name, as tensorflow-cpu is, is not listed
-                with contextlib.suppress(metadata.PackageNotFoundError):
+                try:
                     versions.append(f"{package} {metadata.version(package)}")
+                except metadata.PackageNotFoundError:  # there under another name, as tensorflow-cpu may be
+                    others = sorted(set(metadata.packages_distributions().get(package, ())))
+                    versions += [f"{other} {metadata.version(other)}" for other in others]
         return ", ".join(versions)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idxhub.errors import CacheError, IdxHubError
+from idxhub.errors import ArgumentError, CacheError, IdxHubError
 
 if TYPE_CHECKING:
     import threading
 
 _ORPHAN_AGE = 24 * 3600.0  # seconds; no honest write takes a day
 _PATIENCE = 60.0  # seconds without a sign of life from the lock's holder
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
 SETTING = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
 
 
@@ -132,7 +133,7 @@ def ending_in_order() -> Iterator[None]:
 
 def unusable(path: Path, error: OSError) -> CacheError:
     """The `CacheError` for an `OSError` met at `path`: what happened, and what to do about it."""
-    reason = error.strerror or str(error)
+    reason = reason_of(path, error)
     if error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415 -- this message only
@@ -141,11 +142,33 @@ def unusable(path: Path, error: OSError) -> CacheError:
             free = shutil.disk_usage(there).free
             reason += f", {free:,} bytes free"
         mend = f"make room, or {SETTING}"
-    elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+    elif error.errno in _IN_THE_WAY or dangling_link(path):
         mend = f"remove what is in its place, or {SETTING}"
     else:
         mend = SETTING
     return CacheError(f"cannot use the cache at {path}: {reason}; {mend}")
+
+
+def reason_of(path: Path, error: OSError) -> str:
+    """What went wrong, in words: "File exists", of a link to nothing, and "No such file" do not name the cause."""
+    link = dangling_link(path)
+    return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
+
+
+def dangling_link(path: Path) -> Path | None:
+    """The link to nothing that `path` is, or is below."""
+    with contextlib.suppress(OSError):
+        return next((p for p in (path, *path.parents) if os.path.islink(p) and not os.path.exists(p)), None)
+    return None
+
+
+def absolute(argument: str, path: str | os.PathLike[str]) -> str:
+    """The path made absolute, `~` expanded; raises `ArgumentError` where it is relative to a folder that is gone."""
+    try:
+        return os.path.abspath(os.path.expanduser(os.fspath(path)))
+    except OSError:
+        must_be = "an absolute path, since the working directory is gone"
+        raise ArgumentError(argument, os.fspath(path), must_be) from None
 
 
 def open_regular(path: Path) -> io.BufferedReader:

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
+import warnings
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from click.testing import CliRunner
 from support.processes import python, python_mounted
 
 import idxhub
-from idxhub.cli import commands
-from idxhub.conformance import CHECKS
+from idxhub.cli import commands, demo, doctor
+from idxhub.conformance import CHECKS, Subject
 
 SAMPLE = "fashion-mnist-sample"
 
@@ -169,6 +170,36 @@ def test_verify_sees_a_damaged_array_in_the_cache(run, cache_dir):
     assert "WRONG: damaged" in result.stdout
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
+@pytest.mark.parametrize("arguments", [["get", SAMPLE], ["verify", SAMPLE], ["cache"], ["doctor"], ["list"]], ids=str)
+def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
+    import shutil  # noqa: PLC0415
+
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff\xc3\xa9")
+    shutil.copytree(sample_folder(), folder)
+    command = [sys.executable, "-c", "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"]
+    done = subprocess.run(
+        [*command, *arguments, *(["--data-dir", folder] if SAMPLE in arguments else []), "--json"],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"LC_ALL": locale, "IDXHUB_CACHE": f"{folder}/cache", "IDXHUB_MIRRORS": folder},
+    )
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout.decode("ascii"))
+    if arguments != ["list"]:
+        assert rb"d\udcff\u00e9" in done.stdout
+
+
+@pytest.mark.parametrize(("said", "status"), [("y", 0), ("n", 1), ("", 1)])
+def test_the_question_is_not_part_of_the_json(said, status, run):
+    idxhub.load(SAMPLE)
+    result = CliRunner().invoke(commands, ["cache", "--remove", "--json"], input=f"{said}\n")
+    assert result.exit_code == status
+    assert "Remove 1 dataset, " in result.stderr
+    assert json.loads(result.stdout)["freed"] > 0 if said == "y" else result.stdout == ""
+
+
 def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
     assert "empty" in run("cache").stdout
     idxhub.load(SAMPLE)
@@ -179,7 +210,8 @@ def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):
     assert list(shown["datasets"]) == [f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}"]
     asked = run("cache", "--remove")  # nobody said yes
     assert asked.exit_code == 1
-    assert "Remove 1 dataset, " in asked.stdout
+    assert "Remove 1 dataset, " in asked.stderr
+    assert asked.stdout == ""
     assert len(list(cache_dir.iterdir())) == 2
     freed = json.loads(run("cache", "--remove", "--yes", "--json").stdout)["freed"]
     assert freed > 2000 * 784
@@ -241,6 +273,72 @@ def test_doctor_finds_a_mirror_that_cannot_be_one(run, monkeypatch):
     assert "secret" not in result.stdout.partition("PROBLEM")[2]
 
 
+def test_doctor_shows_the_version_of_all_that_is_required(run):
+    required = [each for each in distribution("idxhub").requires if "extra" not in each]
+    shown = run("doctor").stdout.splitlines()[1]
+    assert len(required) == len(shown.split(", "))
+    assert f"xxhash {distribution('xxhash').version}" in shown.split(", ")
+
+
+@pytest.mark.parametrize("missing", ["xxhash", "idxhub"])
+def test_doctor_bears_that_a_distribution_is_missing(missing, run, monkeypatch):
+    def found(name):
+        if name == missing:
+            raise PackageNotFoundError(name)
+        return distribution(name)
+
+    monkeypatch.setattr(doctor, "distribution", found)
+    packages = json.loads(run("doctor", "--json").stdout)["packages"]
+    assert packages == {} if missing == "idxhub" else packages["xxhash"] is None
+    assert ("xxhash (not installed)" in run("doctor").stdout) == (missing == "xxhash")
+
+
+def test_doctor_shows_a_framework_that_is_there_under_another_name(tmp_path):
+    def install(name, version, *lines, **files):
+        folder = tmp_path / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(head + "".join(f"{line}\n" for line in lines))
+        for file, content in files.items():
+            (folder / f"{file}.txt").write_text(content)
+
+    (tmp_path / "bigframe.py").touch()
+    (tmp_path / "adapter.py").write_text(
+        "import bigframe\nfrom idxhub import hookimpl\n@hookimpl\ndef idxhub_dataset(split): return split\n"
+        "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
+    )
+    install("bigframe_cpu", "2.5", top_level="bigframe\n")
+    needs = ("Provides-Extra: big", 'Requires-Dist: bigframe>=2; extra == "big"')
+    install("adapters_of_big", "1.0", *needs, entry_points="[idxhub.adapters]\nbig = adapter\n")
+    code = "from idxhub.cli import commands; commands(['doctor'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert ["big", "installed", "bigframe_cpu", "2.5"] in rows(done.stdout)
+
+
+MIRRORS = "https://me:secret@one.example/{dataset}, HTTP://two.example,/srv/files"
+
+
+@pytest.mark.parametrize(("offline", "mark"), [("", ""), ("1", " (not tried: IDXHUB_OFFLINE is set)")])
+def test_doctor_shows_ones_own_mirrors_first(offline, mark, run, monkeypatch):
+    monkeypatch.setenv("IDXHUB_MIRRORS", MIRRORS)
+    monkeypatch.setenv("IDXHUB_OFFLINE", offline)
+    lines = run("doctor").stdout.partition("\nmnist: ")[2].partition("\n\n")[0].splitlines()
+    shown = [line for line in lines if "://" in line]
+    assert shown[:2] == [f"  https://one.example/mnist{mark}", f"  HTTP://two.example{mark}"]
+    assert len(shown) > 2
+    assert all(line.endswith("not tried: IDXHUB_OFFLINE is set)") == bool(offline) for line in shown)
+    assert "  /srv/files (not there)" in lines
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["download"] == (not offline)
+    assert report["datasets"]["mnist"]["mirrors"][0] == "https://one.example/mnist"
+
+
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
 
 
@@ -248,7 +346,8 @@ def started(arguments, unbuffered, **options):
     code = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, **options)
+    options.setdefault("stderr", subprocess.PIPE)
+    return subprocess.run(command, text=True, check=False, env=environment, **options)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -273,20 +372,66 @@ def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_error_that_is_not_the_outputs_is_not_taken_for_one(tmp_path):
-    code = """
-        import click, idxhub.cli
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["info", "nope"], 2), (["get", "fashion-mnist"], 1), (["lits"], 2)], ids=str
+)
+def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuffered):
+    code = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
+    for both in (False, True):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", code, *arguments],
+                stdout=full if both else subprocess.PIPE,
+                stderr=full,
+                check=False,
+                env=environment,
+            )
+        assert done.returncode == status
+        assert not done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_nothing_can_be_said_anywhere():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        code = "import sys; from idxhub.cli import main; sys.argv[:] = ['idxhub', 'list']; main()"
+        assert subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ('OSError(5, "elsewhere")', "elsewhere"),
+        ('OSError(28, "No space left on device")', "No space left on device"),
+        ('PermissionError(13, "Permission denied", "/etc/shadow")', "Permission denied: /etc/shadow"),
+        ('OSError("odd")', "odd"),
+    ],
+)
+def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
+    code = f"""
+        import sys
+        import idxhub.cli
         @idxhub.cli.commands.command()
         def fails():
-            raise OSError(5, "elsewhere")
-        import sys
+            raise {error}
         sys.argv[:] = ["idxhub", "fails"]
         try:
             idxhub.cli.main()
-        except OSError as error:
-            print("raised:", error.strerror)
+        except SystemExit as end:
+            print("status", end.code)
     """
-    assert python(code).stdout == "\nraised: elsewhere\n"
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("status 1\n", f"Error: {says}\n")
+
+
+@pytest.mark.parametrize("bench", ["load", "train", "device"])
+def test_bench_wants_a_folder_before_it_measures(bench, run, tmp_path):
+    raw = tmp_path / "nowhere" / "raw.jsonl"
+    result = run("bench", bench, str(raw), "--dataset", SAMPLE)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: there is no folder {raw.parent} to write raw.jsonl in: make it first\n")
 
 
 def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
@@ -302,6 +447,66 @@ def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
     assert numpy["batch"] == "ndarray uint8 (128, 28, 28), ndarray int64 (128,)"
     assert numpy["images_per_second"] > 0
     assert (data["epochs"], data["batch_size"]) == (1, 128)
+
+
+def test_demo_where_nothing_can_be_read_gives_the_cause_once(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
+    result = run("demo")
+    assert result.exit_code == 1
+    assert result.stdout.count("Not a directory") == 1
+    assert result.stdout.splitlines()[-1].startswith("no framework could be read: CacheError: cannot use the cache at ")
+    assert "DIFFER" not in result.stdout
+    assert result.stderr == ""
+    told = run("demo", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["same"] is None
+
+
+@pytest.mark.parametrize(
+    ("causes", "same", "says"),
+    [
+        ([None, "E: x"], True, ["b is broken: E: x", "the same bytes in all of them"]),
+        ([None, "E: x", "E: x"], True, ["b and c are broken: E: x", "the same bytes in all of them"]),
+        (["E: x", "E: x"], None, ["no framework could be read: E: x"]),
+        (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "no framework could be read"]),
+        ([], None, ["no framework could be read"]),
+    ],
+)
+def test_demo_says_each_cause_once(causes, same, says, capsys):
+    read = {"type": "t", "batch": "b", "digest": "d", "shuffled_digest": "s", "examples": 1, "images_per_second": 1}
+    found = [
+        {"framework": name} | (read if cause is None else {"broken": cause})
+        for name, cause in zip("abc", causes, strict=False)
+    ]
+    demo._print("name", 1, found, same=same)
+    lines = capsys.readouterr().out.splitlines()[-len(says) :]
+    assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
+
+
+@pytest.mark.parametrize(
+    ("warning", "shown"),
+    [
+        ("os.fork() was called. os.fork() is incompatible with multithreaded code, and JAX is multithreaded", 0),
+        ("something else", 1),
+    ],
+)
+def test_demo_starts_a_framework_without_the_one_warning_that_does_not_apply(warning, shown, recwarn):
+    demo._start(Subject("x", lambda *_: [], start=lambda: warnings.warn(warning, RuntimeWarning, stacklevel=1)))
+    assert len(recwarn) == shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_demo_names_on_a_terminal_what_it_reads(terminal):
+    ours, theirs = os.openpty()
+    try:
+        done = started(["demo", "--json"], "", **({"stderr": theirs} if terminal else {}), stdout=subprocess.DEVNULL)
+        said = os.read(ours, 100_000).decode() if terminal else done.stderr
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ("reading by numpy" in said) == terminal
 
 
 def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):

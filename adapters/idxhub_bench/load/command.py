@@ -16,6 +16,7 @@ from idxhub_bench.load import jobs, machine, rows
 from idxhub_bench.load.judge import FILES
 from idxhub_bench.load.places import Place, fill
 from idxhub_bench.load.runner import Runner
+from idxhub_bench.processes import check_raw
 
 FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 
@@ -49,8 +50,7 @@ def load(
     pythons = dict(_named_python(each) for each in environments)
     chosen = _rows(asked["named"])
     folder = _data_dir(asked["dataset"], data_dir)
-    if raw.exists() and raw.stat().st_size and not append:
-        raise click.UsageError(f"{raw} has a run in it: name another file, or add to it with --append")
+    check_raw(raw, append=append)
     wanted = jobs.jobs(chosen, asked["figures"] or tuple(jobs.FIGURES), asked["sizes"])
     problems = []
 

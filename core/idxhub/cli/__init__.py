@@ -6,9 +6,12 @@ The core's own subcommands are in the modules beside this one; others join throu
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import traceback
+from types import FrameType
 from typing import IO, Any
 
 import click
@@ -79,20 +82,42 @@ def main() -> None:
     try:
         commands()
     except OSError as error:
-        if _can_be_written(sys.stdout):
-            raise
-        click.echo(f"Error: cannot write to standard output: {error.strerror or error}", err=True)
-        sys.exit(1)
+        sys.exit(_end(error))
 
 
-def _can_be_written(stream: IO[str] | None) -> bool:
-    """Whether a line can; if not, what waits to be written is given up, or Python would complain on its way out."""
-    if stream is None:
-        return True
-    try:
-        stream.write("\n")
-        stream.flush()
-    except OSError:
+def _end(error: OSError) -> int:
+    """Say in a line what went wrong, and give the exit status."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    stream = _refusing(frames)
+    message = f"{error.strerror or error}{'' if error.filename is None else f': {error.filename}'}"
+    if stream is not None:
+        _give_up(stream)
+        message = f"cannot write to standard output: {message}"
+    if stream is not sys.stderr:
+        try:
+            click.echo(f"Error: {message}", err=True)
+        except OSError:
+            _give_up(sys.stderr)
+    return _status(frames)
+
+
+def _refusing(frames: list[FrameType]) -> IO[str] | None:
+    """The stream that did not take what click wrote to it; None if the error came from elsewhere.
+
+    Known by where it was raised: trying would write, and an unbuffered stream has forgotten what it did not take.
+    """
+    echo = frames[-1] if frames and frames[-1].f_code is click.echo.__code__ else None
+    stream: IO[str] | None = None if echo is None else echo.f_locals.get("file")
+    return stream
+
+
+def _status(frames: list[FrameType]) -> int:
+    """That of the error that could not be said, if one was being said: it has its status all the same."""
+    unsaid = (frame.f_locals.get("self") for frame in frames)
+    return next((each.exit_code for each in unsaid if isinstance(each, click.ClickException)), 1)
+
+
+def _give_up(stream: IO[str]) -> None:
+    """Let what waits to be written go nowhere, or Python would complain on its way out."""
+    with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return False
-    return True

@@ -20,7 +20,7 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     if removing:
         if not yes and held:
             what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {size(sum(held.values()))},"
-            click.confirm(f"Remove {what} from {root}?", abort=True)
+            click.confirm(f"Remove {what} from {root}?", abort=True, err=True)  # the answer is the output
         freed = remove(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,18 +39,10 @@ def demo(
     says so, the sample that is installed with idxhub. Shows that all frameworks see the same bytes, in the files' order
     and in shuffled epochs; exit status 1 if two of them differ, or one is broken.
     """
-    name, why = _FULL, ""
-    try:
-        load(_FULL, "train", data_dir=data_dir, download=not offline)
-    except IdxHubError as error:
-        name, why = _SAMPLE, str(error)
-        click.secho(
-            "THIS IS THE SAMPLE, 2,000 images, not the full Fashion-MNIST, which could not be had:", bold=True, err=True
-        )
-        click.echo(why, err=True)
-        click.echo(err=True)
+    name = _available(data_dir, download=not offline)
     rows = [_show(framework, name, data_dir, batch_size, epochs) for framework in installed().adapters()]
-    same = len({(row["digest"], row["shuffled_digest"]) for row in rows if "digest" in row}) == 1
+    digests = {(row["digest"], row["shuffled_digest"]) for row in rows if "digest" in row}
+    same = len(digests) == 1 if digests else None
     if as_json:
         asked = {"dataset": name, "split": "train", "batch_size": batch_size, "epochs": epochs}
         print_json({**asked, "same": same, "frameworks": rows})
@@ -57,8 +52,24 @@ def demo(
         ctx.exit(1)
 
 
+def _available(data_dir: Path | None, *, download: bool) -> str:
+    """The full dataset, or the sample, and a word about it; where not even that can be read, the rows say why."""
+    try:
+        load(_FULL, "train", data_dir=data_dir, download=download)
+    except IdxHubError as error:
+        with contextlib.suppress(IdxHubError):
+            load(_SAMPLE, "train", data_dir=data_dir, download=False)
+            title = "THIS IS THE SAMPLE, 2,000 images, not the full Fashion-MNIST, which could not be had:"
+            click.secho(title, bold=True, err=True)
+            click.echo(f"{error}\n", err=True)
+        return _SAMPLE
+    return _FULL
+
+
 def _show(framework: str, *asked: Any) -> dict[str, Any]:
     """A framework's row, whatever becomes of it: the others are shown too."""
+    if sys.stderr.isatty():  # some take many seconds to import
+        click.echo(f"reading by {framework}", err=True)
     try:
         return {"framework": framework} | _read(framework, *asked)
     except MissingFrameworkError as error:
@@ -73,8 +84,7 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
         reader = subject(framework)
     except UnknownNameError:
         return {"missing": f"{framework!r} has no conformance subject to read it by"}
-    if reader.start is not None:
-        reader.start()
+    _start(reader)
     native = get_dataset(name, **asked)
     loader = get_loader(name, batch_size=batch_size, seed=0, **asked)
     images, labels = next(iter(reader.batches(native, batch_size)))
@@ -89,6 +99,15 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
         "examples": count,
         "images_per_second": round(count / seconds),
     }
+
+
+def _start(reader: Subject) -> None:
+    if reader.start is None:
+        return
+    with warnings.catch_warnings():
+        # Ray's processes run another program as soon as they are forked, so that JAX's threads are not missed in them
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called.* JAX", RuntimeWarning)
+        reader.start()
 
 
 def _brief(reader: Subject, native: Any) -> str:
@@ -116,9 +135,32 @@ def _timed(reader: Subject, native: Any, batch_size: int) -> tuple[int, float]:
     return count, time.perf_counter() - start
 
 
-def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool) -> None:
+def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | None) -> None:
     shown = [row for row in rows if "digest" in row]
-    click.echo(f"{name}, train, {shown[0]['examples']:,} images" if shown else name)
+    if shown:
+        _print_read(name, shown)
+    for missing in (row["missing"] for row in rows if "missing" in row):
+        click.echo(missing)
+    causes: dict[str, list[str]] = {}
+    for row in rows:
+        if "broken" in row:
+            causes.setdefault(row["broken"], []).append(row["framework"])
+    if same is None and len(causes) == 1:
+        click.secho(f"no framework could be read: {''.join(causes)}", fg="red")
+        return
+    for why, names in causes.items():
+        click.secho(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
+    shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
+    verdicts = {
+        True: f"the same bytes in all of them, in the files' order and over {shuffled}",
+        False: "THEY DIFFER",
+        None: "no framework could be read",
+    }
+    click.secho(verdicts[same], bold=True)
+
+
+def _print_read(name: str, shown: list[dict[str, Any]]) -> None:
+    click.echo(f"{name}, train, {shown[0]['examples']:,} images")
     print_table(
         ("FRAMEWORK", "DATASET", "FIRST BATCH", "FILE ORDER", "SHUFFLED", "IMAGES/S"),
         [
@@ -128,15 +170,6 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool) ->
             )
             for row in shown
         ],
-    )
-    for row in rows:
-        if "missing" in row:
-            click.echo(row["missing"])
-        elif "broken" in row:
-            click.secho(f"{row['framework']} is broken: {row['broken']}", fg="red")
-    shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
-    click.secho(
-        f"the same bytes in all of them, in the files' order and over {shuffled}" if same else "THEY DIFFER", bold=True
     )
 
 

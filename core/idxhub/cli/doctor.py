@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import tempfile
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from idxhub.cli.output import json_option, print_json, print_table
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.fetch import Places, check_mirrors, known_folders
 from idxhub.plugins import installed
+from idxhub.storage import reason_of
 
-_PACKAGES = ("numpy", "pluggy", "requests", "urllib3", "filelock", "platformdirs", "click", "tqdm")
 _SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
 
 
@@ -50,19 +51,39 @@ def _examine() -> dict[str, Any]:
     obstacle = _obstacle(root)
     if obstacle:
         problems.append(f"the cache at {root} cannot be written: {obstacle}; set IDXHUB_CACHE to a folder that can")
+    else:
+        problems += _closed_folders(root)
     problems += _wrong_mirrors()
     return {
         "idxhub": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "byte_order": sys.byteorder,
-        "packages": {package: version(package) for package in _PACKAGES},
+        "packages": _packages(),
         "frameworks": frameworks,
         "settings": {name: _shown(os.environ.get(name)) for name in _SETTINGS},
-        "cache": {"path": str(root), "exists": root.exists(), "writable": not obstacle},
+        "download": Places.from_environment().download,
+        "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not obstacle},
         "datasets": {name: _data(name, root) for name in installed().datasets()},
         "problems": problems,
     }
+
+
+def _packages() -> dict[str, str | None]:
+    """The versions of what idxhub needs whatever the framework; None for what is not installed."""
+    try:
+        required = distribution("idxhub").requires or []
+    except PackageNotFoundError:  # run from its sources
+        return {}
+    names = [re.split(r"[^\w.-]", each)[0] for each in required if not re.search(r";.*\bextra\b", each)]
+    return {name: _version(name) for name in names}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return distribution(package).version
+    except PackageNotFoundError:
+        return None
 
 
 def _shown(value: str | None) -> str | None:
@@ -84,17 +105,23 @@ def _framework(name: str) -> dict[str, str]:
 
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
-    cache = Cache(root, spec)
+    cache, places = Cache(root, spec), Places.from_environment()
+    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if _is_url(mirror))
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
-    except CacheError:  # the cache is not a folder, which is said elsewhere
+    except CacheError:  # which is among the problems
         cached = 0
     return {
         "cached": cached,
         "files": len(spec.arrays),
-        "folders": {str(f): f.is_dir() for f in known_folders(spec, Places.from_environment())},
-        "mirrors": [without_password(mirror) for mirror in spec.mirrors],
+        "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, places)},
+        "mirrors": list(dict.fromkeys(map(without_password, urls))),
     }
+
+
+def _is_url(mirror: str) -> bool:
+    """Mirrors that are folders are among the folders."""
+    return mirror.lower().startswith(("http://", "https://"))
 
 
 def _obstacle(root: Path) -> str:
@@ -102,15 +129,42 @@ def _obstacle(root: Path) -> str:
 
     Tried, not asked: permission bits know nothing of read-only mounts and full disks. Nothing is left there.
     """
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    # a link to nothing is there, and in the way
+    existing = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return (error.strerror or str(error)) + (f" ({existing})" if existing != root else "")
+        return reason_of(existing, error) + (f" ({existing})" if existing != root else "")
     return ""
+
+
+def _closed_folders(root: Path) -> list[str]:
+    """What is wrong with the folders in a cache that can be written itself."""
+    found = []
+    for spec in installed().specs():
+        cache = Cache(root, spec)
+        folders = dict.fromkeys((cache.folder, *(cache.file(each.published).parent for each in spec.resources)))
+        obstacles = {folder: _obstacle(folder) for folder in folders if os.path.lexists(folder)}
+        closed = {folder: why for folder, why in obstacles.items() if why}
+        found += [
+            f"{folder} in the cache cannot be written: {why}; make it writable, or remove it"
+            for folder, why in closed.items()
+        ]
+        if not closed:
+            found += _closed_files(cache)
+    return list(dict.fromkeys(found))
+
+
+def _closed_files(cache: Cache) -> list[str]:
+    try:
+        for kept in cache.spec.arrays:
+            cache.open(kept, verify=False)
+    except CacheError as error:
+        return [str(error)]
+    return []
 
 
 def _wrong_mirrors() -> list[str]:
@@ -126,7 +180,7 @@ def _wrong_mirrors() -> list[str]:
 
 def _show(report: dict[str, Any]) -> None:
     click.echo(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
-    click.echo(", ".join(f"{package} {number}" for package, number in report["packages"].items()))
+    click.echo(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
     click.echo()
     print_table(
         ("FRAMEWORK", "STATE", ""),
@@ -144,7 +198,7 @@ def _show(report: dict[str, Any]) -> None:
         for folder, there in data["folders"].items():
             click.echo(f"  {folder} ({'there' if there else 'not there'})")
         for mirror in data["mirrors"]:
-            click.echo(f"  {mirror}")
+            click.echo(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
     click.echo()
     for problem in report["problems"]:
         click.secho(f"PROBLEM: {problem}", fg="red")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from idxhub import arrays, fetch
 from idxhub.cache import Cache
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
-from idxhub.errors import ChecksumError
+from idxhub.errors import CacheError, ChecksumError
 from idxhub.fetch import Copy, Places
 from idxhub.making import is_proven, make
 from idxhub.plugins import installed
@@ -109,7 +110,7 @@ def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Place
         if places.data_dir is None or copy.path.is_relative_to(places.data_dir)
     ]
     if places.data_dir is None:
-        made = [kept for kept in spec.arrays if kept.resource == resource and cache.array_file(kept).exists()]
+        made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_made(kept, cache)]
         findings += [_array(kept, cache) for kept in made]
     return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state="NOT FOUND", place="-")]
 
@@ -131,19 +132,40 @@ def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> Finding:
     return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=place)
 
 
+def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
+    """Whether the array is in the cache, or the cache is not to be read."""
+    try:
+        os.stat(cache.array_file(kept))
+    except FileNotFoundError:
+        return False
+    except OSError:  # opening it says why
+        return True
+    return True
+
+
 def _array(kept: ArraySpec, cache: Cache) -> Finding:
     """The cached array, proven against the published payload and not only against its own record."""
-    stored, resource = cache.open(kept), kept.resource
-    sound = stored is not None and is_proven(kept, stored)
-    state = ", ".join(["sound, decoded", *kept.steps])
+    resource = kept.resource
+    try:
+        stored = cache.open(kept)
+    except CacheError as error:
+        state, sound = f"WRONG: {_cause(error)}", False
+    else:
+        sound = stored is not None and is_proven(kept, stored)
+        decoded = ", ".join(["sound, decoded", *kept.steps])
+        state = decoded if sound else "WRONG: damaged; it will be made again when asked for"
     return Finding(
         resource.filename,
         resource.md5,
         "-",
         sound=sound,
-        state=state if sound else "WRONG: damaged; it will be made again when asked for",
+        state=state,
         place=str(cache.array_file(kept)),
     )
+
+
+def _cause(error: CacheError) -> str:
+    return error.__cause__.strerror or str(error) if isinstance(error.__cause__, OSError) else str(error)
 
 
 COMMANDS = (get, verify)

@@ -19,8 +19,8 @@ data_dir_option = click.option(
 
 
 def print_json(data: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """One JSON document on standard output, in ASCII: whatever the locale, and whatever bytes are in a path."""
+    click.echo(json.dumps(data, indent=2))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

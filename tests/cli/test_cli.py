@@ -96,7 +96,15 @@ def test_a_licence_that_is_not_stated_is_said_not_to_be(run):
 def test_info(run):
     result = run("info", "fashion-mnist")
     assert result.exit_code == 0
-    for part in ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "26,421,880", "Ankle boot", "MIT", "@online{xiao2017/online"):
+    sha256 = "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+    for part in (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        sha256,
+        "26,421,880",
+        "Ankle boot",
+        "MIT",
+        "@online{xiao2017/online",
+    ):
         assert part in result.stdout
     data = json.loads(run("info", "fashion-mnist", "--json").stdout)
     assert data["classes"][9] == "Ankle boot"

@@ -84,6 +84,10 @@ def info(name: str, *, as_json: bool) -> None:
             for kept in spec.arrays
         ],
     )
+    known = [(each.filename, each.sha256) for each in spec.resources if each.sha256]
+    if known:  # in a table of their own: with the MD5s beside them no line would fit a terminal
+        click.echo()
+        print_table(("FILE", "SHA-256"), known)
     if spec.classes:
         click.echo()
         print_table(("LABEL", "CLASS"), enumerate(spec.classes))

@@ -1,0 +1,124 @@
+"""What a step of a loader, and an import, are made of: the profile behind goals that are missed or met by little.
+
+    python tests/benchmarks/steps.py --data-dir FOLDER
+
+with Fashion-MNIST's four files in FOLDER. Each line is the best of several passes over an epoch in batches of 128, in
+microseconds a batch, or of several processes, in milliseconds. A framework that is not installed is left out, and said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter
+from typing import Any
+
+import click
+import numpy as np
+
+from idxhub import get_dataset, load
+
+BATCH, PASSES, PROCESSES = 128, 7, 15
+PARTS = ("pathlib", "pluggy", "json", "xxhash", "numpy.typing")
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", help="the four files; without it where idxhub finds them")
+    asked = parser.parse_args()
+    click.echo("| what | best |\n| --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        where = {"data_dir": asked.data_dir, "cache_dir": folder, "download": False}
+        for framework, lines in (("torch", torch_lines), ("tensorflow", tensorflow_lines)):
+            if importlib.util.find_spec(framework) is None:
+                click.echo(f"{framework}: not installed", err=True)
+                continue
+            for what, seconds in lines(where):
+                click.echo(f"| {what} | {seconds * 1e6:.0f} µs |")
+    for what, seconds in import_lines():
+        click.echo(f"| {what} | {seconds * 1e3:.1f} ms |")
+
+
+def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """A plain DataLoader, and what of it is ours."""
+    import torch  # noqa: PLC0415 -- one framework of several
+    from torch.utils.data import DataLoader, Dataset  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+
+    class Nothing(Dataset[Any]):
+        def __len__(self) -> int:
+            return 60_000
+
+        def __getitems__(self, indices: list[int]) -> list[int]:
+            return indices
+
+    def alone(batch: list[int]) -> list[int]:
+        return batch
+
+    nothing = DataLoader(Nothing(), batch_size=BATCH, shuffle=True, collate_fn=alone)
+    yield "torch: a DataLoader over nothing", a_batch(lambda: nothing)
+    for dtype in ("uint8", "float32"):
+        dataset = get_dataset(framework="torch", dtype=dtype, **where)
+        whole = DataLoader(dataset, batch_size=BATCH, shuffle=True)
+        yield f"torch: a DataLoader over idxhub's dataset, {dtype}", a_batch(lambda whole=whole: whole)
+    order = torch.randperm(len(dataset)).split(BATCH)
+    yield "torch: the gather alone", a_batch(lambda: (torch.index_select(dataset.data, 0, each) for each in order))
+    batch, white = dataset.data[:BATCH].clone(), torch.tensor(255.0)
+    yield "torch: one batch divided by 255, over and over", a_batch(lambda: (torch.div(batch, white) for _ in order))
+
+
+def tensorflow_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """A tf.data pipeline that reads nothing, and those that do."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf  # noqa: PLC0415 -- one framework of several
+
+    for dtype in ("uint8", "float32"):
+        batch = (tf.zeros((BATCH, 28, 28, 1), dtype), tf.zeros(BATCH, tf.int64))
+        nothing = tf.data.Dataset.from_tensors(batch).repeat(469)
+        yield f"tf.data: the same batch again and again, {dtype}", a_batch(lambda nothing=nothing: nothing)
+        ours = get_dataset(framework="tensorflow", dtype=dtype, batch_size=BATCH, shuffle=True, **where)
+        yield f"tf.data: idxhub's batches, {dtype}", a_batch(lambda ours=ours: ours)
+    whole = load(**where)
+    source = tf.data.Dataset.from_tensor_slices((np.asarray(whole.images), whole.labels))
+    usual = source.shuffle(len(whole)).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+    yield "tf.data: from_tensor_slices, shuffle, batch, prefetch, uint8", a_batch(lambda: usual)
+
+
+def import_lines() -> Iterator[tuple[str, float]]:
+    """Imports in fresh processes, after NumPy's."""
+    yield "import numpy", an_import("", "numpy")
+    yield "import idxhub, after numpy", an_import("numpy", "idxhub")
+    for part in PARTS:
+        yield f"import {part}, after numpy, a part of that", an_import("numpy", part)
+
+
+def a_batch(batches: Callable[[], Iterable[Any]]) -> float:
+    """Seconds a batch, in the fastest of several passes."""
+    best = float("inf")
+    for _ in range(PASSES):
+        start, count = perf_counter(), 0
+        for _ in batches():
+            count += 1
+        best = min(best, (perf_counter() - start) / count)
+    return best
+
+
+def an_import(before: str, module: str) -> float:
+    """Seconds, in the fastest of several processes."""
+    first = f"import {before}; " if before else ""
+    code = f"import time; {first}start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", code]
+    done = [subprocess.run(command, env=environment, capture_output=True, check=True) for _ in range(PROCESSES)]
+    return min(float(each.stdout) for each in done)
+
+
+if __name__ == "__main__":
+    main()

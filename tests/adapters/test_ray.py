@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -187,3 +188,17 @@ def test_get_loader_gives_what_iter_batches_gives(truth):
     assert all(set(batch) == {"image", "label"} for batch in batches)
     labels = np.concatenate([batch["label"] for batch in batches])
     assert labels.tolist() == truth.labels[idxhub.order(2000, 3, 0)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("warning", "shown"),
+    [
+        ("os.fork() was called. os.fork() is incompatible with multithreaded code, and JAX is multithreaded", 0),
+        ("something else", 1),
+    ],
+)
+def test_ray_is_started_without_the_one_warning_that_does_not_apply(warning, shown, monkeypatch, recwarn):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **_: warnings.warn(warning, RuntimeWarning, stacklevel=1))
+    conformance.subject("ray").start()
+    assert len(recwarn) == shown

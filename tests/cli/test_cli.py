@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import warnings
 from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from support.processes import python, python_mounted
 
 import idxhub
 from idxhub.cli import commands, demo, doctor
-from idxhub.conformance import CHECKS, Subject
+from idxhub.conformance import CHECKS
 
 SAMPLE = "fashion-mnist-sample"
 
@@ -508,18 +507,6 @@ def test_demo_says_each_cause_once(causes, same, says, capsys):
     demo._print("name", 1, found, same=same)
     lines = capsys.readouterr().out.splitlines()[-len(says) :]
     assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
-
-
-@pytest.mark.parametrize(
-    ("warning", "shown"),
-    [
-        ("os.fork() was called. os.fork() is incompatible with multithreaded code, and JAX is multithreaded", 0),
-        ("something else", 1),
-    ],
-)
-def test_demo_starts_a_framework_without_the_one_warning_that_does_not_apply(warning, shown, recwarn):
-    demo._start(Subject("x", lambda *_: [], start=lambda: warnings.warn(warning, RuntimeWarning, stacklevel=1)))
-    assert len(recwarn) == shown
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")

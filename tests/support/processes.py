@@ -96,7 +96,8 @@ def python_as_nobody(code: str, *arguments: object, imports: str = "") -> subpro
     modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, signal, "
     modules += "idxhub.audit, idxhub.making"
     modules += f", {imports}" if imports else ""
-    return python(f"import {modules}\n" + drop + textwrap.dedent(code), *arguments)
+    catalog = "import idxhub.builtin; idxhub.builtin.datasets()\n"  # imported family by family
+    return python(f"import {modules}\n" + catalog + drop + textwrap.dedent(code), *arguments)
 
 
 def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,10 @@ from idxhub.conformance import Subject
 def _start() -> None:
     if ray.is_initialized():
         return
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    with warnings.catch_warnings():
+        # its processes run another program as soon as they are forked, so that JAX's threads are not missed in them
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called.* JAX", RuntimeWarning)
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     # what it says of each execution would bury the report
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import sys
 import time
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,8 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
         reader = subject(framework)
     except UnknownNameError:
         return {"missing": f"{framework!r} has no conformance subject to read it by"}
-    _start(reader)
+    if reader.start is not None:
+        reader.start()
     native = get_dataset(name, **asked)
     loader = get_loader(name, batch_size=batch_size, seed=0, **asked)
     images, labels = next(iter(reader.batches(native, batch_size)))
@@ -99,15 +99,6 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
         "examples": count,
         "images_per_second": round(count / seconds),
     }
-
-
-def _start(reader: Subject) -> None:
-    if reader.start is None:
-        return
-    with warnings.catch_warnings():
-        # Ray's processes run another program as soon as they are forked, so that JAX's threads are not missed in them
-        warnings.filterwarnings("ignore", r"os\.fork\(\) was called.* JAX", RuntimeWarning)
-        reader.start()
 
 
 def _brief(reader: Subject, native: Any) -> str:

@@ -45,8 +45,8 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 def _examine() -> dict[str, Any]:
+    root = cache_root()  # first: where the working directory is gone, some frameworks end the process that imports them
     frameworks = {name: _framework(name) for name in installed().adapters()}
-    root = cache_root()
     problems = [f"{name}: {state['message']}" for name, state in frameworks.items() if state["state"] == "broken"]
     obstacle = _obstacle(root)
     if obstacle:

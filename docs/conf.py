@@ -56,6 +56,8 @@ nitpick_ignore_regex = [
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
     ("py:.*", r"idxhub(_adapters)?\.[a-z_]+\.\w+"),
     ("py:.*", r"T|Layout|Batches|Equal"),
+    # a named tuple's fields are shown as they are annotated in its module
+    ("py:.*", r"splits\.Range|Record"),
 ]
 
 

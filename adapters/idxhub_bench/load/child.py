@@ -6,6 +6,7 @@ value, beside what the row's versions and threads are. What was read of the batc
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import itertools
 import json
@@ -130,7 +131,10 @@ def together(
     Without workers: resident memory that opening adds, afterwards and at its highest, and what opening and an epoch add
     at their highest. If `compared`, also the memory of this process and its workers together, the most in an epoch,
     less what it was over the small dataset. A page that several of them share counts once, in parts (the kernel's PSS).
+    What was imported is kept from Python's collector, which would write into it in each worker, sooner or later, so
+    that the kernel copies it: tens of megabytes a worker that have nothing to do with the data.
     """
+    gc.freeze()
     base = _small(reader, dtype, size, workers)
     memory.forget_peak()
     before = memory.status("VmRSS")

@@ -143,4 +143,16 @@ def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["torch"], **options: Unpack[Batching]
 ) -> Loader[list[Tensor]]: ...
 @overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["tensorflow"], **options: Unpack[Batching]
+) -> Loader[tuple[tf.Tensor, tf.Tensor]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["jax"], **options: Unpack[Batching]
+) -> Loader[Arrays[Array]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["huggingface", "ray"], **options: Unpack[Batching]
+) -> Loader[dict[str, NDArray[Any]]]: ...
+@overload
 def get_loader(name: Name = ..., *, batch_size: int, framework: str, **options: Unpack[Batching]) -> Loader[Any]: ...

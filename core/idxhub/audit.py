@@ -196,7 +196,7 @@ class _Reader:
             return None  # its first bytes look like a header by chance
         if max(size, header.payload_size) > self._largest:
             return _Content(header=header)
-        digests = Digests(compressed=compressed)
+        digests = Digests(size, compressed=compressed)
         whole = _Hashed(head, file, digests)
         length, damage = 0, ""
         try:
@@ -284,7 +284,7 @@ def _judged(seen: _Seen, content: _Content, index: Index, sound: list[tuple[Path
     else:
         digest = f"SHA-256 {digests.content_sha256[:16]}..." if digests else "too large to be read"
         found = f"unknown: {_shape(content.header)}, {digest}"
-        state = "wrong" if claim.certain else "unknown"
+        state = "wrong" if claim.parts else "unknown"
     return Finding(
         seen.path,
         seen.member,

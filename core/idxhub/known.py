@@ -1,7 +1,8 @@
 """What a file is, by its digests, and what its name says: so that an error can name a wrong file, an audit every file.
 
 The files of the catalog are known from their specs. The tables here hold what is known of others: recomputed from the
-bytes where marked +; else as pinned by MXNet Gluon (the first Fashion-MNIST release).
+bytes where marked +; else as pinned by MXNet Gluon (the first Fashion-MNIST release), or as the id of a blob in a git
+repository (wm-bupt/oracle-mnist, commit b6cb263).
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from idxhub.inflate import inflate, is_compressed, peek
 
 _FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
 
-# of the published file, and of its content: lower-case hex; MD5 has 32 digits, SHA-1 40
+# of the published file, and of its content: lower-case hex; MD5 has 32 digits, SHA-1 and the id of a git blob 40
 _FILES = {
     "c25fcebcfee76fc70679a885c08e7783": (_FIRST, "train labels"),  # +
     "db06173b3df7891d78edf9cae5fe8f8a": (_FIRST, "test labels"),  # +
     "0cf37b0d40ed5169c6b3aba31069a9770ac9043d": (_FIRST, "train images"),
     "626ed6a7c06dd17c0eec72fa3be1740f146a2863": (_FIRST, "test images"),
+    "1f6e37653511386c87fc954b27b0770ccdd19b02": ("Oracle-MNIST", "train images"),
     "f4000f1efcebacefeae504294fbc21c8": ("Oracle-MNIST", "train labels"),  # +
     "1daa75f0d88ab972b1bf7457bd29829b": ("Oracle-MNIST", "test images"),  # +
     "b23de57e6dd33d560734122f02e4d520": ("Oracle-MNIST", "test labels"),  # +
@@ -69,18 +71,22 @@ class Recognised:
 
 
 class Digests:
-    """The digests of a file, fed block by block: of the file as it lies there, and of its decompressed content."""
+    """The digests of a file of `size` bytes, fed block by block: of the file as it lies there, and of its decompressed
+    content.
+    """
 
-    def __init__(self, *, compressed: bool) -> None:
+    def __init__(self, size: int, *, compressed: bool) -> None:
         self.compressed = compressed
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha1 = hashlib.sha1(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
+        # https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+        self._blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
         self._content = (hashlib.md5(usedforsecurity=False), hashlib.sha256()) if compressed else None
 
     def file(self, block: bytes) -> None:
         """A block of the file."""
-        for digest in (self._md5, self._sha1, self._sha256):
+        for digest in (self._md5, self._sha1, self._sha256, self._blob):
             digest.update(block)
 
     def content(self, block: bytes | memoryview) -> None:
@@ -97,6 +103,11 @@ class Digests:
     def sha1(self) -> str:
         """Of the file."""
         return self._sha1.hexdigest()
+
+    @property
+    def blob(self) -> str:
+        """The id that git gives to the file."""
+        return self._blob.hexdigest()
 
     @property
     def sha256(self) -> str:
@@ -139,7 +150,7 @@ class Index:
 
     def recognise(self, digests: Digests) -> Recognised | None:
         """What a file with these digests is; None if it is not known."""
-        part = self._files.get(digests.md5) or self._files.get(digests.sha1)
+        part = next(filter(None, map(self._files.get, (digests.md5, digests.sha1, digests.blob))), None)
         if part is not None and (part.resource is None or part.resource.sha256 in (None, digests.sha256)):
             return Recognised(part, "published")
         part = self._contents.get(digests.content_sha256) or self._contents.get(digests.content_md5)
@@ -253,7 +264,7 @@ def parts(specs: Iterable[DatasetSpec]) -> Iterator[Part]:
 def what_is(data: bytes, specs: Iterable[DatasetSpec] = ()) -> str | None:
     """What a file's bytes are, by the digests known here and those of `specs`; None if unknown."""
     index = Index(specs)
-    digests = Digests(compressed=is_compressed(data))
+    digests = Digests(len(data), compressed=is_compressed(data))
     digests.file(data)
     if digests.compressed:
         try:

@@ -209,13 +209,15 @@ def test_an_array_that_nobody_knows(toy, look, put):
     array = idx.encode(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
     put(array, "mine")
     put(gzip.compress(array), "mine.gz")
-    put(array, "train-images-idx3-ubyte")  # of some dataset: perhaps of this one
+    put(array, "train-images-idx3-ubyte")  # of no dataset that is known
+    put(array, "train-images-idx3-ubyte (1)")
     put(array, TRAIN, "looked/toy")
     found = look()
     assert {name: state for name, (state, _) in found.items()} == {
         "mine": "unknown",
         "mine.gz": "unknown",
-        "train-images-idx3-ubyte": "unknown",
+        "train-images-idx3-ubyte": "wrong",
+        "train-images-idx3-ubyte (1)": "wrong",
         TRAIN: "wrong",
     }
     assert len({says for _, says in found.values()}) == 1
@@ -372,7 +374,7 @@ def test_a_file_that_claims_too_much_is_not_read(toy, look, put, tmp_path):
     os.truncate(put(bomb), len(bomb) + (1 << 40))
     assert look() == {
         "bomb.gz": ("unknown", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
-        TRAIN: ("unknown", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
+        TRAIN: ("wrong", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
     }
 
 

@@ -110,13 +110,19 @@ def test_sha1_is_looked_up_too(monkeypatch):
     assert what_is(b"x") == "X an x"
 
 
+def test_the_id_of_a_git_blob_is_looked_up_too(monkeypatch):
+    monkeypatch.setitem(known._FILES, "b649a9bf89116c581f8329b8ec3c79a86a70be04", ("X", "some text"))
+    assert what_is(b"some text") == "X some text"
+    assert known._FILES["1f6e37653511386c87fc954b27b0770ccdd19b02"] == ("Oracle-MNIST", "train images")
+
+
 def test_the_content_of_a_published_file_is_learnt(toy):
     images = replace(toy.train_images, payload_sha256=None)
     index = Index([replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})])
     data = toy.bytes(images)
 
     def digests(file: bytes) -> Digests:
-        found = Digests(compressed=file is data)
+        found = Digests(len(file), compressed=file is data)
         found.file(file)
         found.content(gzip.decompress(data))
         return found

@@ -40,10 +40,10 @@ def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torc
     assert_type(get_loader(spec, batch_size=8, framework="numpy", prefetch=2), Loader[Arrays[NDArray[Any]]])
     assert_type(get_loader(batch_size=8, framework="torch", device="cuda", dtype="float32"), Loader[list[torch.Tensor]])
     assert_type(get_loader(batch_size=8, framework=framework, shard=(0, 2), equal="drop"), Loader[Any])
-    assert_type(get_loader(batch_size=8, framework="tensorflow"), Loader[Any])
-    assert_type(get_loader(batch_size=8, framework="jax", device=0), Loader[Any])
-    assert_type(get_loader(batch_size=8, framework="huggingface"), Loader[Any])
-    assert_type(get_loader(batch_size=8, framework="ray"), Loader[Any])
+    assert_type(get_loader(batch_size=8, framework="tensorflow"), Loader[tuple[Any, Any]])
+    assert_type(get_loader(batch_size=8, framework="jax", device=0), Loader[Arrays[Any]])
+    assert_type(get_loader(batch_size=8, framework="huggingface"), Loader[dict[str, NDArray[Any]]])
+    assert_type(get_loader(batch_size=8, framework="ray"), Loader[dict[str, NDArray[Any]]])
 
     get_loader()  # type: ignore[call-overload]
     get_loader(batch_size="8")  # type: ignore[call-overload]

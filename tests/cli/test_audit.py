@@ -8,21 +8,18 @@ import shutil
 import numpy as np
 import platformdirs
 import pytest
-from click.testing import CliRunner
+from support.command import SAMPLE
 
 import idxhub
-from idxhub.cli import commands
 
-SAMPLE = "fashion-mnist-sample"
 TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def run(run, monkeypatch, tmp_path):
     """Run `idxhub audit` offline in a folder of its own; the terminal's width has no say."""
-    monkeypatch.setenv("IDXHUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(commands, ["audit", *map(str, arguments)])
+    return lambda *arguments: run("audit", *arguments)
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""`idxhub demo`: the same bytes in every framework, and what it says where they differ or cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support.command import SAMPLE, started
+from support.processes import python
+
+import idxhub
+from idxhub.cli import demo
+
+
+def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
+    result = run("demo")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("THIS IS THE SAMPLE")
+    assert "the same bytes in all of them" in result.stdout
+    data = json.loads(run("demo", "--json").stdout)
+    assert data["dataset"] == SAMPLE
+    assert data["same"]
+    numpy = next(row for row in data["frameworks"] if row["framework"] == "numpy")
+    assert numpy["examples"] == 2000
+    assert numpy["batch"] == "ndarray uint8 (128, 28, 28), ndarray int64 (128,)"
+    assert numpy["images_per_second"] > 0
+    assert (data["epochs"], data["batch_size"]) == (1, 128)
+
+
+def test_demo_where_nothing_can_be_read_gives_the_cause_once(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
+    result = run("demo")
+    assert result.exit_code == 1
+    assert result.stdout.count("Not a directory") == 1
+    assert result.stdout.splitlines()[-1].startswith("no framework could be read: CacheError: cannot use the cache at ")
+    assert "DIFFER" not in result.stdout
+    assert result.stderr == ""
+    told = run("demo", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["same"] is None
+
+
+@pytest.mark.parametrize(
+    ("causes", "same", "says"),
+    [
+        ([None, "E: x"], True, ["b is broken: E: x", "the same bytes in all of them"]),
+        ([None, "E: x", "E: x"], True, ["b and c are broken: E: x", "the same bytes in all of them"]),
+        (["E: x", "E: x"], None, ["no framework could be read: E: x"]),
+        (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "no framework could be read"]),
+        ([], None, ["no framework could be read"]),
+    ],
+)
+def test_demo_says_each_cause_once(causes, same, says, capsys):
+    read = {"type": "t", "batch": "b", "digest": "d", "shuffled_digest": "s", "examples": 1, "images_per_second": 1}
+    found = [
+        {"framework": name} | (read if cause is None else {"broken": cause})
+        for name, cause in zip("abc", causes, strict=False)
+    ]
+    demo._print("name", 1, found, same=same)
+    lines = capsys.readouterr().out.splitlines()[-len(says) :]
+    assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_demo_names_on_a_terminal_what_it_reads(terminal):
+    ours, theirs = os.openpty()
+    try:
+        done = started(["demo", "--json"], **({"stderr": theirs} if terminal else {}), stdout=subprocess.DEVNULL)
+        said = os.read(ours, 100_000).decode() if terminal else done.stderr
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ("reading by numpy" in said) == terminal
+
+
+def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):
+    rows = json.loads(run("demo", "--json", "--epochs", "2", "--batch-size", "600").stdout)["frameworks"]
+    images, labels = idxhub.get_dataset(SAMPLE)
+
+    def digest(*orders):
+        found = hashlib.sha256()
+        for indices in orders:
+            for start in range(0, 2000, 600):
+                found.update(images[indices[start : start + 600]])
+                found.update(labels[indices[start : start + 600]])
+        return found.hexdigest()
+
+    for row in rows:
+        if "missing" not in row:
+            assert row["digest"] == digest(np.arange(2000))
+            assert row["shuffled_digest"] == digest(*(idxhub.order(2000, 0, epoch) for epoch in range(2)))
+
+
+@pytest.mark.parametrize(
+    ("order", "shuffled", "says"),
+    [("", "", "0 the same bytes"), ("", "[::-1]", "1 THEY DIFFER"), ("[::-1]", "", "1 THEY DIFFER")],
+    ids=["right", "loader reversed", "dataset reversed"],
+)
+def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
+    (tmp_path / "crooked.py").write_text(
+        "from idxhub import Arrays, hookimpl\n"
+        "from idxhub.conformance import Subject\n"
+        "@hookimpl\n"
+        f"def idxhub_dataset(split): return Arrays(split.images, split.labels{order})\n"
+        "@hookimpl\n"
+        f"def idxhub_batch(images, labels): return images, labels{shuffled}\n"
+        "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
+    )
+    metadata = tmp_path / "crooked-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+    )
+    code = """
+        import click.testing, idxhub.cli
+        result = click.testing.CliRunner().invoke(idxhub.cli.commands, ["demo", "--offline", "--batch-size", "2000"])
+        print(result.exit_code, result.stdout.splitlines()[-1])
+    """
+    seen = python(code, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    assert seen.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("raise OSError('libcudart.so.12: cannot open')", "OSError: libcudart.so.12"),
+        ("def idxhub_dataset(split): return 1 / 0\n", "ZeroDivisionError"),
+    ],
+    ids=["does not import", "fails on data"],
+)
+def test_a_broken_adapter_hides_no_other(code, says, tmp_path):
+    (tmp_path / "crooked.py").write_text(
+        "from idxhub import hookimpl\nfrom idxhub.conformance import Subject\n"
+        "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
+        "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
+        f"@hookimpl\n{code}\n"
+        if code.startswith("def")
+        else code
+    )
+    metadata = tmp_path / "crooked-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+    )
+    show = """
+        import click.testing, idxhub.cli, json
+        for arguments in (["demo", "--offline", "--json"], ["demo", "--offline"], ["doctor"]):
+            result = click.testing.CliRunner().invoke(idxhub.cli.commands, arguments)
+            print(json.dumps([result.exit_code, result.stdout]))
+    """
+    seen = python(show, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    (status, rows), (shown_status, shown), (doctor_status, doctor) = map(json.loads, seen.splitlines())
+    assert (status, shown_status) == (1, 1)
+    by_name = {row["framework"]: row for row in json.loads(rows)["frameworks"]}
+    assert says in by_name["crooked"]["broken"]
+    assert "digest" in by_name["numpy"]
+    assert "crooked is broken: " in shown
+    assert "numpy " in doctor
+    if not code.startswith("def"):
+        assert doctor_status == 1
+        assert says in doctor.partition("PROBLEM: crooked: ")[2]
+
+
+def test_demo_names_every_adapter_installed_or_not(run):
+    data = json.loads(run("demo", "--json").stdout)
+    assert {row["framework"] for row in data["frameworks"]} == set(idxhub.adapters())
+    for row in data["frameworks"]:
+        assert "digest" in row or "pip install" in row["missing"]
+
+
+def test_demo_with_the_full_data(run, full_data_dir):
+    result = run("demo", "--data-dir", str(full_data_dir))
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("fashion-mnist, train, 60,000 images\n")

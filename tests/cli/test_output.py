@@ -1,0 +1,81 @@
+"""Output that cannot be written, and errors that can: one line, and the exit status that is due."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support.command import SAMPLE, started
+from support.processes import python
+
+OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+def test_output_to_a_full_device_is_one_line_of_error(arguments, unbuffered):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = started(arguments, unbuffered, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "Error: cannot write to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = started(arguments, unbuffered, stdout=writer)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["info", "nope"], 2), (["get", "fashion-mnist"], 1), (["lits"], 2)], ids=str
+)
+def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuffered):
+    for both in (False, True):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = started(arguments, unbuffered, stdout=full if both else subprocess.PIPE, stderr=full)
+        assert done.returncode == status
+        assert not done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_nothing_can_be_said_anywhere():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        code = "import sys; from idxhub.cli import main; sys.argv[:] = ['idxhub', 'list']; main()"
+        assert subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ('OSError(5, "elsewhere")', "elsewhere"),
+        ('OSError(28, "No space left on device")', "No space left on device"),
+        ('PermissionError(13, "Permission denied", "/etc/shadow")', "Permission denied: /etc/shadow"),
+        ('OSError("odd")', "odd"),
+    ],
+)
+def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
+    code = f"""
+        import sys
+        import idxhub.cli
+        @idxhub.cli.commands.command()
+        def fails():
+            raise {error}
+        sys.argv[:] = ["idxhub", "fails"]
+        try:
+            idxhub.cli.main()
+        except SystemExit as end:
+            print("status", end.code)
+    """
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("status 1\n", f"Error: {says}\n")

@@ -21,7 +21,7 @@ from typing import Any
 import click
 import numpy as np
 
-from idxhub import get_dataset, load
+from idxhub import get_dataset, get_loader, load
 
 BATCH, PASSES, PROCESSES = 128, 7, 15
 PARTS = ("pathlib", "pluggy", "json", "xxhash", "numpy.typing")
@@ -70,6 +70,17 @@ def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"torch: a DataLoader over idxhub's dataset, {dtype}", a_batch(lambda whole=whole: whole)
     order = torch.randperm(len(dataset)).split(BATCH)
     yield "torch: the gather alone", a_batch(lambda: (torch.index_select(dataset.data, 0, each) for each in order))
+    for framework in ("numpy", "torch"):
+        loader = get_loader(framework=framework, batch_size=BATCH, **where)
+        yield f"{framework}: get_loader, uint8", a_batch(lambda loader=loader: loader)
+    images, labels = np.zeros((BATCH, 1, 28, 28), np.uint8), np.zeros(BATCH, np.int64)
+
+    def there_and_back() -> Iterator[Any]:
+        for _ in order:
+            batch = [torch.from_numpy(images), torch.from_numpy(labels)]
+            yield [np.asarray(each) for each in batch]
+
+    yield "torch: one batch made of NumPy's arrays and read as such", a_batch(there_and_back)
     batch, white = dataset.data[:BATCH].clone(), torch.tensor(255.0)
     yield "torch: one batch divided by 255, over and over", a_batch(lambda: (torch.div(batch, white) for _ in order))
 

@@ -46,8 +46,10 @@ measured over its first images, in whole batches: the column says how many. Proc
 worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm means from \
 what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras reads the \
 test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
-processes have over a small dataset; rows whose framework keeps pools of memory from which this cannot be told are \
-left out there, and in the other figures of memory theirs contain what the framework sets up when it is first used."""
+processes have over a small dataset; what was imported is kept from Python's collector there, which would write into \
+those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory from which this \
+cannot be told are left out there, and in the other figures of memory theirs contain what the framework sets up when \
+it is first used."""
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:

@@ -7,6 +7,7 @@ a .gz, .xz or .zip, is counted and left alone.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import stat
 import zipfile
@@ -180,8 +181,12 @@ class _Reader:
         try:
             with archive.open(info) as file:
                 return self._content(file, info.file_size, claimed=True) or _Content(damage="not an IDX file")
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError) as error:
             return _Content(damage=f"damaged in the .zip: {error}")  # RuntimeError: it wants a password
+        except OSError as error:
+            if error.errno is not None:  # bzip2's has none
+                raise
+            return _Content(damage=f"damaged in the .zip: {error}")
 
     def _content(self, file: Readable, size: int, *, claimed: bool) -> _Content | None:
         """A file's digests and what is wrong with it; None if it is none of ours by content, and not `claimed`."""
@@ -284,7 +289,7 @@ def _judged(seen: _Seen, content: _Content, index: Index, sound: list[tuple[Path
     else:
         digest = f"SHA-256 {digests.content_sha256[:16]}..." if digests else "too large to be read"
         found = f"unknown: {_shape(content.header)}, {digest}"
-        state = "wrong" if claim.parts else "unknown"
+        state = "wrong" if claim.exact or claim.certain else "unknown"
     return Finding(
         seen.path,
         seen.member,

@@ -41,7 +41,7 @@ _CONTENTS = {
     "15e8c8ed218c37aafd4c6faa40f93566": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _LARGEST = 1 << 26  # bytes: more than any content in the tables has
-_SHORTEST = 8  # characters; a shorter name inside a longer one says nothing
+_SHORTEST = 8  # characters; a shorter name says nothing by itself, nor inside a longer one
 # what may follow a file's name and leave it that file: "8Xk.gz", " (1).gz", ".gz.1"; not ".gz.md5", ".part", ".npy"
 _AFTER = re.compile(r"[^.]*(\.[gx]z)?[^.]*(\.\d+)?")
 
@@ -170,7 +170,7 @@ class Index:
 @dataclass(frozen=True)
 class Claim:
     """What a name says: one of `parts`. It is `certain` where the file or its folder names a dataset too; `exact` where
-    the file is called as published, or as published and decompressed.
+    the file is called as published, or as published and decompressed, and not by a short name that anybody may use.
     """
 
     parts: tuple[Part, ...] = ()
@@ -197,14 +197,14 @@ class Names:
         self._stems: dict[str, list[Part]] = {}
         for part in parts(specs):
             if part.resource is not None:
-                self._stems.setdefault(part.resource.stem.lower(), []).append(part)
+                self._stems.setdefault(_folded(part.resource.stem), []).append(part)
 
     def claim(self, path: Path) -> Claim:
         """What the name of a file says, and the names of the folders that it lies in."""
-        # Kaggle and some mirrors write train-images.idx3-ubyte
-        name = path.name.lower().replace(".idx", "-idx")
-        named = self._stems.get(name.removesuffix(".gz").removesuffix(".xz"))
-        exact = named is not None
+        name = _folded(path.name)
+        stem = name.removesuffix(".gz").removesuffix(".xz")
+        named = self._stems.get(stem)
+        exact = named is not None and len(stem) >= _SHORTEST
         if named is None:  # in a longer one: "... (1)", or the address it came from
             inside = [stem for stem in self._stems if len(stem) >= _SHORTEST and _is_in(stem, name)]
             named = [part for stem in inside if len(stem) == max(map(len, inside)) for part in self._stems[stem]]
@@ -212,6 +212,11 @@ class Names:
         dataset = _dataset_in_name(name, specs.values()) or _dataset_in_folders(path, specs.values())
         certain = tuple(part for part in named if part.spec is not None and part.spec.name in dataset)
         return Claim(certain or tuple(named), certain=bool(certain), exact=exact)
+
+
+def _folded(name: str) -> str:
+    """A name as it is compared: Kaggle and some mirrors write train-images.idx3-ubyte."""
+    return name.lower().replace(".idx", "-idx")
 
 
 def _is_in(stem: str, name: str) -> bool:

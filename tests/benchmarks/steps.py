@@ -70,14 +70,17 @@ def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"torch: a DataLoader over idxhub's dataset, {dtype}", a_batch(lambda whole=whole: whole)
     order = torch.randperm(len(dataset)).split(BATCH)
     yield "torch: the gather alone", a_batch(lambda: (torch.index_select(dataset.data, 0, each) for each in order))
+    stored, labels = np.array(dataset.data), np.array(dataset.targets)
+    places = [each.numpy() for each in order]
+    yield "numpy: the floor, X[permutation], uint8", a_batch(lambda: ((stored[p], labels[p]) for p in places))
     for framework in ("numpy", "torch"):
         loader = get_loader(framework=framework, batch_size=BATCH, **where)
         yield f"{framework}: get_loader, uint8", a_batch(lambda loader=loader: loader)
-    images, labels = np.zeros((BATCH, 1, 28, 28), np.uint8), np.zeros(BATCH, np.int64)
+    parts = np.zeros((BATCH, 1, 28, 28), np.uint8), np.zeros(BATCH, np.int64)
 
     def there_and_back() -> Iterator[Any]:
         for _ in order:
-            batch = [torch.from_numpy(images), torch.from_numpy(labels)]
+            batch = [torch.from_numpy(part) for part in parts]
             yield [np.asarray(each) for each in batch]
 
     yield "torch: one batch made of NumPy's arrays and read as such", a_batch(there_and_back)
@@ -98,8 +101,11 @@ def tensorflow_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"tf.data: idxhub's batches, {dtype}", a_batch(lambda ours=ours: ours)
     whole = load(**where)
     source = tf.data.Dataset.from_tensor_slices((np.asarray(whole.images), whole.labels))
-    usual = source.shuffle(len(whole)).batch(BATCH).prefetch(tf.data.AUTOTUNE)
-    yield "tf.data: from_tensor_slices, shuffle, batch, prefetch, uint8", a_batch(lambda: usual)
+    usual = source.shuffle(len(whole)).batch(BATCH)
+    scaled = usual.map(lambda images, labels: (tf.cast(images, tf.float32) / 255, labels))
+    for dtype, each in (("uint8", usual), ("float32", scaled)):
+        ahead = each.prefetch(tf.data.AUTOTUNE)
+        yield f"tf.data: from_tensor_slices, shuffle, batch, prefetch, {dtype}", a_batch(lambda ahead=ahead: ahead)
 
 
 def import_lines() -> Iterator[tuple[str, float]]:

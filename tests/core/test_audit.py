@@ -210,14 +210,14 @@ def test_an_array_that_nobody_knows(toy, look, put):
     put(array, "mine")
     put(gzip.compress(array), "mine.gz")
     put(array, "train-images-idx3-ubyte")  # of no dataset that is known
-    put(array, "train-images-idx3-ubyte (1)")
+    put(array, "mine-train-images-idx3-ubyte")  # a name that nobody publishes
     put(array, TRAIN, "looked/toy")
     found = look()
     assert {name: state for name, (state, _) in found.items()} == {
         "mine": "unknown",
         "mine.gz": "unknown",
         "train-images-idx3-ubyte": "wrong",
-        "train-images-idx3-ubyte (1)": "wrong",
+        "mine-train-images-idx3-ubyte": "unknown",
         TRAIN: "wrong",
     }
     assert len({says for _, says in found.values()}) == 1
@@ -317,6 +317,38 @@ def test_members_of_a_zip(toy, look, put):
     state, found = look()[f"gzip/{TRAIN}"]
     assert state == "wrong"
     assert found.startswith("damaged")
+
+
+@pytest.mark.parametrize("method", ["ZIP_STORED", "ZIP_DEFLATED", "ZIP_BZIP2", "ZIP_LZMA"])
+def test_a_member_that_is_damaged_hides_no_other(toy, look, put, method):
+    raw = gzip.decompress(toy.bytes(toy.train_images))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", getattr(zipfile, method)) as archive:
+        archive.writestr("train-images-idx3-ubyte", raw)
+        archive.writestr("train-labels-idx1-ubyte.gz", toy.bytes(toy.train_labels))
+    damaged = bytearray(file.getvalue())
+    begin = 30 + len("train-images-idx3-ubyte")
+    for place in range(begin + 12, begin + 60):
+        damaged[place] ^= 0x5A
+    put(damaged, "all.zip")
+    found = look()
+    assert found["train-images-idx3-ubyte"][0] == "wrong"
+    assert found["train-labels-idx1-ubyte.gz"] == ("right", "toy train labels, official")
+
+
+@pytest.mark.parametrize(
+    ("stem", "called", "state"),
+    [
+        ("pictures.idx", "pictures.idx", "wrong"),
+        ("pictures-idx", "pictures.idx", "wrong"),
+        ("images", "images", "unknown"),
+    ],
+)
+def test_an_unknown_array_under_a_plugins_name(toy, put, stem, called, state):
+    images = replace(toy.train_images, filename=f"{stem}.gz")
+    spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
+    (finding,) = audit([put(idx.encode(np.zeros((2, 3), np.uint8)), called)], [spec]).findings
+    assert finding.state == state
 
 
 def test_links(toy, look, put, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults.peers import page
-from faults.peers.acts import answers, killed, lying
+from faults.peers.acts import disks, processes
+from faults.peers.acts.base import NotApplicableError
+from faults.peers.acts.network import answers, lying
 from faults.peers.cases import CASES, LEFT_OUT, Case
 from faults.peers.drivers import LOADERS as DRIVERS
 from faults.peers.drivers import seen
 from faults.peers.run import judged
-from faults.peers.stage import IMAGES, LABELS, LOADERS, Truth, staged
+from faults.peers.stage import IMAGES, LABELS, LOADERS, Attempt, Truth, staged, worst
 from support import made
 from support.matrix import ROWS
 from support.server import Answer, ok, silent, status
@@ -44,14 +47,26 @@ FOUND: dict[str, tuple[Callable[..., object], str, str]] = {
     "wrong data": (lying("other"), "wrong", "right"),
     "wrong data for good": (answers(lambda _: ok(b"")), "vague", "raised"),
     "hang": (answers(lambda _: silent()), "hang", "right"),
-    "stuck": (killed, "error", "raised"),
+    "stuck": (processes.killed, "error", "raised"),
+    "a write that fails": (disks.broken("WRITE", "10000"), "error", "raised"),
+    "an odd path": (disks.odd(b"caf\xe9 \xff"), "right", "right"),
+    "a fork": (processes.forked, "right", "right"),
+    "a holder that is stopped": (processes.holder(signal.SIGSTOP), "error", "raised"),
+    "Ctrl-C": (processes.signalled(signal.SIGINT), "unsafe", "raised"),
+    "SIGTERM": (processes.signalled(signal.SIGTERM), "unsafe", "raised"),
 }
 
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_a_loader_does_is_told_apart(name, truth, tmp_path):
     act, mark, after = FOUND[name]
-    case = Case(0, name, act, "404|truncated|ended before", limit=20.0 if mark != "hang" else 3.0)
+    case = Case(
+        0,
+        name,
+        act,
+        "404|truncated|ended before|input/output|KeyboardInterrupt|SIGTERM",
+        limit=20.0 if mark != "hang" else 3.0,
+    )
     with staged(PLAIN, truth, tmp_path / "work", case.limit) as stage:
         assert judged(case, act(stage))["mark"] == mark
         stage.serve()
@@ -64,6 +79,24 @@ def test_other_exceptions_than_those_of_the_row_are_vague(truth, tmp_path):
         found = answers(answer)(stage)
     assert found.attempt.type == "urllib.error.HTTPError"
     assert judged(Case(0, "", answers(answer), "nothing of the sort"), found)["mark"] == "vague"
+
+
+def test_what_a_loader_never_calls_does_not_apply_to_it(truth, tmp_path):
+    with staged(PLAIN, truth, tmp_path / "work", 20.0) as stage:
+        with pytest.raises(NotApplicableError, match="no call of its own to sync"):
+            disks.broken("SYNC", "1")(stage)
+        with pytest.raises(NotApplicableError, match="told its folder"):
+            disks.homeless(stage)
+        assert "takes no lock" in processes.without_locks(stage).note
+
+
+@pytest.mark.parametrize(
+    ("kinds", "judged_by"),
+    [(["right"] * 16, "right"), (["right", "raised"], "raised"), ([*["raised"] * 15, "wrong", "right"], "wrong")],
+    ids=str,
+)
+def test_of_many_attempts_the_worst_is_judged(kinds, judged_by):
+    assert worst(map(Attempt, kinds)).kind == judged_by
 
 
 def test_every_loader_has_a_driver_and_every_pattern_is_one():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,9 @@ FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 @click.option(
     "--env", "environments", multiple=True, metavar="NAME=PYTHON", help="Another interpreter for a framework."
 )
-@click.option("--row", "named", multiple=True, metavar="TEXT", help="The rows that have TEXT in their name.")
+@click.option(
+    "--row", "named", multiple=True, metavar="TEXT", help="The rows with a word that begins so."
+)
 @click.option("--figure", "figures", multiple=True, type=click.Choice(list(jobs.FIGURES)), help="Only this figure.")
 @click.option(
     "--batch-size", "sizes", multiple=True, type=click.IntRange(min=1), default=(32, 128, 512), show_default=True
@@ -78,10 +81,14 @@ def load(
 
 
 def _rows(named: Sequence[str]) -> list[rows.Row]:
-    chosen = [row for row in rows.ROWS if not named or any(text in row.name for text in named)]
+    chosen = [row for row in rows.ROWS if not named or any(_begins_a_word(text, row.name) for text in named)]
     if not chosen:
-        raise click.UsageError(f"no row has {' or '.join(named)} in its name: {', '.join(rows.BY_NAME)}")
+        raise click.UsageError(f"no row has a word that begins with {' or '.join(named)}: {', '.join(rows.BY_NAME)}")
     return chosen
+
+
+def _begins_a_word(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(text)}", name) is not None  # "ray" is not in "array"
 
 
 def _named_python(text: str) -> tuple[str, str]:

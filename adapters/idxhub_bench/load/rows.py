@@ -12,12 +12,12 @@ class Row:
     """A reader: what it is called, which class reads, what it needs, and how much of it is measured.
 
     `environments` are the names under which `--env` may name its interpreter, the first that is named counts.
-    `needs` are distributions, `imports` is what a user writes above the first call. `peer` is the row that its users
-    would have without idxhub. `limit` bounds the images of a pass where an epoch takes too long. `opens` is whether
-    opening it is measured, `reads` whether epochs are. `small` is False where a fixed cost cannot be told from that of
-    the data: what the processes use together is not compared there. `full_only` is whether it knows the full dataset
-    alone. `once` are the measures that take so long that one round must do. `brief` is whether epochs are read in
-    batches of one size alone: where the whole is shuffled before the first batch comes, `limit` saves nothing.
+    `needs` are distributions, `imports` is what a user writes above the first call. `peers` are the rows that its
+    users would have without idxhub. `limit` bounds the images of a pass where an epoch takes too long. `opens` is
+    whether opening it is measured, `reads` whether epochs are. `small` is False where a fixed cost cannot be told from
+    that of the data: what the processes use together is not compared there. `full_only` is whether it knows the full
+    dataset alone. `once` are the measures that take so long that one round must do. `brief` is whether epochs are read
+    in batches of one size alone: where the whole is shuffled before the first batch comes, `limit` saves nothing.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Row:
     needs: tuple[str, ...]
     imports: str
     ours: bool = True
-    peer: str | None = None
+    peers: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = BOTH
     workers: tuple[int, ...] = (0,)
     memory_workers: tuple[int, ...] = (0,)
@@ -44,22 +44,24 @@ FLOOR = "NumPy X[permutation]"
 _TORCH, _TORCHVISION = ("idxhub", "torch"), ("torch", "torchvision", "pillow")
 _TENSORFLOW, _JAX, _HUGGINGFACE = ("idxhub", "tensorflow"), ("idxhub", "jax"), ("idxhub", "datasets", "pillow")
 _TORCH_IMPORTS = "import torch, torch.utils.data, idxhub"
+_OF_TORCH, _OF_TENSORFLOW = ("torchvision", "TensorDataset"), ("keras, batch then map", "TFDS")
+_OF_HUGGINGFACE = ("load_dataset Parquet",)
 
 ROWS = (
     Row(FLOOR, "numpy:Floor", ("numpy",), ("numpy",), "import numpy", ours=False, small=False),
-    Row("idxhub numpy", "hub:Arrays", ("numpy",), ("idxhub",), "import idxhub", peer=FLOOR, reads=False),
-    Row("idxhub numpy get_loader", "hub:Loader", ("numpy",), ("idxhub",), "import idxhub", peer=FLOOR, opens=False),
+    Row("idxhub numpy", "hub:Arrays", ("numpy",), ("idxhub",), "import idxhub", peers=(FLOOR,), reads=False),
+    Row("idxhub numpy get_loader", "hub:Loader", ("numpy",), ("idxhub",), "import idxhub", peers=(FLOOR,), opens=False),
     Row(
         "idxhub torch DataLoader",
         "torch:Plain",
         ("torch",),
         _TORCH,
         _TORCH_IMPORTS,
-        peer="torchvision",
+        peers=_OF_TORCH,
         workers=(0, 2),
         memory_workers=(0, 2, 8),
     ),
-    Row("idxhub torch get_loader", "torch:Loader", ("torch",), _TORCH, _TORCH_IMPORTS, peer="torchvision", opens=False),
+    Row("idxhub torch get_loader", "torch:Loader", ("torch",), _TORCH, _TORCH_IMPORTS, peers=_OF_TORCH, opens=False),
     Row(
         "torchvision",
         "torchvision:Torchvision",
@@ -88,7 +90,7 @@ ROWS = (
         ("tensorflow",),
         _TENSORFLOW,
         "import tensorflow, idxhub",
-        peer="keras, batch then map",
+        peers=_OF_TENSORFLOW,
         small=False,
     ),
     Row(
@@ -97,7 +99,7 @@ ROWS = (
         ("tensorflow",),
         _TENSORFLOW,
         "import tensorflow, idxhub",
-        peer="keras, batch then map",
+        peers=_OF_TENSORFLOW,
         opens=False,
         small=False,
     ),
@@ -133,8 +135,8 @@ ROWS = (
         once=("cold",),
         full_only=True,
     ),
-    Row("idxhub jax get_loader", "jax:Loader", ("jax",), _JAX, "import jax, idxhub", peer="grain", opens=False),
-    Row("idxhub jax resident", "jax:Resident", ("jax",), _JAX, "import jax, idxhub", peer="grain"),
+    Row("idxhub jax get_loader", "jax:Loader", ("jax",), _JAX, "import jax, idxhub", peers=("grain",), opens=False),
+    Row("idxhub jax resident", "jax:Resident", ("jax",), _JAX, "import jax, idxhub", peers=("grain",)),
     Row(
         "grain",
         "grain:Grain",
@@ -152,7 +154,7 @@ ROWS = (
         ("huggingface",),
         _HUGGINGFACE,
         "import datasets, idxhub",
-        peer="load_dataset Parquet",
+        peers=_OF_HUGGINGFACE,
         dtypes=("uint8",),
         limit=3_200,
         small=False,
@@ -163,7 +165,7 @@ ROWS = (
         ("huggingface",),
         _HUGGINGFACE,
         "import datasets, idxhub",
-        peer="load_dataset Parquet",
+        peers=_OF_HUGGINGFACE,
         small=False,
     ),
     Row(
@@ -172,7 +174,7 @@ ROWS = (
         ("huggingface",),
         _HUGGINGFACE,
         "import datasets, idxhub",
-        peer="load_dataset Parquet",
+        peers=_OF_HUGGINGFACE,
         opens=False,
     ),
     Row(
@@ -181,7 +183,7 @@ ROWS = (
         ("huggingface",),
         (*_HUGGINGFACE, "torch"),
         "import datasets, torch, idxhub",
-        peer="load_dataset Parquet",
+        peers=_OF_HUGGINGFACE,
         small=False,
     ),
     Row(

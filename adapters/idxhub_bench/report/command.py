@@ -78,8 +78,9 @@ def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
 
 
 _MORE = """\
-A ratio is idxhub / peer, from medians: for times and memory less is better, for images/s more. All rows, the goals that
-are missed among them, the machine and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
+A ratio is idxhub / peer, from medians: for times and memory less is better, for images/s more. The memory of workers is
+that of the data, without what each of them has of its framework. All rows, the goals that are missed among them, the
+machine and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
 
 
 def _lead(files: Mapping[Path, Sequence[summary.Run]], html: Path | None, text: Path) -> str:

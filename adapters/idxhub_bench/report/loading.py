@@ -32,7 +32,8 @@ _FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
 METHOD = """\
 Every measurement of loading is a process of its own that measures one thing, and all of them run once a round, in a \
-new random order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike. A bar is \
+new random order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike; rows that \
+were appended to the records later ran in rounds of their own. A bar is \
 the median, the line across it reaches from the first to the third quartile. A first round is not counted: it brings \
 files and bytecode into memory. Clocks start after the framework has been imported, except for the figure of the \
 import itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, \
@@ -52,6 +53,11 @@ cannot be told are left out there, and in the other figures of memory theirs con
 it is first used."""
 
 
+_LARGE = """\
+Two more goals, opening and images/s at 100 times the data, take a dataset made for them: `tests/benchmarks/large.py`, \
+with its figures and verdicts in docs/explanation/large.md."""
+
+
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
     """Goals, then a section for each figure."""
     table = Grid(
@@ -59,7 +65,7 @@ def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section
         tuple(_against(summary, goal) for goal in goals),
         numbers=(1, 2, 3, 4),
     )
-    yield Section("Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary)))
+    yield Section("Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary), _LARGE))
     for figure in sorted(FIGURES, key=_FIRST.index):
         unit, words = FIGURES[figure]
         tables = tuple(_bars(summary, figure, unit, words))
@@ -150,8 +156,8 @@ def _table(summary: Summary, keys: list[Key], caption: str, unit: str, chosen: t
 def _line(summary: Summary, key: Key) -> Line:
     cell, row = summary.cells[key], BY_NAME.get(key.row)
     low, high = cell.quartiles
-    peer = row.peer if row else None
-    beside = Key(peer, key.figure, key.dtype, key.size, key.workers) if peer else None
+    beside = {peer: Key(peer, key.figure, key.dtype, key.size, key.workers) for peer in (row.peers if row else ())}
+    peers = ((peer, summary.ratio(key, theirs)) for peer, theirs in beside.items())
     floor = Key(FLOOR, key.figure, key.dtype, key.size, 0 if key.workers is not None else None)
     return Line(
         key.row,
@@ -160,8 +166,7 @@ def _line(summary: Summary, key: Key) -> Line:
         low,
         high,
         len(cell.values),
-        peer=summary.ratio(key, beside) if beside else None,
-        peer_name=peer or "",
+        peers=tuple((peer, found) for peer, found in peers if found is not None),
         floor=summary.ratio(key, floor) if key.row != FLOOR and key.figure in ("rate", "cpu") else None,
         note=_note(cell, summary),
     )
@@ -180,14 +185,25 @@ def _machine(summary: Summary) -> Section:
         what = f"{setting.hardware(run['machine'])}, files on {run['machine']['file system']}"
         bullets.append(f"{what}; {asked}; {setting.thread_variables(run['machine'])}")
     bullets = list(dict.fromkeys(bullets))
-    loads = [record["load"] for record in summary.rounds if record["load"] is not None]
+    loads = list(_loads(summary))
     if loads:
-        bullets.append(f"load average of the last minute, at the ends of rounds: {min(loads):.1f} to {max(loads):.1f}")
+        ranges = "; of what was appended, ".join(loads)
+        bullets.append(f"load average of the last minute, at the ends of rounds: {ranges}")
     cached = [r["files in page cache"] for r in summary.rounds if r["files in page cache"] is not None]
     if cached:
         bullets.append(f"the files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
     rows = sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
     return Section("Machine and versions", "", (setting.versions(rows),), tuple(bullets))
+
+
+def _loads(summary: Summary) -> Iterator[str]:
+    """The range of each run's."""
+    run: list[float] = []
+    for record in [*summary.rounds, {"round": 0, "load": None}]:
+        if record["round"] == 0 and run:
+            yield f"{min(run):.1f} to {max(run):.1f}"
+            run = []
+        run += [record["load"]] if record["load"] is not None else []
 
 
 def _gaps(summary: Summary) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _bars(bars: Bars) -> str:
     rows = [
         [
             *(line.name, number(line.value, bars.unit), spread(line, bars.unit)),
-            *(f"{ratio(line.peer)} ({line.peer_name})" if line.peer is not None else "", ratio(line.floor), line.note),
+            *(", ".join(f"{ratio(found)} ({peer})" for peer, found in line.peers), ratio(line.floor), line.note),
         ]
         for line in bars.lines
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Line:
-    """A bar: its median, its quartiles, how it stands to its peer and to the floor (ours / theirs)."""
+    """A bar: its median, its quartiles, how it stands to its peers and to the floor (ours / theirs)."""
 
     name: str
     ours: bool
@@ -16,8 +16,7 @@ class Line:
     low: float
     high: float
     repeats: int
-    peer: float | None = None
-    peer_name: str = ""
+    peers: tuple[tuple[str, float], ...] = ()
     floor: float | None = None
     note: str = ""
 
@@ -83,7 +82,9 @@ def amount(value: float, unit: str) -> str:
 
 
 def spread(line: Line, unit: str) -> str:
-    """The quartiles."""
+    """The quartiles; of one measurement there are none."""
+    if line.repeats == 1:
+        return "measured once"
     return f"{number(line.low, unit)}–{number(line.high, unit)}"  # noqa: RUF001 -- an en dash between numbers
 
 

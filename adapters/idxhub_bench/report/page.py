@@ -79,7 +79,7 @@ def _bars(bars: Bars) -> str:
         ("", "", True),  # the bar
         (SHOWN[bars.unit][1].replace(" images", ""), "number", True),  # the caption says of what
         ("quartiles", "number", True),
-        ("/ peer", "number", any(line.peer is not None for line in bars.lines)),
+        ("/ peer", "number", any(line.peers for line in bars.lines)),
         ("/ floor", "number", any(line.floor is not None for line in bars.lines)),
         ("measured over", "text", any(line.note for line in bars.lines)),
     ]
@@ -97,13 +97,13 @@ def _bars(bars: Bars) -> str:
 
 
 def _line(line: Line, unit: str, scale: _Scale, shown: Sequence[int]) -> str:
-    peer = f"{ratio(line.peer)} <small>{escape(line.peer_name)}</small>" if line.peer is not None else ""
+    peers = "<br>".join(f"{ratio(found)} <small>{escape(peer)}</small>" for peer, found in line.peers)
     cells = [
         f'<th scope="row">{escape(line.name)}</th>',
         f'<td class="bar" aria-hidden="true"><div style="{scale.style(line)}"><i></i><b></b></div></td>',
         _number(line.value, number(line.value, unit), f"{line.repeats} measurements"),
         _number(line.high - line.low, spread(line, unit)),
-        _number(line.peer, peer, label="/ peer"),
+        _number(line.peers[0][1] if line.peers else None, peers, label="/ peer"),
         _number(line.floor, ratio(line.floor), label="/ floor"),
         f'<td class="note">{escape(line.note)}</td>',
     ]

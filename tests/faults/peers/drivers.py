@@ -13,7 +13,9 @@ import importlib.metadata
 import json
 import os
 import resource
+import signal
 import sys
+import threading
 import time
 import urllib.request
 from typing import Any, Callable
@@ -99,7 +101,7 @@ def mxnet(urls, root, digests):
             super()._get_data()
 
     def call():
-        test = Current(root, train=False)
+        test = Current(train=False) if root is None else Current(root, train=False)
         return test._data.asnumpy()[..., 0], test._label
 
     return call
@@ -125,14 +127,15 @@ LOADERS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "idxhub": (idxhub, ("idxhub", "numpy")),
     "torchvision": (torchvision, ("torchvision", "torch")),
     "keras": (keras, ("keras",)),
-    "datasets": (datasets, ("datasets", "pyarrow")),
+    "datasets": (datasets, ("datasets", "pyarrow", "aiohttp")),
     "pooch": (pooch, ("pooch", "requests")),
     "mxnet": (mxnet, ("mxnet", "numpy")),
     "plain": (plain, ("numpy",)),
 }
 
 
-def main(loader, urls, root, out, digests, umask=None, wait=None):
+def main(loader, urls, root, out, digests, umask=None, wait=None, threads=1, fork=False):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whatever this was started by
     if umask is not None:
         os.umask(umask)
     call = LOADERS[loader][0](urls, root, digests)
@@ -141,14 +144,55 @@ def main(loader, urls, root, out, digests, umask=None, wait=None):
         _tell(f"{out}.ready", {})
         while not os.path.exists(wait):
             time.sleep(0.005)
+    if fork:
+        answers = _forked(call)
+    elif threads > 1:
+        answers = _in_threads(call, threads)
+    else:
+        answers = [_answer(call)]
+    _tell(out, {"answers": answers, "memory": _peak() - before})
+
+
+def _answer(call):
     try:
         images, labels = call()
     except BaseException as error:  # noqa: BLE001 -- whatever it is, it is what the row is about
-        answer = {"raised": f"{type(error).__module__}.{type(error).__qualname__}", "message": str(error)}
-        answer["chain"] = _chain(error)
-    else:
-        answer = {"seen": seen(images, labels)}
-    _tell(out, {**answer, "memory": _peak() - before})
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        return {"raised": kind, "message": str(error), "chain": _chain(error)}
+    return {"seen": seen(images, labels)}
+
+
+def _in_threads(call, count):
+    """The answers of so many threads that begin at one moment."""
+    answers, barrier = [], threading.Barrier(count)
+
+    def work():
+        barrier.wait()
+        answers.append(_answer(call))
+
+    running = [threading.Thread(target=work) for _ in range(count)]
+    for each in running:
+        each.start()
+    for each in running:
+        each.join()
+    return answers
+
+
+def _forked(call):
+    """A child's answers: of what its parent had loaded, and of a call of its own. The parent only waits for it."""
+    loaded = []
+
+    def load():
+        loaded.append(call())
+        return loaded[0]
+
+    first = _answer(load)
+    if not loaded:
+        return [first]
+    child = os.fork()
+    if child:
+        os._exit(os.waitpid(child, 0)[1] and 1)
+    return [_answer(lambda: loaded[0]), _answer(call)]
 
 
 def versions(loader, out):

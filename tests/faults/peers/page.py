@@ -20,7 +20,8 @@ python tests/faults/peers/run.py --markdown docs/reference/peers-under-faults.md
     --json docs/reference/peers-under-faults.json --peer-python mxnet=PYTHON"""
 MARKS = {
     "right": "the right data came back",
-    "error": "an exception that names the cause: by its type, its words, or those of the exceptions that led to it",
+    "error": "an exception that names the cause: by its type, its words, or those of the exceptions that led to it; "
+    "where a signal was sent (row 27), the end by that signal",
     "vague": "an exception that does not",
     "unsafe": "the row asks for something besides, and did not get it: see the notes",
     "wrong": "other data came back, and nothing was said",
@@ -263,8 +264,10 @@ pixels and labels, compared with those of the files decoded apart. Then the faul
 the call is made again: it has to be right. Each loader is set up as its documentation shows, and has this one server to
 download from, so that no other mirror helps. An exception is called clear by a pattern for each row, in
 `tests/faults/peers/cases.py`, that is meant to be generous: of a wrong file it is enough to say that a hash differs.
-The rows that need the inside of a loader are `n/a` for all of them, with the reasons in the notes; idxhub's own tests
-have all 44. Row 23 is a race, which another run may decide otherwise."""
+In rows 24 and 30 the fault is done to the C library's calls, by a shim that is loaded before it
+(`tests/faults/peers/faults.c`), so that a loader of any language meets it. Row 37 needs the inside of a loader and is
+`n/a` for all of them; idxhub's own tests have all 44. Rows 23, 24 and 40 are races, which another run may decide
+otherwise."""
 _HOW = {
     "idxhub": "`get_dataset`, the cache empty, the spec's mirrors changed",
     "torchvision": "`FashionMNIST(root, train=False, download=True)`, its `mirrors` changed",

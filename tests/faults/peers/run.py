@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parents[1]))  # tests, for `support` and for this pr
 
 
 from faults.peers import page  # noqa: E402 -- found by the line above
-from faults.peers.acts import Found, NotApplicableError, SetUpError  # noqa: E402
+from faults.peers.acts.base import Found, NotApplicableError, SetUpError  # noqa: E402
 from faults.peers.cases import CASES, Case  # noqa: E402
 from faults.peers.stage import DRIVERS, LOADERS, Attempt, Loader, Stage, staged  # noqa: E402
 from faults.peers.truth import FILES, truth  # noqa: E402
@@ -141,7 +141,7 @@ class Program:
                 return Outcome(**about, mark="n/a", note=str(error))
             except (SetUpError, OSError, subprocess.SubprocessError) as error:
                 return Outcome(**about, mark="not run", note=str(error))
-        if KERAS_REFUGE.is_mount() and case.mounts:
+        if loader.name == "keras" and case.mounts and KERAS_REFUGE.is_mount():
             shutil.rmtree(KERAS_REFUGE, ignore_errors=True)
         outcome = Outcome(**about, **judged(case, found), next=after.kind, next_message=_short(after))
         with self._guard:

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Loader:
     title: str = ""
     is_parquet: bool = False
     mirrors: bool = False  # takes more than one address
+    finds_a_place: bool = True  # without being told a folder
     # where a file that somebody put there is taken for its own, and whether it lies there decompressed
     place: str = ""
     placed_raw: bool = False
@@ -45,13 +46,19 @@ LOADERS = {
     for each in (
         Loader("idxhub", ".cache/idxhub", title="idxhub", mirrors=True, place=".keras/datasets/fashion-mnist"),
         Loader(
-            "torchvision", "data", title="torchvision", mirrors=True, place="data/FashionMNIST/raw", placed_raw=True
+            "torchvision",
+            "data",
+            title="torchvision",
+            mirrors=True,
+            finds_a_place=False,
+            place="data/FashionMNIST/raw",
+            placed_raw=True,
         ),
         Loader("keras", ".keras", title="Keras", place=".keras/datasets/fashion-mnist"),
         Loader("datasets", "hf", title="HF datasets", is_parquet=True),
         Loader("pooch", ".cache/fashion", title="pooch", place=".cache/fashion"),
         Loader("mxnet", ".mxnet", title="MXNet Gluon", place=".mxnet"),
-        Loader("plain", "files", title="ten lines", place="files"),
+        Loader("plain", "files", title="ten lines", finds_a_place=False, place="files"),
     )
 }
 
@@ -87,6 +94,12 @@ class Attempt:
     memory: int = 0
     printed: str = ""
     chain: tuple[str, ...] = ()
+    failed: int = 0  # of the process's answers
+
+
+def worst(attempts: Iterable[Attempt]) -> Attempt:
+    """Of several at once the one that is judged: wrong data before all else."""
+    return min(attempts, key=lambda attempt: ("wrong", "crash", "hang", "raised", "right").index(attempt.kind))
 
 
 @dataclass
@@ -165,16 +178,21 @@ class Stage:
         seconds = time.monotonic() - began
         if not out.exists():
             return Attempt("crash", f"exit status {process.returncode}", printed[-2000:], seconds, printed=printed)
-        # messages are shown: without the names of this machine's folders
-        text = out.read_text(encoding="utf-8").replace(str(self.home), "~").replace(str(self.home.parent), "…")
-        answer = json.loads(text)
-        memory = answer["memory"]
+        told = json.loads(out.read_text(encoding="utf-8"))
+        about = {"seconds": seconds, "memory": told["memory"], "printed": printed}
+        attempts = [self._attempt(answer, about) for answer in told["answers"]]
+        return replace(worst(attempts), failed=sum(attempt.kind != "right" for attempt in attempts))
+
+    def _attempt(self, answer: Mapping[str, Any], about: Mapping[str, Any]) -> Attempt:
         if "raised" in answer:
-            return Attempt(
-                "raised", answer["raised"], answer["message"], seconds, memory, printed, tuple(answer["chain"])
-            )
-        kind = "right" if answer["seen"] == self.truth.seen else "wrong"
-        return Attempt(kind, seconds=seconds, memory=memory, printed=printed)
+            message, *chain = map(self._shown, [answer["message"], *answer["chain"]])
+            return Attempt("raised", answer["raised"], message, chain=tuple(chain), **about)
+        return Attempt("right" if answer["seen"] == self.truth.seen else "wrong", **about)
+
+    def _shown(self, words: str) -> str:
+        """Without the names of this machine's folders, and in characters that can be written."""
+        words = words.replace(str(self.home), "~").replace(str(self.home.parent), "…")
+        return words.encode("utf-8", "backslashreplace").decode()
 
     def files(self) -> Iterator[Path]:
         """What the loader has put into its folder."""

@@ -1,0 +1,142 @@
+"""Disks and folders: full, broken, read-only, damaged, or in an odd place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from faults.peers.acts.base import Found, NotApplicableError, preloaded, warm_up
+from faults.peers.stage import VICTIM, Stage
+
+
+def full(size: str) -> Callable[[Stage], Found]:
+    """The home is on a disk with so much room."""
+
+    def act(stage: Stage) -> Found:
+        with mounted(f"mount -t tmpfs -o size={size} none {stage.home}", stage.home):
+            attempt = stage.call()
+            _shell(f"mount -o remount,size=2g {stage.home}")
+            return Found(attempt, after=stage.call())
+
+    return act
+
+
+def broken(call: str, after: str) -> Callable[[Stage], Found]:
+    """Every such call for a file of the home fails with EIO; a write does after so many bytes."""
+
+    def act(stage: Stage) -> Found:
+        with preloaded(stage, **{f"FAULTS_{call}": after}) as done:
+            attempt = stage.call()
+            if attempt.kind == "right" and not done():
+                raise NotApplicableError(f"no call of its own to {call.lower()} a file")
+            return Found(attempt)
+
+    return act
+
+
+def read_only(*, warm: bool) -> Callable[[Stage], Found]:
+    def act(stage: Stage) -> Found:
+        stage.root.mkdir(parents=True)
+        if warm:
+            warm_up(stage)
+        ro = f"mount --bind {stage.home} {stage.home} && mount -o remount,ro,bind {stage.home}"
+        with mounted(ro, stage.home):
+            return Found(stage.call())
+
+    return act
+
+
+def in_the_way(plant: Callable[[Path], None]) -> Callable[[Stage], Found]:
+    """Something else is in the place of the loader's folder."""
+
+    def act(stage: Stage) -> Found:
+        stage.root.parent.mkdir(parents=True, exist_ok=True)
+        plant(stage.root)
+        attempt = stage.call()
+        if stage.root.is_symlink() or stage.root.is_file():
+            stage.root.unlink()
+        return Found(attempt)
+
+    return act
+
+
+def odd(name: bytes) -> Callable[[Stage], Found]:
+    """The user's home, with the loader's folder in it, has such a path."""
+
+    def act(stage: Stage) -> Found:
+        home = stage.home
+        stage.home = home / os.fsdecode(name)
+        stage.home.mkdir(parents=True)
+        try:
+            return Found(stage.call(), after=stage.call())
+        finally:
+            stage.home = home
+
+    return act
+
+
+def homeless(stage: Stage) -> Found:
+    """A user without HOME and without an entry, as in a container; the loader is to find a place by itself."""
+    if not stage.loader.finds_a_place:
+        raise NotApplicableError("is always told its folder")
+    no_entries = ("unshare", "-m", "sh", "-ec", 'mount --bind /dev/null /etc/passwd; exec "$@"', "sh")
+    attempt = stage.call(prefix=(*no_entries, "env", "-u", "HOME", "-u", "HF_HOME", "-u", "MXNET_HOME"), root=None)
+    strange = (stage.home.parent / "~").exists()
+    return Found(attempt, unsafe="a folder called ~ is made in the working directory" if strange else "")
+
+
+def planted(stage: Stage) -> Found:
+    """Links to somebody's file are planted under every name that a clean run gives."""
+    warm_up(stage)
+    victims = []
+    for path in [path for path in stage.files() if path.stat().st_size > 1000]:
+        victims.append(stage.home.parent / f"victim-{len(victims)}")
+        victims[-1].write_bytes(VICTIM)
+        path.unlink()
+        path.symlink_to(victims[-1])
+    attempt = stage.call()
+    hurt = sum(victim.read_bytes() != VICTIM for victim in victims)
+    shutil.rmtree(stage.root)  # whoever planted them takes them away
+    return Found(attempt, unsafe=f"{hurt} targets overwritten" if hurt else "")
+
+
+def shared(stage: Stage) -> Found:
+    """Umask 002: everything is to be readable for the group."""
+    attempt = stage.call(umask=0o002)
+    closed = [
+        p for p in stage.root.rglob("*") if not p.is_symlink() and p.suffix != ".lock" and not p.stat().st_mode & 0o040
+    ]
+    return Found(attempt, unsafe=f"{len(closed)} files closed to the group" if closed else "")
+
+
+def damaged(how: Callable[[bytes], bytes], *, mode: int | None = None) -> Callable[[Stage], Found]:
+    """After a first call, every large file of the loader's is damaged."""
+
+    def act(stage: Stage) -> Found:
+        warm_up(stage)
+        for path in [path for path in stage.files() if path.stat().st_size > 100_000]:
+            path.write_bytes(how(path.read_bytes()))
+        if mode is not None:
+            for path in (stage.root, *stage.root.rglob("*")):
+                path.chmod(mode)
+        return Found(stage.call())
+
+    return act
+
+
+@contextlib.contextmanager
+def mounted(command: str, folder: Path) -> Iterator[None]:
+    """With something mounted at a folder, in this program's own mount namespace."""
+    _shell(command)
+    try:
+        yield
+    finally:
+        _shell(f"umount -l {folder}")
+
+
+def _shell(command: str) -> None:
+    subprocess.run(["/bin/sh", "-ec", command], check=True, capture_output=True)

@@ -233,7 +233,7 @@ def test_why_a_goal_is_missed_is_said_below_the_goals(goal, said):
     goals = next(figures(summarise(runs(LOAD)), [made]))
     assert list(goals.bullets)[:-1] == said
     text = markdown.sections(Report("", (goals,)))
-    assert text.splitlines()[-1].startswith("- **a goal**" if said else "| a goal |")
+    assert ("\n- **a goal**" in text) == bool(said)
     assert ("<strong>a goal</strong>: missed by" in page(Report("", (goals,)), [])) == bool(said)
 
 

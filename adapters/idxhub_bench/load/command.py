@@ -29,9 +29,7 @@ FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 @click.option(
     "--env", "environments", multiple=True, metavar="NAME=PYTHON", help="Another interpreter for a framework."
 )
-@click.option(
-    "--row", "named", multiple=True, metavar="TEXT", help="The rows with a word that begins so."
-)
+@click.option("--row", "named", multiple=True, metavar="TEXT", help="The rows with a word that begins so.")
 @click.option("--figure", "figures", multiple=True, type=click.Choice(list(jobs.FIGURES)), help="Only this figure.")
 @click.option(
     "--batch-size", "sizes", multiple=True, type=click.IntRange(min=1), default=(32, 128, 512), show_default=True

@@ -98,33 +98,40 @@ def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):
             assert row["shuffled_digest"] == digest(*(idxhub.order(2000, 0, epoch) for epoch in range(2)))
 
 
+def install(folder, code):
+    """An adapter called crooked, and its conformance subject; returns the environment in which it is installed."""
+    (folder / "crooked.py").write_text(code)
+    metadata = folder / "crooked-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+    )
+    return os.environ | {"PYTHONPATH": str(folder), "HOME": str(folder)}
+
+
 @pytest.mark.parametrize(
     ("order", "shuffled", "says"),
     [("", "", "0 the same bytes"), ("", "[::-1]", "1 THEY DIFFER"), ("[::-1]", "", "1 THEY DIFFER")],
     ids=["right", "loader reversed", "dataset reversed"],
 )
 def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
-    (tmp_path / "crooked.py").write_text(
+    environment = install(
+        tmp_path,
         "from idxhub import Arrays, hookimpl\n"
         "from idxhub.conformance import Subject\n"
         "@hookimpl\n"
         f"def idxhub_dataset(split): return Arrays(split.images, split.labels{order})\n"
         "@hookimpl\n"
         f"def idxhub_batch(images, labels): return images, labels{shuffled}\n"
-        "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
-    )
-    metadata = tmp_path / "crooked-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+        "SUBJECT = Subject('crooked', lambda native, size: [native])\n",
     )
     code = """
         import click.testing, idxhub.cli
         result = click.testing.CliRunner().invoke(idxhub.cli.commands, ["demo", "--offline", "--batch-size", "2000"])
         print(result.exit_code, result.stdout.splitlines()[-1])
     """
-    seen = python(code, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    seen = python(code, env=environment).stdout
     assert seen.startswith(says)
 
 
@@ -137,19 +144,14 @@ def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
     ids=["does not import", "fails on data"],
 )
 def test_a_broken_adapter_hides_no_other(code, says, tmp_path):
-    (tmp_path / "crooked.py").write_text(
+    environment = install(
+        tmp_path,
         "from idxhub import hookimpl\nfrom idxhub.conformance import Subject\n"
         "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
         "SUBJECT = Subject('crooked', lambda native, size: [native])\n"
         f"@hookimpl\n{code}\n"
         if code.startswith("def")
-        else code
-    )
-    metadata = tmp_path / "crooked-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+        else code,
     )
     show = """
         import click.testing, idxhub.cli, json
@@ -157,7 +159,7 @@ def test_a_broken_adapter_hides_no_other(code, says, tmp_path):
             result = click.testing.CliRunner().invoke(idxhub.cli.commands, arguments)
             print(json.dumps([result.exit_code, result.stdout]))
     """
-    seen = python(show, env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}).stdout
+    seen = python(show, env=environment).stdout
     (status, rows), (shown_status, shown), (doctor_status, doctor) = map(json.loads, seen.splitlines())
     assert (status, shown_status) == (1, 1)
     by_name = {row["framework"]: row for row in json.loads(rows)["frameworks"]}

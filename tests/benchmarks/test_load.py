@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 from support.processes import python
 
 import idxhub_bench
-from idxhub_bench.load import memory
+from idxhub_bench.load import memory, rows
 from idxhub_bench.load.jobs import FIGURES, jobs
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
 
@@ -73,6 +74,19 @@ def test_memory_of_an_opened_dataset_stays_below_the_data(tmp_path):
     assert run(raw, *SMALL, "--row", "idxhub numpy", "--figure", "peak", "--figure", "pss").exit_code == 0
     (opened,) = {min(values) for key, values in samples(raw).items() if key[:2] == ("idxhub numpy", "opened")}
     assert opened < 2000 * 785
+
+
+@pytest.mark.parametrize(("otherwise", "status"), [("import json", 0), ("", 1), ("import nor_this", 1)])
+def test_what_does_not_import_as_usual_is_imported_otherwise(otherwise, status, tmp_path, monkeypatch):
+    row = replace(BY_NAME["idxhub numpy"], imports="import nothing_of_the_sort", otherwise=otherwise)
+    monkeypatch.setattr(rows, "ROWS", (row,))
+    raw = tmp_path / "raw.jsonl"
+    done = run(raw, *SMALL, "--figure", "import", "--repeats", "1")
+    assert done.exit_code == status, done.output
+    if status:
+        assert f"import n{'or_this' if otherwise else 'othing_of_the_sort'}: ModuleNotFoundError" in done.output
+    else:
+        assert len(samples(raw)["idxhub numpy", "import", None]) == 1
 
 
 def test_a_run_that_is_there_is_not_overwritten_and_can_be_added_to(tmp_path):

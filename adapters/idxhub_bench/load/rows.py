@@ -12,12 +12,13 @@ class Row:
     """A reader: what it is called, which class reads, what it needs, and how much of it is measured.
 
     `environments` are the names under which `--env` may name its interpreter, the first that is named counts.
-    `needs` are distributions, `imports` is what a user writes above the first call. `peers` are the rows that its
-    users would have without idxhub. `limit` bounds the images of a pass where an epoch takes too long. `opens` is
-    whether opening it is measured, `reads` whether epochs are. `small` is False where a fixed cost cannot be told from
-    that of the data: what the processes use together is not compared there. `full_only` is whether it knows the full
-    dataset alone. `once` are the measures that take so long that one round must do. `brief` is whether epochs are read
-    in batches of one size alone: where the whole is shuffled before the first batch comes, `limit` saves nothing.
+    `needs` are distributions, `imports` is what a user writes above the first call, `otherwise` what must be written
+    where that fails. `peers` are the rows that its users would have without idxhub. `limit` bounds the images of a pass
+    where an epoch takes too long. `opens` is whether opening it is measured, `reads` whether epochs are. `small` is
+    False where a fixed cost cannot be told from that of the data: what the processes use together is not compared
+    there. `full_only` is whether it knows the full dataset alone. `once` are the measures that take so long that one
+    round must do. `brief` is whether epochs are read in batches of one size alone: where the whole is shuffled before
+    the first batch comes, `limit` saves nothing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Row:
     small: bool = True
     reads: bool = True
     full_only: bool = False
+    otherwise: str = ""
     once: tuple[str, ...] = ()
     brief: bool = False
 
@@ -42,6 +44,13 @@ class Row:
 FLOOR = "NumPy X[permutation]"
 
 _TORCH, _TORCHVISION = ("idxhub", "torch"), ("torch", "torchvision", "pillow")
+# without its compiled part, which describes two operators; as in idxhub_bench/vision.py
+_TORCHVISION_ALONE = """\
+import torch.utils.data
+library = torch.library.Library("torchvision", "DEF")
+for operator in ("nms", "qnms"):
+    library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+import torchvision.datasets, torchvision.transforms"""
 _TENSORFLOW, _JAX, _HUGGINGFACE = ("idxhub", "tensorflow"), ("idxhub", "jax"), ("idxhub", "datasets", "pillow")
 _TORCH_IMPORTS = "import torch, torch.utils.data, idxhub"
 _OF_TORCH, _OF_TENSORFLOW = ("torchvision", "TensorDataset"), ("keras, batch then map", "TFDS")
@@ -73,6 +82,7 @@ ROWS = (
         workers=(0, 2),
         memory_workers=(0, 2, 8),
         limit=6_400,
+        otherwise=_TORCHVISION_ALONE,
     ),
     Row(
         "TensorDataset",

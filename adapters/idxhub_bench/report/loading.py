@@ -181,7 +181,7 @@ def _note(cell: Cell, summary: Summary) -> str:
 def _machine(summary: Summary) -> Section:
     bullets = []
     for run in summary.runs:
-        asked = f"dataset {run['dataset']}, {run['repeats']} rounds, seed {run['seed']}"
+        asked = f"dataset {run['dataset']}, seed {run['seed']}"
         what = f"{setting.hardware(run['machine'])}, files on {run['machine']['file system']}"
         bullets.append(f"{what}; {asked}; {setting.thread_variables(run['machine'])}")
     bullets = list(dict.fromkeys(bullets))
@@ -197,13 +197,13 @@ def _machine(summary: Summary) -> Section:
 
 
 def _loads(summary: Summary) -> Iterator[str]:
-    """The range of each run's."""
-    run: list[float] = []
-    for record in [*summary.rounds, {"round": 0, "load": None}]:
-        if record["round"] == 0 and run:
-            yield f"{min(run):.1f} to {max(run):.1f}"
-            run = []
-        run += [record["load"]] if record["load"] is not None else []
+    """The range of the first run's, and that of all that was appended."""
+    begins = [at for at, record in enumerate(summary.rounds) if record["round"] == 0]
+    second = begins[1] if len(begins) > 1 else len(summary.rounds)
+    for rounds in (summary.rounds[:second], summary.rounds[second:]):
+        loads = [record["load"] for record in rounds if record["load"] is not None]
+        if loads:
+            yield f"{min(loads):.1f} to {max(loads):.1f}"
 
 
 def _gaps(summary: Summary) -> Iterator[str]:

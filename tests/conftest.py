@@ -29,6 +29,18 @@ settings.register_profile("idxhub", database=None, deadline=None, max_examples=6
 settings.load_profile("idxhub")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of the user's is seen from the first import on, nor by what several tests share.
+
+    The user's home may hold the files of Fashion-MNIST, and settings that frameworks read when they are imported.
+    """
+    home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    environment = pytest.MonkeyPatch()
+    isolate(environment, Path(home.name))
+    config.add_cleanup(home.cleanup)
+    config.add_cleanup(environment.undo)
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A new folder each time; pytest's own way to number them looks through all there are."""
@@ -39,18 +51,23 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def isolated(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home, a cache yet to be made, and an environment that says nothing else; returns the cache's folder."""
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name in (
-            *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "XDG_CACHE_HOME"),
-            *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-        ):
-            monkeypatch.delenv(name)
     home = next(homes)
     home.mkdir()
+    return isolate(monkeypatch, home)
+
+
+def isolate(environment: pytest.MonkeyPatch, home: Path) -> Path:
+    """Let `home` be the user's, and nothing else be said; returns the cache's folder in it."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in (
+            *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "HF_HOME", "MXNET_HOME", "XDG_CACHE_HOME"),
+            *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        ):
+            environment.delenv(name)
     cache = home / "cache" / "idxhub"
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("USERPROFILE", str(home))
-    monkeypatch.setenv("IDXHUB_CACHE", str(cache))
+    environment.setenv("HOME", str(home))
+    environment.setenv("USERPROFILE", str(home))
+    environment.setenv("IDXHUB_CACHE", str(cache))
     return cache
 
 

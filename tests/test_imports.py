@@ -35,6 +35,7 @@ ORDER = (
     "__init__",
     "conformance",
     "cli",
+    "__main__",
 )
 FRAMEWORKS = {
     *("torch", "torchvision", "torchdata", "pytorch", "lightning", "tensorflow", "keras", "jax", "jaxlib", "flax"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.command import SAMPLE, rows, started
+from support.command import COMMAND, SAMPLE, rows, started
 
 import idxhub
 from idxhub.cli import commands
@@ -183,9 +183,8 @@ def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
 
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff\xc3\xa9")
     shutil.copytree(sample_folder(), folder)
-    command = [sys.executable, "-c", "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"]
     done = subprocess.run(
-        [*command, *arguments, *(["--data-dir", folder] if SAMPLE in arguments else []), "--json"],
+        [*COMMAND, *arguments, *(["--data-dir", folder] if SAMPLE in arguments else []), "--json"],
         capture_output=True,
         check=False,
         env=os.environ | {"LC_ALL": locale, "IDXHUB_CACHE": f"{folder}/cache", "IDXHUB_MIRRORS": folder},

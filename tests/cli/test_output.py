@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
-from support.command import SAMPLE, started
+from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
@@ -51,8 +50,7 @@ def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuff
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_nothing_can_be_said_anywhere():
     with open("/dev/full", "w", encoding="utf-8") as full:
-        code = "import sys; from idxhub.cli import main; sys.argv[:] = ['idxhub', 'list']; main()"
-        assert subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode == 1
+        assert subprocess.run([*COMMAND, "list"], stdout=full, stderr=full, check=False).returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import sys
 from typing import Any
 
 SAMPLE = "fashion-mnist-sample"
-MAIN = "import sys; from idxhub.cli import main; sys.argv[0] = 'idxhub'; main()"
+COMMAND = (sys.executable, "-m", "idxhub")
 
 
 def started(arguments: list[str], unbuffered: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     """Run it offline; `options` are those of `subprocess.run`."""
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "IDXHUB_OFFLINE": "1"}
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([sys.executable, "-c", MAIN, *arguments], text=True, check=False, env=environment, **options)
+    return subprocess.run([*COMMAND, *arguments], text=True, check=False, env=environment, **options)
 
 
 def rows(text: str) -> list[list[str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+from support.command import started
 from support.needs import need
 
 import idxhub
@@ -20,18 +20,18 @@ for module in FRAMEWORKS.values():
 EPOCHS, BATCH = 3, 128
 
 
+@pytest.fixture(scope="module", params=["fashion-mnist-sample", "fashion-mnist"])
+def source(request):
+    """The dataset's name, and where it is if that is not a matter of course."""
+    full = request.param == "fashion-mnist"
+    return {"name": request.param, "data_dir": request.getfixturevalue("full_data_dir") if full else None}
+
+
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def shown(source):
     """What the command writes to standard output, whatever frameworks write to the other one."""
-    command = "import os, sys; os.environ['IDXHUB_CACHE'] = sys.argv.pop(1); from idxhub.cli import main; main()"
-    arguments = ["demo", "--json", "--offline", "--epochs", str(EPOCHS)]
-    done = subprocess.run(
-        [sys.executable, "-c", command, str(tmp_path_factory.mktemp("cache")), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    folder = ["--data-dir", str(source["data_dir"])] if source["data_dir"] else []
+    done = started(["demo", "--json", "--epochs", str(EPOCHS), *folder], stdout=subprocess.PIPE, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -46,23 +46,25 @@ def test_every_framework_is_read(read):
     assert len({(row["type"], row["batch"]) for row in read.values()}) == len(read)
 
 
-def test_one_digest_in_the_files_order(shown, read):
-    assert {row["digest"] for row in read.values()} == {digest(shown["dataset"], [slice(None)])}
+def test_one_digest_in_the_files_order(shown, read, source):
+    assert shown["dataset"] == source["name"]
+    assert {row["digest"] for row in read.values()} == {digest(source, [slice(None)])}
 
 
-def test_one_digest_of_three_shuffled_epochs(shown, read):
+def test_one_digest_of_three_shuffled_epochs(shown, read, source):
     assert (shown["epochs"], shown["batch_size"], shown["same"]) == (EPOCHS, BATCH, True)
     n = read["numpy"]["examples"]
     orders = [idxhub.order(n, 0, epoch) for epoch in range(EPOCHS)]
-    assert {row["shuffled_digest"] for row in read.values()} == {digest(shown["dataset"], orders)}
+    assert {row["shuffled_digest"] for row in read.values()} == {digest(source, orders)}
 
 
-def digest(name, orders):
+def digest(source, orders):
     """What the demo's digest should be, from the files and the orders alone."""
-    images, labels = (getattr(idxhub.load(name, download=False), what) for what in ("images", "labels"))
+    split = idxhub.load(**source, download=False)
     found = hashlib.sha256()
     for where in orders:
+        images, labels = split.images[where], split.labels[where]
         for start in range(0, len(images), BATCH):
-            found.update(np.ascontiguousarray(images[where][start : start + BATCH]))
-            found.update(np.ascontiguousarray(labels[where][start : start + BATCH]))
+            found.update(np.ascontiguousarray(images[start : start + BATCH]))
+            found.update(np.ascontiguousarray(labels[start : start + BATCH]))
     return found.hexdigest()

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults.peers.acts.base import Found, NotApplicableError, preloaded, warm_up
+from faults.peers.acts.base import Found, NotApplicableError, SetUpError, preloaded, warm_up
 from faults.peers.stage import VICTIM, Stage
 
 
@@ -83,8 +83,16 @@ def homeless(stage: Stage) -> Found:
     """A user without HOME and without an entry, as in a container; the loader is to find a place by itself."""
     if not stage.loader.finds_a_place:
         raise NotApplicableError("is always told its folder")
-    no_entries = ("unshare", "-m", "sh", "-ec", 'mount --bind /dev/null /etc/passwd; exec "$@"', "sh")
-    attempt = stage.call(prefix=(*no_entries, "env", "-u", "HOME", "-u", "HF_HOME", "-u", "MXNET_HOME"), root=None)
+    # entries from files alone, and of those none: other sources make one up for root
+    sources = stage.home.parent / "nsswitch.conf"
+    sources.write_text("passwd: files\nhosts: files\n", encoding="utf-8")
+    mounts = f'mount --bind {sources} /etc/nsswitch.conf; mount --bind /dev/null /etc/passwd; exec "$@"'
+    nobody = ("unshare", "-m", "sh", "-ec", mounts, "sh", "env", "-u", "HOME", "-u", "HF_HOME", "-u", "MXNET_HOME")
+    ask = "import os; print(os.path.expanduser('~'))"
+    told = subprocess.run([*nobody, stage.loader.python, "-c", ask], capture_output=True, text=True, check=False)
+    if told.stdout != "~\n":
+        raise SetUpError(f"the user has a home all the same: {told.stdout or told.stderr}")
+    attempt = stage.call(prefix=nobody, root=None)
     strange = (stage.home.parent / "~").exists()
     return Found(attempt, unsafe="a folder called ~ is made in the working directory" if strange else "")
 

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from idxhub import Arrays, Conventions, DatasetInfo, Split, arguments, errors, hookimpl
+from idxhub import Arrays, Conventions, DatasetInfo, Split, arguments, as_layout, errors, hookimpl, to_float32
 
 Transform = Callable[[Any], Any]
-_WHITE = torch.tensor(255, dtype=torch.float32)  # a tensor: by a number the quotient would have torch's default dtype
 
 
 class IdxDataset(Dataset[tuple[Any, Any]]):
@@ -32,19 +31,30 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
     def __init__(
         self, split: Split, transform: Transform | None = None, target_transform: Transform | None = None
     ) -> None:
-        self.data = torch.from_numpy(split.images)
-        self.targets = torch.from_numpy(split.labels)
-        self.transform, self.target_transform = transform, target_transform
         self._split = split
+        self.data, self.targets = torch.from_numpy(split.images), torch.from_numpy(split.labels)
+        self.transform, self.target_transform = transform, target_transform
+
+    @property
+    def data(self) -> torch.Tensor:
+        """The images as stored, (N, 28, 28): what is assigned becomes a contiguous tensor."""
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        data = torch.as_tensor(values).contiguous()
+        # over the same memory: NumPy takes a batch out of it in fewer and shorter calls than torch does
+        self._data, self._stored = data, as_layout(data.numpy(), self._split.layout)
 
     @property
     def targets(self) -> torch.Tensor:
-        """The labels, (N,): what is assigned, a list too, becomes a tensor."""
+        """The labels, (N,): what is assigned, a list too, becomes a contiguous tensor."""
         return self._targets
 
     @targets.setter
     def targets(self, values: Any) -> None:
-        self._targets = torch.as_tensor(values)
+        targets = torch.as_tensor(values).contiguous()
+        self._targets, self._labels = targets, targets.numpy()
 
     @property
     def classes(self) -> list[str]:
@@ -73,67 +83,51 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
             ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")
-        # a range, not an integer: for it the layout's axes stand where they do in a batch
-        index = range(len(self))[index]
-        return self._transformed(self._images(self.data[index : index + 1].clone())[0], self.targets[index])
+        image = torch.from_numpy(self._scaled(self._stored[index, ...].copy()))
+        return self._transformed(image, self._labels[index])
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
         """The elements at `indices`, gathered at once: what DataLoader calls for a batch."""
-        where = _vector(indices)
+        where = np.asarray(indices, dtype=np.int64)
         try:
-            labels = torch.index_select(self.targets, 0, where)
-        except IndexError:  # what is not in 0..n-1 is refused: that spares each batch a check of its own
-            where = self._from_the_start(where)
-            labels = torch.index_select(self.targets, 0, where)
-        gathered = Gathered(self._images(torch.index_select(self.data, 0, where)), labels)
+            images, labels = self._stored.take(where, axis=0), self._labels.take(where, axis=0)
+        except IndexError:
+            raise IndexError(f"an index is out of range for {len(self)} examples") from None
+        gathered = Gathered(self._scaled(images), labels)
         if self.transform is None and self.target_transform is None:
             return gathered
-        return [self._transformed(image, label) for image, label in zip(*gathered.arrays, strict=True)]
+        return [
+            self._transformed(torch.from_numpy(image), label) for image, label in zip(*gathered.arrays, strict=True)
+        ]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self.targets.numpy())}
-        del state["data"], state["_targets"]
+        state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self._labels)}
+        for array in ("_data", "_stored", "_targets", "_labels"):
+            del state[array]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.data = torch.from_numpy(self._split.images)
-        self.targets = torch.from_numpy(self._split.labels)
+        self.data, self.targets = torch.from_numpy(self._split.images), torch.from_numpy(self._split.labels)
 
     def __repr__(self) -> str:
         info = self.info
         return f"{type(self).__name__}({info.dataset!r}, split={info.split!r}, {len(self):,} examples)"
 
-    def _from_the_start(self, where: torch.Tensor) -> torch.Tensor:
-        """Indices of which some are negative, counted from the start as all others are."""
-        if not -len(self) <= int(where.min()) <= int(where.max()) < len(self):
-            raise IndexError(f"an index is out of range for {len(self)} examples")
-        return torch.where(where < 0, where + len(self), where)
+    def _scaled(self, images: NDArray[Any]) -> NDArray[Any]:
+        if self._split.dtype != "float32" or images.dtype != np.uint8:
+            return images
+        # in two passes: a batch stays in the processor's cache, and NumPy converts by way of a small buffer
+        scaled = images.astype(np.float32)
+        return to_float32(scaled, out=scaled)
 
-    def _images(self, images: torch.Tensor) -> torch.Tensor:
-        if self._split.layout == "CHW":
-            images = images.unsqueeze(1)
-        elif self._split.layout == "HWC":
-            images = images.unsqueeze(-1)
-        if self._split.dtype == "float32" and images.dtype == torch.uint8:
-            # converted and divided in one pass; as pixel/255 is defined, and not a product with 1/255
-            return torch.div(images, _WHITE)
-        return images
-
-    def _transformed(self, image: Any, label: torch.Tensor) -> tuple[Any, Any]:
+    def _transformed(self, image: Any, label: Any) -> tuple[Any, Any]:
         target: Any = label.item()
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
             target = self.target_transform(target)
         return image, target
-
-
-def _vector(indices: Sequence[int] | torch.Tensor) -> torch.Tensor:
-    if isinstance(indices, torch.Tensor):
-        return indices.to(torch.int64)
-    # NumPy reads a list of integers in a third of torch's time
-    return torch.from_numpy(np.array(indices, dtype=np.int64))
 
 
 class Sample(tuple[torch.Tensor, Any]):
@@ -145,7 +139,7 @@ class Sample(tuple[torch.Tensor, Any]):
 class Gathered(Sequence[tuple[torch.Tensor, Any]]):
     """A gathered batch that reads as a list of elements, for a `collate_fn` of the user's own; its slices are lists."""
 
-    def __init__(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+    def __init__(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
         self.arrays = Arrays(images, labels)
 
     def __len__(self) -> int:
@@ -154,10 +148,15 @@ class Gathered(Sequence[tuple[torch.Tensor, Any]]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return list(self)[index]
-        return Sample((self.arrays.images[index], self.arrays.labels[index].item()))
+        return Sample((torch.from_numpy(self.arrays.images[index, ...]), self.arrays.labels[index].item()))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, Any]]:
-        return (Sample(pair) for pair in zip(self.arrays.images, self.arrays.labels.tolist(), strict=True))
+        images, labels = self.tensors()
+        return (Sample(pair) for pair in zip(images, labels.tolist(), strict=True))
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Images and labels as default_collate would have stacked them."""
+        return [torch.from_numpy(array) for array in self.arrays]
 
     def __add__(self, other: Iterable[Any]) -> list[Any]:
         return [*self, *other]
@@ -169,7 +168,7 @@ class Gathered(Sequence[tuple[torch.Tensor, Any]]):
 def _collate(batch: Sequence[tuple[torch.Tensor, Any]], **_: Any) -> list[torch.Tensor]:
     """What `default_collate` calls for a batch of `Sample`."""
     if isinstance(batch, Gathered):
-        return list(batch.arrays) if get_worker_info() is None else Posted(batch.arrays)
+        return batch.tensors() if get_worker_info() is None else Posted(batch.tensors())
     return [torch.stack([image for image, _ in batch]), torch.tensor([label for _, label in batch])]
 
 

@@ -186,6 +186,22 @@ def test_targets_may_be_replaced(dataset, kind):
     assert unpickled(pickle.dumps(dataset))[3][1] == "0.75"
 
 
+def test_a_selection_may_replace_all(dataset):
+    """Strided tensors, too: a batch of them is taken from a copy that lies together, made once."""
+    images, targets = dataset.data[1::2], dataset.targets[1::2]
+    wanted = [dataset[i] for i in (1, 3, 1999)]
+    dataset.data, dataset.targets = images, targets
+    assert len(dataset) == 1000
+    assert dataset.data.is_contiguous()
+    assert dataset.targets.is_contiguous()
+    for index, (image, label) in zip((0, 1, -1), wanted, strict=True):
+        assert torch.equal(dataset[index][0], image)
+        assert dataset[index][1] == label
+    batch = default_collate(dataset.__getitems__([0, 1, -1]))
+    assert torch.equal(batch[0], torch.stack([image for image, _ in wanted]))
+    assert batch[1].tolist() == [label for _, label in wanted]
+
+
 def test_samples_that_a_wrapper_gathers_itself_collate_too(dataset):
     gathered = dataset.__getitems__([0, 1, 2])
     images, labels = default_collate([gathered[2], gathered[0]])

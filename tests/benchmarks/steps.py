@@ -20,8 +20,9 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
-from idxhub import get_dataset, get_loader, load
+from idxhub import get_dataset, get_loader, load, to_float32
 
 BATCH, PASSES, PROCESSES = 128, 7, 15
 PARTS = ("pathlib", "pluggy", "json", "xxhash", "numpy.typing")
@@ -68,10 +69,9 @@ def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
         dataset = get_dataset(framework="torch", dtype=dtype, **where)
         whole = DataLoader(dataset, batch_size=BATCH, shuffle=True)
         yield f"torch: a DataLoader over idxhub's dataset, {dtype}", a_batch(lambda whole=whole: whole)
-    order = torch.randperm(len(dataset)).split(BATCH)
-    yield "torch: the gather alone", a_batch(lambda: (torch.index_select(dataset.data, 0, each) for each in order))
     stored, labels = np.array(dataset.data), np.array(dataset.targets)
-    places = [each.numpy() for each in order]
+    places = [each.numpy() for each in torch.randperm(len(dataset)).split(BATCH)]
+    yield "torch: the gather alone", a_batch(lambda: (stored.take(p, axis=0) for p in places))
     yield "numpy: the floor, X[permutation], uint8", a_batch(lambda: ((stored[p], labels[p]) for p in places))
     for framework in ("numpy", "torch"):
         loader = get_loader(framework=framework, batch_size=BATCH, **where)
@@ -79,13 +79,18 @@ def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
     parts = np.zeros((BATCH, 1, 28, 28), np.uint8), np.zeros(BATCH, np.int64)
 
     def there_and_back() -> Iterator[Any]:
-        for _ in order:
+        for _ in places:
             batch = [torch.from_numpy(part) for part in parts]
             yield [np.asarray(each) for each in batch]
 
     yield "torch: one batch made of NumPy's arrays and read as such", a_batch(there_and_back)
-    batch, white = dataset.data[:BATCH].clone(), torch.tensor(255.0)
-    yield "torch: one batch divided by 255, over and over", a_batch(lambda: (torch.div(batch, white) for _ in order))
+    yield "numpy: one batch divided by 255, over and over", a_batch(lambda: (divided(stored[:BATCH]) for _ in places))
+
+
+def divided(images: NDArray[Any]) -> NDArray[np.float32]:
+    """pixel/255, as idxhub makes it of a batch."""
+    scaled = images.astype(np.float32)
+    return to_float32(scaled, out=scaled)
 
 
 def tensorflow_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -312,6 +312,74 @@ def test_adapters_do_not_answer_for_each_other(toy):
     assert get_dataset(toy.spec, framework="own", data_dir=toy.folder, plugins=plugins) != "plain"
 
 
+class Ways:
+    """The ways to write `idxhub_batch` that pluggy takes."""
+
+    @hookimpl
+    def in_order(self, images, labels):
+        return images, labels
+
+    @hookimpl
+    def turned(self, labels, images):
+        return images, labels
+
+    @hookimpl
+    def with_a_default(self, images, labels, more=()):
+        return images, labels, *more
+
+    @hookimpl
+    def one(self, labels):
+        return labels
+
+    @hookimpl
+    def none(self):
+        return "ready"
+
+    @hookimpl
+    @staticmethod
+    def of_no_object(labels, images):
+        return images, labels
+
+    @hookimpl(wrapper=True)
+    def wrapper(self, labels):
+        yield
+        return labels
+
+    @hookimpl
+    def nothing(self, images, labels):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("way", "batch"),
+    [
+        ("in_order", ("images", "labels")),
+        ("turned", ("images", "labels")),
+        ("with_a_default", ("images", "labels")),
+        ("one", "labels"),
+        ("none", "ready"),
+        ("of_no_object", ("images", "labels")),
+        ("wrapper", "labels"),
+    ],
+)
+def test_a_batch_is_made_as_pluggy_would(way, batch):
+    adapter = written(way)
+    assert adapter.batch("images", "labels") == batch
+    assert adapter._hooks.idxhub_batch(images="images", labels="labels") == batch
+
+
+def test_a_batch_of_nothing():
+    with pytest.raises(AdapterError, match=r"^adapter 'ways': idxhub_batch returned nothing$"):
+        written("nothing").batch("images", "labels")
+
+
+def written(way):
+    plugins = Plugins([])
+    members = {"idxhub_dataset": Own.__dict__["idxhub_dataset"], "idxhub_batch": Ways.__dict__[way]}
+    plugins.register("ways", type("Written", (), members)())
+    return plugins.adapter("ways")
+
+
 # Datasets
 
 DATASETS_CODE = """

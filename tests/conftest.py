@@ -61,6 +61,7 @@ def isolate(environment: pytest.MonkeyPatch, home: Path) -> Path:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name in (
             *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "HF_HOME", "MXNET_HOME", "XDG_CACHE_HOME"),
+            *("TFDS_DATA_DIR", "CHAINER_DATASET_ROOT"),
             *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
         ):
             environment.delenv(name)

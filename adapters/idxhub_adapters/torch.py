@@ -37,24 +37,21 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     @property
     def data(self) -> torch.Tensor:
-        """The images as stored, (N, 28, 28): what is assigned becomes a contiguous tensor."""
+        """The images as stored, (N, 28, 28): what is assigned becomes a contiguous tensor on the CPU."""
         return self._data
 
     @data.setter
     def data(self, values: Any) -> None:
-        data = torch.as_tensor(values).contiguous()
-        # over the same memory: NumPy takes a batch out of it in fewer and shorter calls than torch does
-        self._data, self._stored = data, as_layout(data.numpy(), self._split.layout)
+        self._data = _readable("data", values)
 
     @property
     def targets(self) -> torch.Tensor:
-        """The labels, (N,): what is assigned, a list too, becomes a contiguous tensor."""
+        """The labels, (N,): what is assigned, a list too, becomes a contiguous tensor on the CPU."""
         return self._targets
 
     @targets.setter
     def targets(self, values: Any) -> None:
-        targets = torch.as_tensor(values).contiguous()
-        self._targets, self._labels = targets, targets.numpy()
+        self._targets = _readable("targets", values)
 
     @property
     def classes(self) -> list[str]:
@@ -83,27 +80,25 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
             ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")
-        image = torch.from_numpy(self._scaled(self._stored[index, ...].copy()))
-        return self._transformed(image, self._labels[index])
+        images, labels = self._arrays()
+        return self._transformed(torch.from_numpy(self._scaled(images[index, ...].copy())), labels[index])
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
         """The elements at `indices`, gathered at once: what DataLoader calls for a batch."""
+        images, labels = self._arrays()
         where = np.asarray(indices, dtype=np.int64)
         try:
-            images, labels = self._stored.take(where, axis=0), self._labels.take(where, axis=0)
+            images, labels = images.take(where, axis=0), labels.take(where, axis=0)
         except IndexError:
             raise IndexError(f"an index is out of range for {len(self)} examples") from None
         gathered = Gathered(self._scaled(images), labels)
         if self.transform is None and self.target_transform is None:
             return gathered
-        return [
-            self._transformed(torch.from_numpy(image), label) for image, label in zip(*gathered.arrays, strict=True)
-        ]
+        return [self._transformed(image, label) for image, label in zip(*gathered.tensors(), strict=True)]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self._labels)}
-        for array in ("_data", "_stored", "_targets", "_labels"):
-            del state[array]
+        state = self.__dict__ | {"_split": replace(self._split, images=self.data.numpy(), labels=self.targets.numpy())}
+        del state["_data"], state["_targets"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -113,6 +108,10 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
     def __repr__(self) -> str:
         info = self.info
         return f"{type(self).__name__}({info.dataset!r}, split={info.split!r}, {len(self):,} examples)"
+
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What the tensors hold now, as NumPy sees it, which takes a batch in fewer and shorter calls than torch."""
+        return as_layout(self._data.numpy(), self._split.layout), self._targets.numpy()
 
     def _scaled(self, images: NDArray[Any]) -> NDArray[Any]:
         if self._split.dtype != "float32" or images.dtype != np.uint8:
@@ -128,6 +127,16 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         if self.target_transform is not None:
             target = self.target_transform(target)
         return image, target
+
+
+def _readable(name: str, values: Any) -> torch.Tensor:
+    """A tensor that NumPy can take batches of without a copy of the whole."""
+    tensor = torch.as_tensor(values).detach().cpu().contiguous()
+    try:
+        tensor.numpy()
+    except TypeError as error:
+        raise errors.ArgumentError(name, tensor.dtype, "of a dtype that NumPy has too") from error
+    return tensor
 
 
 class Sample(tuple[torch.Tensor, Any]):

@@ -202,6 +202,46 @@ def test_a_selection_may_replace_all(dataset):
     assert batch[1].tolist() == [label for _, label in wanted]
 
 
+def test_what_is_assigned_is_read_from_the_cpu_without_a_graph(dataset):
+    dataset.data = torch.rand(3, 28, 28, requires_grad=True)
+    dataset.targets = [0, 1, 2]
+    assert not next(iter(DataLoader(dataset, batch_size=3)))[0].requires_grad
+    assert torch.equal(dataset[2][0][0], dataset.data[2])
+
+
+@pytest.mark.parametrize("name", ["data", "targets"])
+def test_a_dtype_that_numpy_lacks_is_refused(dataset, name):
+    before = getattr(dataset, name)
+    with pytest.raises(
+        idxhub.errors.ArgumentError, match=rf"^{name} is torch\.bfloat16; it must be of a dtype that NumPy has too$"
+    ):
+        setattr(dataset, name, before.to(torch.bfloat16))
+    assert getattr(dataset, name) is before
+
+
+def test_images_of_one_number_are_transformed_too():
+    dataset = idxhub.get_dataset(NAME, framework="torch", layout="HW", transform=lambda image: image + 1)
+    dataset.data = dataset.data[:, 14, 14]
+    wanted = (dataset.data[[0, 5]] + 1).tolist()
+    assert [image.item() for image, _ in dataset.__getitems__([0, 5])] == wanted
+    assert [dataset[i][0].item() for i in (0, 5)] == wanted
+
+
+def test_tensors_that_torch_moves_are_read_where_they_are(dataset):
+    """To share a tensor with other processes torch gives it other memory."""
+    dataset.data.share_memory_()
+    dataset.targets.share_memory_()
+    dataset.data[3] = 7
+    dataset.targets[3] = 9
+    image, label = dataset[3]
+    assert int(image.min()) == 7
+    assert label == 9
+    images, labels = default_collate(dataset.__getitems__([3]))
+    assert int(images.min()) == 7
+    assert labels.tolist() == [9]
+    assert unpickled(pickle.dumps(dataset))[3][1] == 9
+
+
 def test_samples_that_a_wrapper_gathers_itself_collate_too(dataset):
     gathered = dataset.__getitems__([0, 1, 2])
     images, labels = default_collate([gathered[2], gathered[0]])

@@ -25,12 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from idxhub import DatasetSpec, Resource, SplitSpec, get_loader, idx, load
+from idxhub import DatasetSpec, Resource, SplitSpec, get_loader, idx, load, order
 
 IMAGES = 60_000  # in the smaller one, as in Fashion-MNIST's train split
 SIDE = 28
 BLOCK = 50_000  # images made at once
 BATCH = 128
+EPOCHS = 5  # of a process, after its first
 
 
 def main() -> None:
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="processes that open each dataset; the median counts")
     parser.add_argument("--reads", type=int, default=3, help="processes that read each dataset; the median counts")
     parser.add_argument("--folder", type=Path, help="where to make it; a temporary folder by default")
+    parser.add_argument("--json", type=Path, help="where to keep the figures, too")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -46,7 +48,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=asked.folder, prefix="idxhub-large-") as folder:
         figures = measured(Path(folder), asked.times, asked.rounds, asked.reads)
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    written = json.dumps(figures, indent=1) + "\n"
+    sys.stdout.write(written)
+    if asked.json:
+        asked.json.write_text(written, encoding="utf-8")
 
 
 def measured(folder: Path, times: int, rounds: int, reads: int) -> dict[str, Any]:
@@ -65,7 +70,9 @@ def measured(folder: Path, times: int, rounds: int, reads: int) -> dict[str, Any
             figures[name] |= found
     small, large = figures["small"], figures["large"]
     figures["large / small"] = {
-        key: large[key] / small[key] for key in small if key.endswith(("unread_seconds", "images_per_second"))
+        key: large[key] / small[key]
+        for key in small
+        if key.endswith(("unread_seconds", "images_per_second", "seconds_per_image"))
     }
     return figures
 
@@ -156,7 +163,10 @@ def _epoch(path: str) -> dict[str, float]:
     n, before = len(loader.split), _memory()
     first = _read(loader, n)
     grown = _grown(before)
-    return {"first_images_per_second": first, "images_per_second": _repeated(loader, n)} | grown
+    start = time.perf_counter()
+    order(n, 0, 1)
+    figures = {"first_images_per_second": first, "order_seconds_per_image": (time.perf_counter() - start) / n}
+    return figures | {"images_per_second": _repeated(loader, n)} | grown
 
 
 def _floor(path: str) -> dict[str, float]:
@@ -176,11 +186,8 @@ def _floor(path: str) -> dict[str, float]:
 
 
 def _repeated(batches: Iterable[Any], n: int) -> float:
-    """Images a second in the fastest of the epochs that two seconds hold, two at least."""
-    start, rates = time.perf_counter(), []
-    while len(rates) < 2 or time.perf_counter() - start < 2:
-        rates.append(_read(batches, n))
-    return max(rates)
+    """Images a second, the median of a few epochs."""
+    return statistics.median(_read(batches, n) for _ in range(EPOCHS))
 
 
 def _read(batches: Iterable[Any], n: int) -> float:

@@ -50,6 +50,16 @@ def page(browser: Any, tmp_path: Path) -> Any:
     raw = [str(bench_records.write(tmp_path / f"{name}.jsonl", records)) for name, records in made.items()]
     done = CliRunner().invoke(bench, ["report", *raw, "--html", str(html)])
     assert done.exit_code == 0, done.output
+    return opened(browser, html)
+
+
+@pytest.fixture
+def published(browser: Any) -> Any:
+    """The page of the documentation, opened from its file."""
+    return opened(browser, Path(__file__).parents[2] / "docs" / "_static" / "benchmarks" / "index.html")
+
+
+def opened(browser: Any, html: Path) -> Any:
     browser.set_window_size(1200, 900)
     for kind in ("browser", "performance"):
         browser.get_log(kind)  # an earlier page's
@@ -70,7 +80,9 @@ def click(page: Any, section: str, text: str) -> Any:
     return button
 
 
-def test_it_loads_without_an_error_and_asks_for_no_other_file(page):
+@pytest.mark.parametrize("which", ["page", "published"])
+def test_it_loads_without_an_error_and_asks_for_no_other_file(which, request):
+    page = request.getfixturevalue(which)
     assert page.find_element(CSS, "h1").text == "Benchmarks"
     assert page.get_log("browser") == []
     events = [json.loads(each["message"])["message"] for each in page.get_log("performance")]
@@ -96,6 +108,22 @@ def test_it_sorts(page):
     by_name = ["idxhub torch DataLoader", "NumPy X[permutation]", "torchvision"]
     assert [row[0] for row in shown(page, "images-per-second")] == by_name
     assert page.get_log("browser") == []
+
+
+def test_the_published_page_sorts(published):
+    def rates() -> list[float]:
+        return [float(row[2].replace(",", "")) for row in shown(published, "images-per-second")]
+
+    found = rates()
+    assert len(found) > 15
+    assert found == sorted(found, reverse=True)
+    click(published, "images-per-second", "row")
+    assert rates() != found
+    click(published, "images-per-second", "thousand/s")
+    assert rates() == found
+    click(published, "images-per-second", "thousand/s")
+    assert rates() == found[::-1]
+    assert published.get_log("browser") == []
 
 
 def test_training_is_sorted_by_the_numbers_that_its_cells_begin_with(page):
@@ -140,7 +168,9 @@ def test_bars_are_as_long_as_their_values(page):
 
 @pytest.mark.parametrize("width", [1200, 700, 400])
 @pytest.mark.parametrize("dark", [False, True])
-def test_nothing_is_wider_than_the_window_and_text_can_be_read(page, width, dark):
+@pytest.mark.parametrize("which", ["page", "published"])
+def test_nothing_is_wider_than_the_window_and_text_can_be_read(which, width, dark, request):
+    page = request.getfixturevalue(which)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

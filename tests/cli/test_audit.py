@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import zipfile
 
 import numpy as np
 import platformdirs
@@ -106,6 +107,46 @@ def test_adopting(run, folder, cache_dir):
     assert json.loads(again.stdout)["adopted"] == []
 
 
+def test_adopting_out_of_an_archive(run, folder, tmp_path):
+    """As they are published, and unpacked before they were packed."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        first, *others = sorted(folder.iterdir())
+        archive.writestr(f"in/{first.stem}", gzip.decompress(first.read_bytes()))
+        for path in others:
+            archive.write(path, f"in/{path.name}")
+    result = run(tmp_path / "all.zip", "--adopt", "--json")
+    assert result.exit_code == 0
+    rows = json.loads(result.stdout)["adopted"]
+    assert [row["state"] for row in rows] == ["adopted, decompressed", *["adopted, published"] * 3]
+    for row, path in zip(rows, sorted(folder.iterdir()), strict=True):
+        assert str(tmp_path / "all.zip") in row["source"]
+        assert path.stem in row["source"]
+    want = idxhub.load(SAMPLE, "test", data_dir=folder, cache_dir=tmp_path / "other")
+    shutil.rmtree(folder)
+    assert (idxhub.load(SAMPLE, "test", download=False).images == want.images).all()
+
+
+def test_an_archive_that_is_damaged_after_it_was_looked_at(run, folder, tmp_path, monkeypatch):
+    from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
+
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(folder / TEST_LABELS, TEST_LABELS)
+    examined = audit.examine
+
+    def examine(*arguments):
+        report = examined(*arguments)
+        path.write_bytes(path.read_bytes()[:100])
+        return report
+
+    monkeypatch.setattr(audit, "examine", examine)
+    result = run(path, "--adopt", "--json")
+    assert result.exit_code == 1
+    (row,) = json.loads(result.stdout)["adopted"]
+    assert row["state"] == "not adopted"
+    assert row["failure"] == f"{path}#{TEST_LABELS}: is not a sound .zip: File is not a zip file"
+
+
 @pytest.mark.parametrize("change", [lambda data: data + b"junk", lambda data: data[:-4], lambda data: data + data])
 def test_a_damaged_file_of_the_right_content_is_not_adopted(run, folder, cache_dir, change):
     path = folder / TEST_LABELS
@@ -138,7 +179,7 @@ def test_adopting_nothing(run, folder):
 def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, monkeypatch):
     from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
 
-    monkeypatch.setattr(audit, "read", lambda path, resource: b"changed")
+    monkeypatch.setattr(audit.Copy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
     assert result.exit_code == 1
     assert result.stdout.count("not adopted") == 4
@@ -154,7 +195,7 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
     assert "Traceback" not in result.output
 
 
-def test_without_a_path_the_usual_places(run, folder, tmp_path, monkeypatch):
+def test_without_a_path_the_usual_places(run, nowhere, folder, tmp_path, monkeypatch):
     result = run()
     assert result.exit_code == 0
     assert result.stdout.endswith("0 IDX files; 0 others left alone\n")
@@ -166,7 +207,7 @@ def test_without_a_path_the_usual_places(run, folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [SAMPLE, "fashion-mnist"])
-def test_idxhubs_own_cache_is_not_wrong(run, request, cache_dir, name):
+def test_idxhubs_own_cache_is_not_wrong(run, nowhere, request, cache_dir, name):
     real = {} if name == SAMPLE else {"data_dir": request.getfixturevalue("full_data_dir")}
     idxhub.load(name, "all", **real)
     written = sum(path.is_file() for path in cache_dir.rglob("*"))

@@ -118,7 +118,7 @@ def test_get_from_a_folder(run, full_data_dir):
 
 
 def test_get_without_data_or_network_is_a_problem_that_lists_the_places(run, tmp_path):
-    result = run("get", "fashion-mnist")
+    result = run("get", "mnist")
     assert result.exit_code == 1
     assert "was not found" in result.stderr
     assert "storage.googleapis.com" in result.stderr

@@ -17,7 +17,7 @@ import idxhub
 from idxhub.cli import demo
 
 
-def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run):
+def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run, nowhere):
     result = run("demo")
     assert result.exit_code == 0
     assert result.stderr.startswith("THIS IS THE SAMPLE")

@@ -37,7 +37,7 @@ def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["info", "nope"], 2), (["get", "fashion-mnist"], 1), (["lits"], 2)], ids=str
+    ("arguments", "status"), [(["info", "nope"], 2), (["get", "mnist"], 1), (["lits"], 2)], ids=str
 )
 def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuffered):
     for both in (False, True):

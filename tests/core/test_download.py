@@ -29,7 +29,7 @@ from support.server import (
 )
 
 from idxhub import Resource, download, idx
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.builtin.mnist import MNIST
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
@@ -370,14 +370,14 @@ STOPPED = """
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
     try:
-        get_dataset("fashion-mnist", split=("train", "test"))
+        get_dataset("mnist", split=("train", "test"))
     except KeyboardInterrupt:
         print("interrupted" if time.monotonic() - began < 4 else "late")
 """
 
 
 def test_ctrl_c_ends_a_download(server, cache_dir):
-    for resource in FASHION_MNIST.resources:
+    for resource in MNIST.resources:
         server.route(f"/{resource.filename}", _for_ever(b"HTTP/1.1 200 OK\r\n\r\n", b"\x1f\x8b", pause=0.2))
     began = time.monotonic()
     done = python(STOPPED, env=os.environ | {"IDXHUB_MIRRORS": server.url})

@@ -239,7 +239,7 @@ def test_a_second_user_reads_what_the_first_has_made(open_dir, invariant, umask)
     for path in cache.rglob("*"):
         if path.suffix != ".lock":
             assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~umask, path.name
-    python_as_nobody(READ_ONLY, told, imports="support.made")
+    python_as_nobody(READ_ONLY, told, imports="support.made", another=True)
     invariant(of=toy, cache=cache)
 
 

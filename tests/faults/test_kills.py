@@ -62,8 +62,10 @@ def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monke
     monkeypatch.setenv("PYTHONPATH", TESTS["PYTHONPATH"])
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps((toy, cache_dir)))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # or the first to be written would be a module's
     done = python_traced(f"{call}:signal=KILL:when={when}", TRACED, told)
     assert done.returncode == -signal.SIGKILL, done.stderr
+    assert cache_dir.exists(), "it was killed before it had anything to do with the cache"
     invariant()
 
 

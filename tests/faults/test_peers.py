@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults.peers import page
+from faults.peers import cases, page
 from faults.peers.acts import disks, processes
 from faults.peers.acts.base import NotApplicableError
 from faults.peers.acts.network import answers, lying
@@ -23,6 +24,7 @@ from faults.peers.run import judged
 from faults.peers.stage import IMAGES, LABELS, LOADERS, Attempt, Truth, staged, worst
 from support import made
 from support.matrix import ROWS
+from support.processes import without
 from support.server import Answer, ok, silent, status
 
 PLAIN = LOADERS["plain"]  # without a digest and without a deadline: it does everything wrong
@@ -57,9 +59,14 @@ FOUND: dict[str, tuple[Callable[..., object], str, str]] = {
 }
 
 
+WITH_C = {"stuck", "a write that fails", "Ctrl-C", "SIGTERM"}  # by a library that is compiled and preloaded
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_what_a_loader_does_is_told_apart(name, truth, tmp_path):
     act, mark, after = FOUND[name]
+    if name in WITH_C and not shutil.which("cc"):
+        without("a C compiler")
     case = Case(
         0,
         name,
@@ -79,6 +86,44 @@ def test_other_exceptions_than_those_of_the_row_are_vague(truth, tmp_path):
         found = answers(answer)(stage)
     assert found.attempt.type == "urllib.error.HTTPError"
     assert judged(Case(0, "", answers(answer), "nothing of the sort"), found)["mark"] == "vague"
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "mark"),
+    [
+        ("404|not found", ("FileNotFoundError", "Unable to find 'http://127.0.0.1:40425/test.parquet'"), "vague"),
+        ("404|not found", ("HTTPError", "HTTP Error 404: Not Found"), "error"),
+        ("mnist", ("idxhub.errors.DownloadError", "t10k-labels of fashion-mnist was not found"), "vague"),
+        ("mnist", ("idxhub.errors.ChecksumError", "fashion-mnist: this is MNIST test images"), "error"),
+        ("label", ("ValueError", "/home/me/t10k-labels-idx1-ubyte.gz: nothing"), "vague"),
+        ("path", ("ValueError", "cannot use ~/a/path/of/mine"), "vague"),
+        (cases.BROKEN, ("OSError", "[Errno 5] Input/output error: '/home/me'"), "error"),
+        (cases.TIME, ("RuntimeError", "it failed"), "vague"),
+        (cases.TIME, ("fsspec.exceptions.FSTimeoutError", ""), "error"),
+        ("zlib", ("IOError", "broken", "zlib.error: Error -3"), "error"),
+    ],
+    ids=str,
+)
+def test_what_an_error_quotes_is_not_its_cause(words, said, mark):
+    assert Case(0, "", processes.killed, words).mark_of(*said) == mark
+
+
+def test_half_a_file_that_lies_under_its_own_name_is_no_temp_file(truth, tmp_path):
+    if not shutil.which("cc"):
+        without("a C compiler")
+    with (
+        staged(PLAIN, truth, tmp_path / "work", 20.0) as stage,
+        pytest.raises(NotApplicableError, match="has the file's own name"),
+    ):
+        processes.orphaned(stage)
+
+
+def test_a_link_that_is_written_through_is_noticed(truth, tmp_path):
+    """A link to a file is taken for the file by this loader; through one to nothing it writes."""
+    with staged(PLAIN, truth, tmp_path / "work", 20.0) as stage:
+        found = disks.planted(stage)
+    assert found.unsafe == "2 of 2 targets made"
+    assert found.attempt.kind == "raised"
 
 
 def test_what_a_loader_never_calls_does_not_apply_to_it(truth, tmp_path):

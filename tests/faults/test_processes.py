@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 import pickle
+import select
 import signal
 import threading
 from dataclasses import replace
@@ -152,6 +153,8 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
         wait_until(lambda: server.count() == 2)  # two files at a time
         for child in others:
             go(child)
+        answered, _, _ = select.select([child.stdout for child in others], [], [], 0.5)
+        assert (answered, server.count()) == ([], 2), "they do not wait for the one that holds the lock"
         holder.send_signal(getattr(signal, number))
         assert [child.stdout.readline().strip() for child in others] == [digest_of(toy)] * 3
     if number == "SIGKILL":

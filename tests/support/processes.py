@@ -85,13 +85,17 @@ def python_traced(injection: str, code: str, *arguments: object) -> subprocess.C
     )
 
 
-def python_as_nobody(code: str, *arguments: object, imports: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `code` as a user to whom permission bits apply.
+def python_as_nobody(
+    code: str, *arguments: object, imports: str = "", another: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `code` as a user to whom permission bits apply; `another` than the one of this process, if it must be.
 
     The user changes after the imports: an interpreter below /root cannot be reached by anyone else.
     """
     if not hasattr(os, "geteuid"):
         without("a system with user ids")
+    if another and os.geteuid() != 0:
+        without("a second user (root)")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
     modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, signal, "
     modules += "idxhub.audit, idxhub.making"

@@ -39,15 +39,15 @@ class Goal:
         """The goal as a relation."""
         return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:.3g}"
 
-    def verdict(self, ratio: float | None) -> str:
-        """In words, of ours / theirs; None if one of the two was not measured."""
+    def verdict(self, ratio: float | None, spread: tuple[float, float] | None = None) -> str:
+        """In words, of ours / theirs, None if one of the two was not measured, and of the range that it may be in."""
         if ratio is None:
             return "not measured"
         wanted = self.at_least if self.at_least is not None else self.at_most
         assert wanted is not None  # noqa: S101 -- a goal has one of the two
-        if (ratio >= wanted) if self.at_least is not None else (ratio <= wanted):
-            return "met"
-        return f"missed by {abs(ratio / wanted - 1):.0%}".replace("%", " %")
+        met = (ratio >= wanted) if self.at_least is not None else (ratio <= wanted)
+        verdict = "met" if met else f"missed by {abs(ratio / wanted - 1):.0%}".replace("%", " %")
+        return verdict if spread is None or not spread[0] < wanted < spread[1] else f"{verdict}, within the spread"
 
 
 def _rate(row: str, dtype: str, workers: int = 0) -> Key:

@@ -53,7 +53,8 @@ for operator in ("nms", "qnms"):
 import torchvision.datasets, torchvision.transforms"""
 _TENSORFLOW, _JAX, _HUGGINGFACE = ("idxhub", "tensorflow"), ("idxhub", "jax"), ("idxhub", "datasets", "pillow")
 _TORCH_IMPORTS = "import torch, torch.utils.data, idxhub"
-_OF_TORCH, _OF_TENSORFLOW = ("torchvision", "TensorDataset"), ("keras, batch then map", "TFDS")
+_OF_TORCH = ("torchvision", "TensorDataset", "TensorDataset, BatchSampler")
+_OF_TENSORFLOW = ("keras, batch then map", "TFDS")
 _OF_HUGGINGFACE = ("load_dataset Parquet",)
 
 ROWS = (
@@ -93,6 +94,15 @@ ROWS = (
         ours=False,
         workers=(0, 2),
         memory_workers=(0, 2, 8),
+    ),
+    Row(
+        "TensorDataset, BatchSampler",
+        "torch:BatchedTensors",
+        ("torch",),
+        ("torch",),
+        "import torch, torch.utils.data",
+        ours=False,
+        opens=False,
     ),
     Row(
         "idxhub tensorflow tf.data",

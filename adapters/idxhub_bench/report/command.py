@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from idxhub_bench.report import device, loading, markdown, page, summary, training
+from idxhub_bench.report import device, loading, markdown, page, setting, summary, training
 from idxhub_bench.report.model import Report, Section, listed
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -73,14 +73,16 @@ def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
     if loaded is None:
         raise click.UsageError("--readme has figures of `idxhub bench load`: name a file of its records too")
     old = readme.read_text(encoding="utf-8")
-    new = f"{markdown.table(loading.short(loaded))}\n\n{_MORE}"
+    more = _MORE.format(machine=setting.hardware(loaded.runs[-1]["machine"]))
+    new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
     readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
 
 
 _MORE = """\
-A ratio is idxhub / peer, from medians: for times and memory less is better, for images/s more. The memory of workers is
-that of the data, without what each of them has of its framework. All rows, the goals that are missed among them, the
-machine and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
+A ratio is idxhub / peer, from medians: for times and memory less is better, for images/s more. Images/s are those of a
+shuffled epoch in batches of 128, without workers and with torch on one thread ({machine}). The memory of workers is
+that of the data, without what each of them has of its framework. All rows, all batch sizes, the goals that are missed,
+and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
 
 
 def _lead(files: Mapping[Path, Sequence[summary.Run]], html: Path | None, text: Path) -> str:

@@ -31,26 +31,33 @@ _TITLES = {
 _FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
 METHOD = """\
-Every measurement of loading is a process of its own that measures one thing, and all of them run once a round, in a \
-new random order each round ({rounds}; seed {seed}), so that what else the machine did falls on all alike; rows that \
-were appended to the records later ran in rounds of their own. A bar is \
-the median, the line across it reaches from the first to the third quartile. A first round is not counted: it brings \
-files and bytecode into memory. Clocks start after the framework has been imported, except for the figure of the \
-import itself, which is the whole process. Within its process an epoch is preceded by a pass that is not counted, \
-which compiles what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is \
-compiled for a shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows \
-alike, after waiting for whatever device made it. What was read is then compared with the files, decoded apart: every \
-image must be there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in batches of \
-the size asked for with a short one at the end, in an order that is shuffled over the whole set and is not that of \
-the pass before. A row that fails this is an error, however fast. A row that would take seconds for an epoch is \
-measured over its first images, in whole batches: the column says how many. Processor time counts all threads and \
-worker processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. Warm means from \
-what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras reads the \
-test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
-processes have over a small dataset; what was imported is kept from Python's collector there, which would write into \
-those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory from which this \
-cannot be told are left out there, and in the other figures of memory theirs contain what the framework sets up when \
-it is first used."""
+Every measurement of loading is a process of its own, and all of them run once a round, in a new random order each \
+round ({rounds}; seed {seed}), so that what else the machine did falls on all alike; rows that were appended to the \
+records later ran in rounds of their own. What one process can tell comes from one: a row's epochs in all dtypes and \
+batch sizes, in a random order; the first opening, the first batch and a later opening; the memory of an opening and \
+of the epoch after it. A bar is the median, the line across it reaches from the first to the third quartile. A first \
+round is not counted: it brings files and bytecode into memory. Clocks start after the framework has been imported, \
+except for the figure of the import itself, which is the whole process, and for torch in the row with_format, which \
+imports it when it makes its first batch. torch works on one thread in all of its rows, as in a DataLoader's worker; \
+the others as many as they like. Within its process an epoch is preceded by a pass that is not counted, which compiles \
+what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is compiled for a \
+shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows alike, after \
+waiting for whatever device made it. What was read is then compared with the files, decoded apart: every image must be \
+there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in batches of the size asked \
+for with a short one at the end, in an order that is shuffled over the whole set and is not that of the pass before. \
+float32 images are known by a weighted sum of their pixels, within 2e-5 of it: a pixel that is wrong by one of 255 \
+levels may pass there, and does not in uint8. A row that fails this is an error, however fast. A row that would take \
+seconds for an epoch is measured over its first images, in whole batches: the column says how many, and its order is \
+drawn over the whole set all the same. "load_dataset Parquet" begins with a Parquet file of PNG pictures instead of \
+the .gz files. The PNG files of idxhub are not compressed, PIL's are. Processor time counts all threads and worker \
+processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. A verdict is that of the \
+medians; "within the spread" means that quartiles of ours against quartiles of theirs come out on both sides of the \
+goal. Warm means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep \
+nothing, and Keras reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, \
+less what the same processes have over a small dataset; what was imported is kept from Python's collector there, which \
+would write into those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory \
+from which this cannot be told are left out there, and in the other figures of memory theirs contain what the \
+framework sets up when it is first used."""
 
 
 _LARGE = """\
@@ -105,7 +112,7 @@ def _verdict(summary: Summary, goal: Goal) -> str:
     wrong = (each for each in summary.failures if each["cheat"] and _concerns(each, goal.ours, goal.theirs))
     if any(wrong):
         return "ERROR: not the same data"
-    return goal.verdict(summary.ratio(goal.ours, goal.theirs))
+    return goal.verdict(summary.ratio(goal.ours, goal.theirs), summary.spread(goal.ours, goal.theirs))
 
 
 def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
@@ -191,7 +198,7 @@ def _machine(summary: Summary) -> Section:
         bullets.append(f"load average of the last minute, at the ends of rounds: {ranges}")
     cached = [r["files in page cache"] for r in summary.rounds if r["files in page cache"] is not None]
     if cached:
-        bullets.append(f"the files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
+        bullets.append(f"the four .gz files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
     rows = sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
     return Section("Machine and versions", "", (setting.versions(rows),), tuple(bullets))
 

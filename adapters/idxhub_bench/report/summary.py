@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -78,13 +79,27 @@ class Summary:
         """The median; of None, the data's own size."""
         if key is None:
             return float(self.payload)
-        found = self.cells.get(key) or self._any_setting(key)
+        found = self._cell(key)
         return None if found is None else found.median
 
     def ratio(self, ours: Key, theirs: Key | None) -> float | None:
-        """Ours / theirs."""
+        """Ours / theirs, of medians; None where one was not measured, or is a difference that came out negative."""
         mine, other = self.value(ours), self.value(theirs)
-        return None if mine is None or not other else mine / other
+        return None if mine is None or other is None or min(mine, other) <= 0 else mine / other
+
+    def spread(self, ours: Key, theirs: Key | None) -> tuple[float, float] | None:
+        """The least and the most that quartiles of ours make of quartiles of theirs; None where there is no ratio."""
+        if self.ratio(ours, theirs) is None:
+            return None
+        (low, high), (least, most) = self._quartiles(ours), self._quartiles(theirs)
+        return low / most, high / least if least > 0 else math.inf
+
+    def _quartiles(self, key: Key | None) -> tuple[float, float]:
+        found = None if key is None else self._cell(key)
+        return (float(self.payload),) * 2 if found is None else found.quartiles
+
+    def _cell(self, key: Key) -> Cell | None:
+        return self.cells.get(key) or self._any_setting(key)
 
     def _any_setting(self, key: Key) -> Cell | None:
         """For figures of one setting each: what a row's key leaves open."""

@@ -17,7 +17,7 @@ from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
 from idxhub.cli.output import json_option, print_json, print_table
 from idxhub.errors import ChecksumError
-from idxhub.fetch import Places, read, verify
+from idxhub.fetch import Copy, Places, verify
 from idxhub.making import make
 from idxhub.plugins import installed
 
@@ -56,7 +56,7 @@ def _adopt(findings: Iterable[Finding], root: Path) -> list[dict[str, str]]:
     copies: dict[tuple[str, str], list[tuple[DatasetSpec, Resource, Finding]]] = {}
     for finding in findings:
         part = finding.part
-        if part is not None and part.spec is not None and part.resource is not None and finding.member is None:
+        if part is not None and part.spec is not None and part.resource is not None:
             same = copies.setdefault((part.spec.name, part.resource.stem), [])
             same.append((part.spec, part.resource, finding))
     return [_adopted(same, root) for same in copies.values()]
@@ -73,11 +73,15 @@ def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]], root: Path
         return row | {"state": "in the cache already", "source": stored[0].record.source}
     failure = ""
     for _, _, finding in sorted(copies, key=lambda copy: copy[2].form != "published"):
+        copy = Copy(finding.path, finding.member)
         try:
             # read once more: these bytes are verified, and published
-            found = verify(resource, read(finding.path, resource), _plain(finding.path))
-        except (OSError, ChecksumError) as error:
+            found = verify(resource, copy.read(resource), _plain(copy.source))
+        except ChecksumError as error:
             failure = str(error)
+            continue
+        except OSError as error:
+            failure = f"{_plain(copy.source)}: {error.strerror or error}"
             continue
         records = [make(kept, cache, Places(download=False), found=found).record for kept in arrays]
         return row | {"state": f"adopted, {records[0].form}", "source": records[0].source}

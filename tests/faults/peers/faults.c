@@ -2,6 +2,7 @@
  *
  * FAULTS_FOLDER   writes and syncs of files below it are counted and may fail
  * FAULTS_WRITE    after so many bytes every write fails with EIO
+ * FAULTS_STOP     the write that reaches so many bytes writes no more than them, and the process stops (SIGSTOP), once
  * FAULTS_SYNC     every fsync and fdatasync fails with EIO
  * FAULTS_LOCKS    flock, lockf and fcntl's locks do nothing and say that they were taken
  * FAULTS_TOLD     a file that is made as soon as one of these has been done
@@ -10,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,6 +48,19 @@ static int write_fails(int fd, long long size) {
     return 1;
 }
 
+/* How much of a write is to be done before the process stops; 0 if it is not to stop. */
+static size_t before_stop(int fd, size_t size) {
+    const char *at = getenv("FAULTS_STOP");
+    if (!at || !is_below(fd)) return 0;
+    long long limit = atoll(at), before = atomic_fetch_add(&written, size);
+    return before < limit && before + (long long)size >= limit ? (size_t)(limit - before) : 0;
+}
+
+static void stop(void) {
+    tell();
+    kill(getpid(), SIGSTOP);
+}
+
 static int sync_fails(int fd) {
     if (!getenv("FAULTS_SYNC") || !is_below(fd)) return 0;
     tell();
@@ -68,7 +83,11 @@ static long long total(const struct iovec *parts, int count) {
 #define REAL(result, name, ...) ((result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int fd, const void *data, size_t size) {
-    return write_fails(fd, size) ? -1 : REAL(ssize_t, write, int, const void *, size_t)(fd, data, size);
+    if (write_fails(fd, size)) return -1;
+    size_t part = before_stop(fd, size);
+    ssize_t done = REAL(ssize_t, write, int, const void *, size_t)(fd, data, part ? part : size);
+    if (part) stop();
+    return done;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {

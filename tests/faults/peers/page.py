@@ -156,7 +156,8 @@ class Results:
         )
 
     def _about(self) -> Iterator[str]:
-        yield self.machine
+        dates = sorted({each["on"] for each in self.outcomes})
+        yield f"{self.machine}; {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
         for name, title in self.titles.items():
             found = self.versions.get(name) or {}
             has = {package: version for package, version in found.get("versions", {}).items() if version}
@@ -255,19 +256,23 @@ own is named to it with `--peer-python mxnet=PYTHON`. Behind each cell is a line
 ```"""
 _METHOD = """\
 Each loader is pointed at a real HTTP server on this machine, or at a folder, and asked for Fashion-MNIST's test images
-and labels in a process of its own, with a time limit: one to three minutes, 400 s where nothing arrives (rows 15, 16),
-1,000 s where a byte a second does (row 17). The last one lies above idxhub's own deadline for a file, which is 900 s:
-with a limit below that idxhub would be called a hang too. The notes give the seconds of those that ended by themselves
-after 200 s or more.
+and labels in a process of its own, with a time limit: one to three minutes, 400 s where too much arrives or nothing
+(rows 12, 15, 16), 1,000 s where a byte a second does (row 17). The last one lies above idxhub's own deadline for a
+file, which is 900 s: with a limit below that idxhub would be called a hang too. The notes give the seconds of those
+that ended by themselves after 200 s or more.
 The fault is done to one file: the test images, or the Parquet file. What counts is what comes back: the digest of all
 pixels and labels, compared with those of the files decoded apart. Then the fault is gone, nothing is cleaned up, and
 the call is made again: it has to be right. Each loader is set up as its documentation shows, and has this one server to
 download from, so that no other mirror helps. An exception is called clear by a pattern for each row, in
 `tests/faults/peers/cases.py`, that is meant to be generous: of a wrong file it is enough to say that a hash differs.
-In rows 24 and 30 the fault is done to the C library's calls, by a shim that is loaded before it
-(`tests/faults/peers/faults.c`), so that a loader of any language meets it. Row 37 needs the inside of a loader and is
-`n/a` for all of them; idxhub's own tests have all 44. Rows 23, 24 and 40 are races, which another run may decide
-otherwise."""
+Addresses, paths and names of files that it quotes do not count.
+In rows 24, 26 to 28 and 30 the fault is done to the C library's calls, by a shim that is loaded before it
+(`tests/faults/peers/faults.c`), so that a loader of any language meets it; in rows 26 to 28 it stops the process when
+half as many bytes as the file has are on the disk. In row 34 one name after the other that a clean run gives is a link
+to somebody's file, and then to nothing. Row 37 needs the inside of a loader and is `n/a` for all of them; idxhub's own
+tests have all 44. Rows 23, 24 and 40 are races, which another run may decide otherwise. A wrong file that lay in a
+folder (rows 7, 42, 43) is taken away before the next call; HF datasets has made a file of its own of it by then, which
+is read again."""
 _HOW = {
     "idxhub": "`get_dataset`, the cache empty, the spec's mirrors changed",
     "torchvision": "`FashionMNIST(root, train=False, download=True)`, its `mirrors` changed",

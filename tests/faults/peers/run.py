@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -53,6 +54,7 @@ class Outcome:
     next: str = ""
     next_message: str = ""
     chain: list[str] = field(default_factory=list)
+    on: str = field(default_factory=lambda: time.strftime("%Y-%m-%d", time.gmtime()))
 
 
 def main() -> int:
@@ -133,6 +135,9 @@ class Program:
         if case.mounts and os.environ.get(INSIDE) != "1":
             return Outcome(**about, mark="not run", note="needs a mount namespace (unshare -m)")
         work = self.work / f"{loader.name}-{CASES.index(case)}"
+        if loader.name == "keras" and case.mounts and KERAS_REFUGE.is_mount():
+            for path in KERAS_REFUGE.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         with staged(loader, self.truth, work, case.limit) as stage:
             try:
                 found = case.act(stage)
@@ -141,8 +146,6 @@ class Program:
                 return Outcome(**about, mark="n/a", note=str(error))
             except (SetUpError, OSError, subprocess.SubprocessError) as error:
                 return Outcome(**about, mark="not run", note=str(error))
-        if loader.name == "keras" and case.mounts and KERAS_REFUGE.is_mount():
-            shutil.rmtree(KERAS_REFUGE, ignore_errors=True)
         outcome = Outcome(**about, **judged(case, found), next=after.kind, next_message=_short(after))
         with self._guard:
             print(f"{loader.name}: {case.row} {case.name}: {outcome.mark} {outcome.note}", file=sys.stderr, flush=True)

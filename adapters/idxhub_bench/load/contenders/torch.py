@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from idxhub_bench.load.contenders import hub
 from idxhub_bench.load.contenders.base import Contender, added_up, unpacked
@@ -62,3 +62,12 @@ class Tensors(Torch):
         images, labels = unpacked(self.place.data_dir, split)
         tensor = torch.tensor(images).unsqueeze(1)
         return TensorDataset(tensor if dtype == "uint8" else tensor.to(torch.float32).div_(255), torch.tensor(labels))
+
+
+class BatchedTensors(Tensors):
+    """The same with whole batches asked for, by a BatchSampler, as torch's page on data loading has it."""
+
+    def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
+        del dtype
+        sampler = BatchSampler(RandomSampler(dataset), size, drop_last=False)
+        return iter(DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faults.peers.acts.base import Found, NotApplicableError, SetUpError, preloaded, warm_up
-from faults.peers.stage import VICTIM, Stage
+from faults.peers.stage import VICTIM, Stage, worst
 
 
 def full(size: str) -> Callable[[Stage], Found]:
@@ -43,9 +43,12 @@ def read_only(*, warm: bool) -> Callable[[Stage], Found]:
         stage.root.mkdir(parents=True)
         if warm:
             warm_up(stage)
+        before = stage.server.count()
         ro = f"mount --bind {stage.home} {stage.home} && mount -o remount,ro,bind {stage.home}"
         with mounted(ro, stage.home):
-            return Found(stage.call())
+            attempt = stage.call()
+        again = stage.server.count() - before
+        return Found(attempt, f"asked the server again, {again} times" if warm and again else "")
 
     return act
 
@@ -72,7 +75,7 @@ def odd(name: bytes) -> Callable[[Stage], Found]:
         stage.home = home / os.fsdecode(name)
         stage.home.mkdir(parents=True)
         try:
-            return Found(stage.call(), after=stage.call())
+            return Found(stage.call())
         finally:
             stage.home = home
 
@@ -98,18 +101,26 @@ def homeless(stage: Stage) -> Found:
 
 
 def planted(stage: Stage) -> Found:
-    """Links to somebody's file are planted under every name that a clean run gives."""
+    """A link under each name that a clean run gives, one at a time in an empty folder: to a file, and to nothing."""
     warm_up(stage)
-    victims = []
-    for path in [path for path in stage.files() if path.stat().st_size > 1000]:
-        victims.append(stage.home.parent / f"victim-{len(victims)}")
-        victims[-1].write_bytes(VICTIM)
-        path.unlink()
-        path.symlink_to(victims[-1])
-    attempt = stage.call()
-    hurt = sum(victim.read_bytes() != VICTIM for victim in victims)
+    attempts, hurt, victim = [], [], stage.home.parent / "victim"
+    names = [path.relative_to(stage.root) for path in stage.files()]
+    if not names:
+        raise SetUpError("a clean run leaves no file")
+    for name in names:
+        for content in (VICTIM, None):
+            shutil.rmtree(stage.root)
+            (stage.root / name).parent.mkdir(parents=True)
+            victim.unlink(missing_ok=True)
+            if content is not None:
+                victim.write_bytes(content)
+            (stage.root / name).symlink_to(victim)
+            attempts.append(stage.call())
+            if (victim.read_bytes() if victim.exists() else None) != content:
+                hurt.append("written over" if content else "made")
     shutil.rmtree(stage.root)  # whoever planted them takes them away
-    return Found(attempt, unsafe=f"{hurt} targets overwritten" if hurt else "")
+    told = [f"{hurt.count(what)} of {len(names)} targets {what}" for what in dict.fromkeys(hurt)]
+    return Found(worst(attempts), unsafe=", ".join(told))
 
 
 def shared(stage: Stage) -> Found:
@@ -126,7 +137,10 @@ def damaged(how: Callable[[bytes], bytes], *, mode: int | None = None) -> Callab
 
     def act(stage: Stage) -> Found:
         warm_up(stage)
-        for path in [path for path in stage.files() if path.stat().st_size > 100_000]:
+        large = [path for path in stage.files() if path.stat().st_size > 100_000]
+        if not large:
+            raise SetUpError("nothing is kept that could be damaged")
+        for path in large:
             path.write_bytes(how(path.read_bytes()))
         if mode is not None:
             for path in (stage.root, *stage.root.rglob("*")):

@@ -90,7 +90,7 @@ def waiting(stage: Stage) -> Found:
 
 
 def endlessly(stage: Stage) -> Found:
-    """The body, then zeros for as long as they are taken, at some 13 MB/s."""
+    """The body, then zeros for as long as they are taken, at some 3 MB/s."""
     stage.serve(_endless(stage.body()))
     began = stage.server.bytes_sent
     attempt = stage.call()
@@ -193,14 +193,15 @@ def _proxy(url: str) -> dict[str, str]:
 
 
 def _told(attempt: Attempt) -> str:
-    return "password printed" if "hunter" in attempt.message + attempt.printed else ""
+    said = " ".join([attempt.message, *attempt.chain, attempt.printed])
+    return "password printed" if "hunter" in said else ""
 
 
 def _endless(body: bytes) -> Answer:
     def answer(handler: Handler) -> None:
         handler.head(200, {"Connection": "close"})
         handler.body(body)
-        while handler.command == "GET" and not handler.closing.wait(0.005):
+        while handler.command == "GET" and not handler.closing.wait(0.02):
             handler.body(bytes(1 << 16))
         handler.hang_up()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from faults.peers.acts.base import Found, SetUpError, half, preloaded, warm_up
+from faults.peers.acts.base import Found, NotApplicableError, SetUpError, half, preloaded, warm_up
 from faults.peers.stage import Attempt, Stage, kill, worst
 from support.server import Answer, Handler
 
@@ -67,12 +67,13 @@ def holder(number: int) -> Callable[[Stage], Found]:
 
 
 def signalled(number: signal.Signals) -> Callable[[Stage], Found]:
-    """A signal when half of the file is there: it ends the process, and half a file is not left."""
+    """A signal when half of the file is on the disk: it ends the process, and half a file is not left."""
 
     def act(stage: Stage) -> Found:
         whole = _sizes(stage)
-        with _half_way(stage) as first:
+        with _half_written(stage) as first:
             os.killpg(first.process.pid, number)
+            os.killpg(first.process.pid, signal.SIGCONT)
             attempt = stage.finish(*first, limit=30.0)
         if attempt.kind == "crash" and first.process.returncode == -number:
             attempt = Attempt("raised", f"ended by {number.name}", "", attempt.seconds, printed=attempt.printed)
@@ -85,8 +86,8 @@ def signalled(number: signal.Signals) -> Callable[[Stage], Found]:
 
 
 def killed(stage: Stage) -> Found:
-    """SIGKILL when half of the file is there; the next call is judged."""
-    with _half_way(stage) as first:
+    """SIGKILL when half of the file is on the disk; the next call is judged."""
+    with _half_written(stage) as first:
         kill(first.process)
     stage.serve()
     return Found(stage.call())
@@ -95,10 +96,12 @@ def killed(stage: Stage) -> Found:
 def orphaned(stage: Stage) -> Found:
     """The same; what the dead process left is two days old when the next call comes."""
     whole = _sizes(stage)
-    with _half_way(stage) as first:
+    with _half_written(stage) as first:
         kill(first.process)
     before = time.time() - 2 * 86_400
     left = [stage.home / path for path in _lying(stage) if path not in whole]
+    if not left:
+        raise NotApplicableError("the half of a file that it leaves has the file's own name: see row 26")
     for path in left:
         os.utime(path, (before, before))
     stage.serve()
@@ -129,11 +132,38 @@ def _half_way(stage: Stage) -> Iterator[_First]:
         first.process.communicate()
 
 
+@contextlib.contextmanager
+def _half_written(stage: Stage) -> Iterator[_First]:
+    """A process that stops when half as many bytes as the file has are on the disk; those after it do not."""
+    with preloaded(stage, FAULTS_STOP=str(half(stage.body()))) as done:
+        first = _First(*stage.start())
+        stage.environment = {}
+        try:
+            _wait(lambda: _state(first.process.pid) == "T" or first.process.poll() is not None, stage.limit)
+            if not done():
+                raise SetUpError("half of the file was never written")
+            yield first
+        finally:
+            kill(first.process)
+            first.process.communicate()
+
+
+def _state(pid: int) -> str:
+    """Of a process, as the kernel says it: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
+def _wait(ended: Callable[[], bool], limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while not ended():
+        if time.monotonic() > deadline:
+            raise SetUpError(f"nothing has come of it in {limit:.0f} s")
+        time.sleep(0.05)
+
+
 def _wait_until_ready(stage: Stage, child: subprocess.Popen[str], out: Path) -> None:
     """Until a child that was told to `wait` has made its imports, or has ended."""
-    deadline = time.monotonic() + stage.limit
-    while not Path(f"{out}.ready").exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _wait(lambda: Path(f"{out}.ready").exists() or child.poll() is not None, stage.limit)
 
 
 def _pausing(body: bytes, reached: threading.Event, opened: threading.Event, limit: float) -> Answer:

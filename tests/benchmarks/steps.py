@@ -69,7 +69,7 @@ def torch_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
         dataset = get_dataset(framework="torch", dtype=dtype, **where)
         whole = DataLoader(dataset, batch_size=BATCH, shuffle=True)
         yield f"torch: a DataLoader over idxhub's dataset, {dtype}", a_batch(lambda whole=whole: whole)
-    stored, labels = np.array(dataset.data), np.array(dataset.targets)
+    stored, labels = dataset.data.numpy().copy(), dataset.targets.numpy().copy()
     places = [each.numpy() for each in torch.randperm(len(dataset)).split(BATCH)]
     yield "torch: the gather alone", a_batch(lambda: (stored.take(p, axis=0) for p in places))
     yield "numpy: the floor, X[permutation], uint8", a_batch(lambda: ((stored[p], labels[p]) for p in places))

@@ -156,7 +156,7 @@ class Results:
         )
 
     def _about(self) -> Iterator[str]:
-        dates = sorted({each["on"] for each in self.outcomes})
+        dates = sorted({each.get("on", "") for each in self.outcomes})
         yield f"{self.machine}; {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
         for name, title in self.titles.items():
             found = self.versions.get(name) or {}

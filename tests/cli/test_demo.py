@@ -80,7 +80,7 @@ def test_demo_names_on_a_terminal_what_it_reads(terminal):
     assert ("reading by numpy" in said) == terminal
 
 
-def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run):
+def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run, nowhere):
     rows = json.loads(run("demo", "--json", "--epochs", "2", "--batch-size", "600").stdout)["frameworks"]
     images, labels = idxhub.get_dataset(SAMPLE)
 
@@ -128,7 +128,7 @@ def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
     )
     code = """
         import click.testing, idxhub.cli
-        result = click.testing.CliRunner().invoke(idxhub.cli.commands, ["demo", "--offline", "--batch-size", "2000"])
+        result = click.testing.CliRunner().invoke(idxhub.cli.commands, ["demo", "--offline", "--batch-size", "60000"])
         print(result.exit_code, result.stdout.splitlines()[-1])
     """
     seen = python(code, env=environment).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
     if loaded is None:
         raise click.UsageError("--readme has figures of `idxhub bench load`: name a file of its records too")
     old = readme.read_text(encoding="utf-8")
-    more = _MORE.format(machine=setting.hardware(loaded.runs[-1]["machine"]))
+    more = textwrap.fill(_MORE.format(machine=setting.hardware(loaded.runs[-1]["machine"])), 120)
     new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
     readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
 

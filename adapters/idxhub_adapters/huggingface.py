@@ -68,7 +68,7 @@ def _dataset(split: Split, image: str = "png") -> datasets.Dataset:
 
 
 def _pictures(split: Split) -> datasets.Dataset:
-    return _mapped(split, "png", _features(split, datasets.Image()), _ROWS, _encoded)
+    return _mapped(split, "png", datasets.Image(), _ROWS, _encoded)
 
 
 def _arrays(split: Split) -> datasets.Dataset:
@@ -76,7 +76,7 @@ def _arrays(split: Split) -> datasets.Dataset:
     feature = _FEATURES[len(shape)](shape, split.dtype)
     rows = max(1, _BLOCK // max(1, math.prod(shape) * np.dtype(split.dtype).itemsize))
     kind = f"{split.dtype}-{split.layout or 'HW'}"
-    return ArrayDataset.over(_mapped(split, kind, _features(split, feature), rows, _listed))
+    return ArrayDataset.over(_mapped(split, kind, feature, rows, _listed))
 
 
 # by the number of axes
@@ -91,13 +91,18 @@ _FEATURES: Mapping[int, Callable[[tuple[int, ...], str], Any]] = {
 _Make = Callable[[Split, slice, datasets.Features], pa.RecordBatch]
 
 
-def _mapped(split: Split, kind: str, features: datasets.Features, rows: int, make: _Make) -> datasets.Dataset:
+def _mapped(split: Split, kind: str, image: Any, rows: int, make: _Make) -> datasets.Dataset:
     """What the split's parts are of the files in the cache: each of a split, whole, made once and mapped."""
+    # the labels in a file are numbers: what they are called is for the spec at hand to say
+    number = datasets.Value("int64")
+    stored = datasets.Features({"image": image, "label": number})
+    named = datasets.ClassLabel(names=list(split.classes)) if split.classes else number
+    features = datasets.Features({"image": image, "label": named})
     parts = []
     for name, start, stop in split.info.parts:
-        whole = functools.partial(_stream, split, name, features, rows, make)
+        whole = functools.partial(_stream, split, name, stored, rows, make)
         table = MemoryMappedTable.from_file(str(split.derived(f"{name}-{kind}-{_FORMAT}.arrow", whole)))
-        parts.append(_native(table, split.info, name, f"{kind} {name}").select(range(start, stop)))
+        parts.append(_native(table, features, split.info, name, kind).select(range(start, stop)))
     return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
 
 
@@ -125,14 +130,7 @@ def _listed(whole: Split, rows: slice, features: datasets.Features) -> pa.Record
     return pa.record_batch([arrow(whole.batch(rows), schema.field(0).type), pa.array(whole.labels[rows])], schema)
 
 
-def _features(split: Split, image: Any) -> datasets.Features:
-    names = list(split.classes)
-    return datasets.Features(
-        {"image": image, "label": datasets.ClassLabel(names=names) if names else datasets.Value("int64")}
-    )
-
-
-def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Dataset:
+def _native(table: Any, features: datasets.Features, info: DatasetInfo, split: str, kind: str) -> datasets.Dataset:
     spec = info.spec
     sizes = {resource.filename: resource.size for resource in spec.resources}
     described = datasets.DatasetInfo(
@@ -140,7 +138,7 @@ def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Da
         citation=spec.citation,
         homepage=spec.homepage,
         license=spec.license,
-        features=datasets.Features.from_arrow_schema(table.schema),
+        features=features,
         dataset_name=spec.name,
         # where the bytes came from, in the library's own words, and the whole record in ours; the size is the published
         # file's, if it is known
@@ -150,6 +148,7 @@ def _native(table: Any, info: DatasetInfo, split: str, what: str) -> datasets.Da
         },
     )
     # the same in every process and on every machine, so that what `map` caches is found again
-    fingerprint = datasets.fingerprint.Hasher.hash(("idxhub", _FORMAT, spec.name, spec.fingerprint, what))
+    what = ("idxhub", _FORMAT, spec.name, spec.fingerprint, split, kind, tuple(spec.classes))
+    fingerprint = datasets.fingerprint.Hasher.hash(what)
     named = datasets.NamedSplit(split) if split in spec.splits else None
     return datasets.Dataset(table, info=described, split=named, fingerprint=fingerprint)

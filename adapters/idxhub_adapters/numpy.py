@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,9 +10,9 @@ from idxhub import Arrays, Split, hookimpl
 
 
 @hookimpl
-def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Arrays[NDArray[Any]]:
+def idxhub_dataset(split: Split) -> Arrays[NDArray[Any]]:
     """uint8 (N, 28, 28) and int64 (N,), writable; what is written stays in these arrays."""
-    arrays = Arrays(split.batch(), split.labels, **options)
+    arrays = Arrays(split.batch(), split.labels)
     arrays.info = split.info
     return arrays
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,8 +38,10 @@ def idxhub_conventions() -> Conventions:
 
 
 @hookimpl
-def idxhub_check(options: Mapping[str, Any]) -> None:
-    """Batches need a size of 1 or more, an order its seed."""
+def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    """Batches need a size of 1 or more, an order its seed, images a pixel."""
+    if not math.prod(shape):  # TensorFlow ends the process over them
+        raise errors.ArgumentError("framework", "tensorflow", f"another one for images of shape {shape}, with no pixel")
     if options.get("batch_size") is not None:
         arguments.integer("batch_size", options["batch_size"], 1)
     elif arguments.boolean("drop_last", options.get("drop_last", False)):
@@ -65,7 +68,8 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> tuple[tf.Tensor,
 def _dataset(
     split: Split, batch_size: int | None = None, shuffle: bool = False, seed: int = 0, drop_last: bool = False
 ) -> tf.data.Dataset:
-    n, size = len(split), batch_size or _BLOCK
+    # an integer of Python's: one of NumPy's may be too small for the sums that follow
+    n, size = len(split), _BLOCK if batch_size is None else operator.index(batch_size)
     # flat, so that a gather copies whole rows; as tensors that the pipeline captures, not as constants of its graph
     images, labels = _tensor(split.images.reshape(n, math.prod(split.images.shape[1:]))), _tensor(split.labels)
     # not a constant either: TensorFlow would multiply by its reciprocal, which is not pixel/255

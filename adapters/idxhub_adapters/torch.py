@@ -51,7 +51,10 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     @targets.setter
     def targets(self, values: Any) -> None:
-        self._targets = _readable("targets", values)
+        targets = _readable("targets", values)
+        if targets.ndim != 1:
+            raise errors.ArgumentError("targets", tuple(targets.shape), "of shape (N,): one number for each image")
+        self._targets = targets
 
     @property
     def classes(self) -> list[str]:
@@ -84,7 +87,12 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         return self._transformed(torch.from_numpy(self._scaled(images[index, ...].copy())), labels[index])
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[Any, Any]]:
-        """The elements at `indices`, gathered at once: what DataLoader calls for a batch."""
+        """The elements at `indices`, gathered at once: what DataLoader calls for a batch.
+
+        A subclass that has a `__getitem__` of its own is asked for one element after the other.
+        """
+        if type(self).__getitem__ is not IdxDataset.__getitem__:
+            return [self[index] for index in indices]
         images, labels = self._arrays()
         where = np.asarray(indices, dtype=np.int64)
         try:
@@ -277,6 +285,7 @@ class Resident:
         if self.device.type == "cuda":
             where = where.pin_memory()
         where = where.to(self.device, non_blocking=True)
+        size = max(1, min(size, len(indices)))
         together = size * self._at_once(size)
         for start in range(0, len(indices), together):
             images, labels = self._gather(where[start : start + together])

@@ -102,7 +102,13 @@ class Split:
         return images if images.dtype == self.dtype else to_float32(images)
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
-        """The images at `where`, indices in 0..n-1: a new, aligned array in the dtype and layout asked for."""
+        """The images at `where`, int64 indices in 0..n-1: a new, aligned array in the dtype and layout asked for.
+
+        Raises `IndexError` for any other index; a negative one too.
+        """
+        # negative numbers are the largest of all without a sign
+        if np.maximum.reduce(where.view(np.uint64), initial=0) >= len(self.images) and len(where):
+            raise IndexError(f"an index is out of range for {len(self.images):,} examples, counted from 0")
         # take, which copies whole images, is twice as fast as an index expression
         if self.images.dtype == self.dtype:
             stored = aligned((len(where), *self.images.shape[1:]), self.images.dtype)

@@ -13,7 +13,7 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,8 @@ from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resourc
 from idxhub.storage import NewFile, appearing, locked, open_regular, unusable, write_atomically, write_stream
 
 CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
-_RECORD_FORMAT = 3
+_RECORD_FORMAT = 4
+_SEAL = "record_xxh3"  # a record's field for the XXH3 of its other fields
 _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
@@ -157,7 +158,7 @@ class Cache:
             version=__version__,
             xxh3=_checksums_of(data),
         )
-        write_atomically(self.record_file(kept), json.dumps(record._asdict(), indent=1).encode())
+        _write_record(self.record_file(kept), record._asdict())
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
         """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
@@ -178,7 +179,7 @@ class Cache:
             sums = _RunningSums()
             write_stream(path, sums.over(_ahead(parts)))
             record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
-            write_atomically(path.with_name(f"{filename}.json"), json.dumps(record).encode())
+            _write_record(path.with_name(f"{filename}.json"), record)
         return path
 
     def _is_whole(self, path: Path, *, verify: bool) -> bool:
@@ -212,7 +213,7 @@ class Cache:
         with appearing(path) as new:
             yield new
         note = {"format": _RECORD_FORMAT, "version": __version__, "url": url, "md5": archive.md5, "downloaded": _now()}
-        write_atomically(_note_file(path), json.dumps(note, indent=1).encode())
+        _write_record(_note_file(path), note)
 
     def origin(self, path: Path, file: Resource | Archive) -> str | None:
         """Where a kept file was downloaded from; None if `path` is not one, or nothing is known."""
@@ -267,10 +268,23 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _read_record(path: Path) -> Any:
+def _write_record(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write a record as JSON, with a checksum of itself."""
+    write_atomically(path, json.dumps({**fields, _SEAL: _seal(fields)}, indent=1).encode())
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """A record's fields; `ValueError`, or one of its like, if it is not as it was written."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
-        return json.loads(file.read(min(size, _LARGEST_RECORD)))
+        fields = json.loads(file.read(min(size, _LARGEST_RECORD)))
+    if not isinstance(fields, dict) or fields.pop(_SEAL, None) != _seal(fields):
+        raise ValueError(f"{path} is not a record as idxhub writes them")
+    return fields
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
 
 
 def remove(root: Path) -> int:

@@ -6,6 +6,7 @@ read between check and use.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -334,11 +335,22 @@ def local_copies(spec: DatasetSpec, resource: Resource, cache: Cache, places: Pl
 def _without_it(spec: DatasetSpec, resource: Resource, places: Places) -> Iterator[Failure]:
     """The folders looked in that have no file that may be the resource."""
     named = _named_folders(spec, places)
-    if named and not any(_copies(folder, resource) for folder in named):
-        yield Failure(str(places.data_dir), "has no such file")
+    if named and places.data_dir is not None and not any(_copies(folder, resource) for folder in named):
+        yield Failure(str(places.data_dir), _lack(places.data_dir))
     for folder in known_folders(spec, places):
         if not _copies(folder, resource):
-            yield Failure(str(folder), "has no such file" if os.path.isdir(folder) else "no such folder")
+            yield Failure(str(folder), _lack(folder))
+
+
+def _lack(folder: Path) -> str:
+    """Why nothing was found in a folder."""
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return "no such folder"
+    except OSError as error:
+        return f"cannot be listed: {error.strerror or error}"
+    return "has no such file"
 
 
 def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
@@ -392,15 +404,13 @@ def _copies(folder: Path, resource: Resource) -> list[Copy]:
 
 
 def _candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            present = {
-                entry.name: entry.stat().st_size
-                for _, entry in zip(range(_MOST_FILES), entries, strict=False)
-                if entry.is_file()
-            }
-    except OSError:
-        return []
+    present = {}
+    # of a folder that cannot be listed, files may be read all the same
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for _, entry in zip(range(_MOST_FILES), entries, strict=False):
+            with contextlib.suppress(OSError):  # a link in a circle, or a file that went away meanwhile
+                if entry.is_file():
+                    present[entry.name] = entry.stat().st_size
     by_name = [name for name in dict.fromkeys(names) if name in present or os.path.isfile(folder / name)]
     by_size = sorted(n for n, size in present.items() if size in sizes and n not in by_name)
     return [folder / name for name in by_name + by_size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from idxhub import splits
 from idxhub.arguments import boolean, integer
 from idxhub.arrays import Split
-from idxhub.errors import StateError, UnknownNameError
+from idxhub.errors import ArgumentError, StateError, UnknownNameError
 from idxhub.order import Equal, check_shard, order, shard_size, sharded
 
 T = TypeVar("T")
@@ -88,11 +88,15 @@ class Loader(Generic[T]):
         if not isinstance(state, Mapping):
             raise StateError(f"{state!r} is not the state of a loader: what state_dict gave, a mapping")
         for what, mine in self._identity().items():
-            if state.get(what) != mine and not (what == "split" and self._is_split(state.get(what))):
-                raise StateError(f"this state is of another loader: its {what} is {state.get(what)!r}, here {mine!r}")
-        epoch, batch = state.get("epoch"), state.get("batch")
-        if not (_is_count(epoch) and _is_count(batch) and batch <= len(self)):
-            raise StateError(f"epoch {epoch!r} and batch {batch!r} are no place in {len(self)} batches")
+            saved = state.get(what)
+            if isinstance(saved, (tuple, np.ndarray)):  # as formats other than JSON may give it back
+                saved = np.asarray(saved).tolist()
+            if saved != mine and not (what == "split" and self._is_split(saved)):
+                raise StateError(f"this state is of another loader: its {what} is {saved!r}, here {mine!r}")
+        try:
+            epoch, batch = integer("epoch", state.get("epoch")), integer("batch", state.get("batch"), most=len(self))
+        except ArgumentError as error:
+            raise StateError(f"this state is no place in {len(self):,} batches: {error}") from None
         if batch and batch == len(self):  # saved in the loop's body, before the pass could end
             epoch, batch = epoch + 1, 0
         self._begin_at(epoch, batch)
@@ -149,16 +153,15 @@ class Gathered(Generic[T]):
             yield native(split.gather(where), split.labels.take(where))
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
     """The same batches, made by a thread that is at most `count` ahead."""
     from idxhub.threads import Threads  # noqa: PLC0415 -- it brings logging; most loaders need none
 
     with Threads(1, "idxhub-prefetch") as pool:
         waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
-        while (batch := waiting.popleft().result()) is not _END:
-            waiting.append(pool.submit(next, batches, _END))
-            yield batch
+        try:
+            while (batch := waiting.popleft().result()) is not _END:
+                waiting.append(pool.submit(next, batches, _END))
+                yield batch
+        finally:  # a pass that is broken off waits for the batch in hand, and for none behind it
+            pool.shutdown(cancel_futures=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,12 +28,14 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
     """`shard`, if it is (i, n) with 0 <= i < n, and `equal` something `sharded` knows; or raises `UnknownNameError`."""
+    must_be = "(i, n) with 0 <= i < n"
+    if not isinstance(shard, (Sequence, np.ndarray)) or len(shard) != 2:
+        raise ArgumentError("shard", shard, must_be)
     try:
-        i, n = map(operator.index, shard)
-    except (TypeError, ValueError):
-        i = n = 0
-    if not 0 <= i < n:
-        raise ArgumentError("shard", shard, "(i, n) with 0 <= i < n")
+        n = integer("shard", shard[1], 1)
+        i = integer("shard", shard[0], most=n - 1)
+    except ArgumentError:
+        raise ArgumentError("shard", shard, must_be) from None
     if equal not in (None, "drop", "pad"):
         raise UnknownNameError("equal", equal, ["None", "drop", "pad"])
     return i, n

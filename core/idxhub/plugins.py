@@ -5,7 +5,6 @@ The only module that touches entry points; how they are read is `manifest`'s aff
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -126,7 +125,8 @@ class Plugins:
             if not found:
                 raise UnknownNameError("framework", name, self.adapters())
             entry_point = _only(name, found)
-            self._adapters[name] = Adapter(name, _import(entry_point))
+            # of several threads that come at once, the first one's is everybody's
+            self._adapters.setdefault(name, Adapter(name, _import(entry_point)))
         return self._adapters[name]
 
     def loaded(self, name: str) -> Adapter | None:
@@ -236,10 +236,12 @@ class Plugins:
         return self._found[group]
 
 
-@functools.cache
+_INSTALLED = Plugins()  # nothing is looked for before it is asked for
+
+
 def installed() -> Plugins:
     """The plugins of this environment."""
-    return Plugins()
+    return _INSTALLED
 
 
 def _installed_adapter(name: str) -> Adapter:

@@ -28,8 +28,9 @@ def idxhub_conventions() -> Conventions:
 
 
 @hookimpl
-def idxhub_check(options: Mapping[str, Any]) -> None:
-    """A device that there is, or a sharding."""
+def idxhub_check(options: Mapping[str, Any], dtype: str) -> None:
+    """A device that there is, or a sharding; a dtype that JAX has as it is switched."""
+    _check_dtype(dtype)
     device, sharding = options.get("device"), options.get("sharding")
     if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
         raise errors.ArgumentError("sharding", sharding, "a jax.sharding.Sharding, or None")
@@ -54,6 +55,8 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Arrays[jax.Array
 @hookimpl
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Arrays[jax.Array]:
     """The two arrays on the default device."""
+    if images.dtype.itemsize == 8:  # JAX would make them half as wide, and say nothing
+        _check_dtype(images.dtype.name)
     return Arrays(*_taken_over(images, labels))
 
 
@@ -61,6 +64,7 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Arrays[jax.Array
 def idxhub_resident(split: Split, device: Any) -> Callable[[NDArray[np.int64], int], Iterator[Arrays[jax.Array]]]:
     """Batches gathered on `device`, a jax.Device or a name such as "gpu" or "cpu:1", by a jitted function."""
     place = _device(device)
+    _check_dtype(split.dtype)
     stored = jax.device_put((split.images, split.labels, _PARTS), place)
     how = {"shape": split.element_shape, "scaled": split.dtype != split.images.dtype}
 
@@ -87,6 +91,12 @@ def _arrays(split: Split, device: Any = None, sharding: Any = None) -> Arrays[ja
     arrays = Arrays(*jax.device_put((split.batch(), split.labels), where))
     arrays.info = split.info
     return arrays
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype == "float64" and not jax.config.jax_enable_x64:
+        must_be = "one that JAX has: float64 only after jax.config.update('jax_enable_x64', True)"
+        raise errors.ArgumentError("dtype of the images", dtype, must_be)
 
 
 def _device(device: Any) -> jax.Device:

@@ -23,10 +23,22 @@ from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
-from idxhub.storage import NewFile, appearing, locked, open_regular, unusable, write_atomically, write_stream
+from idxhub.errors import CacheError
+from idxhub.storage import (
+    NewFile,
+    appearing,
+    locked,
+    open_regular,
+    sweep,
+    touch,
+    unusable,
+    write_atomically,
+    write_stream,
+)
 
 CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
 _RECORD_FORMAT = 4
+_NOTE_FORMAT = 1  # of what is noted of a kept file: it outlives the records
 _SEAL = "record_xxh3"  # a record's field for the XXH3 of its other fields
 _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
@@ -38,9 +50,9 @@ _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; 
 class Record(NamedTuple):
     """Where a published array came from, and what proves that it is whole: its provenance.
 
-    `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name and its
-    MD5, and `member` are given for a file that was read out of an archive. `source` is the path or URL that the bytes
-    were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
+    `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name, MD5 and
+    SHA-256, and `member` are given for a file that was read out of an archive. `source` is the path or URL that the
+    bytes were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
     otherwise both are the same. `form` is "published", "recompressed" or "decompressed". `steps` are what was done to
     the decoded array, `lowest` and `highest` its extremes if it holds labels. `published` is when the array was
     written, UTC in ISO 8601, `version` that of idxhub. `xxh3` holds one checksum for each 4 MiB of the array's bytes,
@@ -53,7 +65,7 @@ class Record(NamedTuple):
     md5: str
     sha256: str | None
     payload_sha256: str
-    archive: tuple[str, str] | None
+    archive: tuple[str, str, str | None] | None
     member: str | None
     source: str
     origin: str
@@ -146,7 +158,7 @@ class Cache:
             md5=resource.md5,
             sha256=resource.sha256 or sha256,
             payload_sha256=payload_sha256,
-            archive=None if archive is None else (archive.filename, archive.md5),
+            archive=None if archive is None else (archive.filename, archive.md5, archive.sha256),
             member=resource.member,
             source=source,
             origin=origin or source,
@@ -171,13 +183,14 @@ class Cache:
         path = self.folder / filename
         if self._is_whole(path, verify=verify):
             return path
-        with locked(path.with_name(f".{filename}.lock")):
+        lock = path.with_name(f".{filename}.lock")
+        with locked(lock):
             if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
                 return path
             parts = make()
             self._mark(self.folder)
             sums = _RunningSums()
-            write_stream(path, sums.over(_ahead(parts)))
+            write_stream(path, sums.over(_ahead(parts, lambda: touch(lock))))
             record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
             _write_record(path.with_name(f"{filename}.json"), record)
         return path
@@ -198,9 +211,10 @@ class Cache:
         except OSError as error:
             raise unusable(path, error) from error
 
-    def keep(self, resource: Resource, data: bytes) -> None:
-        """Keep a downloaded file as published. Raises `CacheError`."""
+    def keep(self, resource: Resource, data: bytes, url: str) -> None:
+        """Keep a downloaded file as published, and note where it came from. Raises `CacheError`."""
         self._mark(self.folder)
+        _note(self.file(resource), resource, url)
         write_atomically(self.file(resource), data)
 
     @contextlib.contextmanager
@@ -212,19 +226,15 @@ class Cache:
         self._mark(path.parent)
         with appearing(path) as new:
             yield new
-        note = {"format": _RECORD_FORMAT, "version": __version__, "url": url, "md5": archive.md5, "downloaded": _now()}
-        _write_record(_note_file(path), note)
+        _note(path, archive, url)
 
     def origin(self, path: Path, file: Resource | Archive) -> str | None:
         """Where a kept file was downloaded from; None if `path` is not one, or nothing is known."""
         if path != self.file(file):
             return None
-        if isinstance(file, Resource):
-            records = (self.record(kept) for kept in self.spec.arrays if kept.resource == file)
-            return next((record.origin for record in records if record is not None), None)
         try:
             note = _read_record(_note_file(path))
-            return str(note["url"]) if note["format"] == _RECORD_FORMAT and note["md5"] == file.md5 else None
+            return str(note["url"]) if note["format"] == _NOTE_FORMAT and note["md5"] == file.md5 else None
         except (OSError, ValueError, TypeError, KeyError, RecursionError):  # lost or damaged: the file is not
             return None
 
@@ -258,8 +268,14 @@ def _key(kept: ArraySpec | Resource) -> str:
     return kept.key if isinstance(kept, ArraySpec) else kept.stem
 
 
+def _note(path: Path, file: Resource | Archive, url: str) -> None:
+    """Note beside a kept file where it was downloaded from."""
+    note = {"format": _NOTE_FORMAT, "version": __version__, "url": url, "md5": file.md5, "downloaded": _now()}
+    _write_record(_note_file(path), note)
+
+
 def _note_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
+    return path.with_name(f"{path.name}.origin.json")  # that of a file without ending would be its array's record
 
 
 def _now() -> str:
@@ -285,6 +301,13 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _seal(fields: Mapping[str, Any]) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
+
+
+def sweep_all(root: Path) -> None:
+    """Remove the temp files that killed processes left long ago, in all that idxhub made in a cache."""
+    with contextlib.suppress(CacheError):  # what cannot be read is for others to say
+        for folder in datasets_in(root):
+            sweep(folder)
 
 
 def remove(root: Path) -> int:
@@ -376,8 +399,8 @@ def _npy_header(kept: ArraySpec) -> bytes:
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
-def _ahead(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """The same parts, each asked for by another thread while the one before it is used."""
+def _ahead(parts: Iterable[bytes | memoryview], alive: Callable[[], None]) -> Iterator[bytes | memoryview]:
+    """The same parts, each asked for by another thread while the one before it is used; `alive` is called for each."""
     from idxhub.threads import Threads  # noqa: PLC0415 -- making only
 
     source = iter(parts)
@@ -385,6 +408,7 @@ def _ahead(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
         coming = other.submit(next, source, None)
         while (part := coming.result()) is not None:
             coming = other.submit(next, source, None)
+            alive()
             yield part
 
 

@@ -231,7 +231,7 @@ class _Wanted:
         data, shown = downloads.get(url), without_password(url)
         verified = verify(self.resource, data, shown, self.specs)
         if verified.form == "published":
-            self.cache.keep(self.resource, data)
+            self.cache.keep(self.resource, data, shown)
         return verified
 
     def _archived(self, downloads: Downloads, archive: Archive, kept: Copy, url: str) -> Verified:

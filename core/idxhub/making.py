@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import idx
-from idxhub.cache import Cache, Stored
+from idxhub.cache import Cache, Stored, sweep_all
 from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
 from idxhub.fetch import Places, Verified, find
@@ -30,6 +30,7 @@ def make_all(
 ) -> dict[str, Stored]:
     """Several arrays, two at a time. What ends the wait for them ends the work: Ctrl-C, SIGTERM too."""
     places = Places.from_environment(data_dir, download)
+    sweep_all(cache.root)
     stop = threading.Event()
     with ending_in_order(), Threads(2) as pool:
         try:

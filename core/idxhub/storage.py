@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _ORPHAN_AGE = 24 * 3600.0  # seconds; no honest write takes a day
 _PATIENCE = 60.0  # seconds without a sign of life from the lock's holder
+# Windows opens no folder, some file systems flush none, and a folder may be one to write in and not to read
+_NOT_FOR_FOLDERS = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
 SETTING = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
 
@@ -76,8 +78,8 @@ def appearing(path: Path) -> Iterator[NewFile]:
 def _temporary(path: Path) -> Iterator[NewFile]:
     temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _make_folder(path.parent)
+        sweep(path.parent)
         descriptor = None
         try:
             # O_EXCL: a link planted at the temp path is refused, not followed
@@ -134,7 +136,9 @@ def ending_in_order() -> Iterator[None]:
 def unusable(path: Path, error: OSError) -> CacheError:
     """The `CacheError` for an `OSError` met at `path`: what happened, and what to do about it."""
     reason = reason_of(path, error)
-    if error.errno == errno.ENOSPC:
+    if error.errno == errno.EDQUOT:  # how much of it is left, nothing says
+        mend = f"make room, or {SETTING}"
+    elif error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415 -- this message only
 
@@ -193,7 +197,7 @@ def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], 
     lock = filelock.FileLock(path)
     held = False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         while not held:
             try:
                 lock.acquire(timeout=1.0)
@@ -211,7 +215,8 @@ def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], 
         yield
     finally:
         if held:
-            lock.release()
+            with contextlib.suppress(OSError, NotImplementedError):  # the work is done, and others have their patience
+                lock.release()
 
 
 def touch(path: Path) -> None:
@@ -229,19 +234,27 @@ def _write_all(descriptor: int, part: bytes | memoryview) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "its folder is a link, and what is written there would land elsewhere")
+
+
 def _sync_folder(folder: Path) -> None:
-    # so that the rename survives a power cut; a folder cannot be opened on Windows, and some file
-    # systems refuse: the file itself is safe by then
-    with contextlib.suppress(OSError):
+    """Flush a folder, so that the rename in it survives a power cut, where the system does that for folders."""
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_FOLDERS:
+            raise
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left long ago."""
+def sweep(folder: Path) -> None:
+    """Remove the temp files that killed processes left in a folder long ago."""
     now = time.time()
     for orphan in folder.glob(".*.tmp"):
         with contextlib.suppress(OSError):

@@ -266,3 +266,27 @@ def test_its_info_says_where_the_bytes_came_from(image):
         records[0].origin: {"num_bytes": 217_125, "checksum": records[0].sha256, "record": records[0]._asdict()},
         records[1].origin: {"num_bytes": 275, "checksum": records[1].sha256, "record": records[1]._asdict()},
     }
+
+
+@pytest.mark.parametrize("image", ["png", "array"])
+def test_a_corrected_description_is_believed(image, tmp_path):
+    """Which split has which files, and what the classes are called: nothing of it is remembered from a wrong one."""
+    mine = made.make(tmp_path / "published", shape=(6, 5))
+    train, test = mine.spec.splits["train"], mine.spec.splits["test"]
+
+    def labels(splits, classes):
+        spec = replace(mine.spec, splits=splits, classes=classes)
+        found = idxhub.get_dataset(spec, framework="huggingface", data_dir=mine.folder, image=image)
+        assert found.features["label"] == (
+            datasets.ClassLabel(names=list(classes)) if classes else datasets.Value("int64")
+        )
+        return found["label"][:], found._fingerprint
+
+    wrong, one = labels({"train": test, "test": train}, ("a", "b", "c"))
+    right, two = labels({"test": test, "train": train}, ("a", "b", "c"))
+    assert wrong == mine.array(test.labels).tolist()
+    assert right == mine.array(train.labels).tolist()
+    unnamed, three = labels({"test": test, "train": train}, ())
+    renamed, four = labels({"test": test, "train": train}, ("x", "y", "z"))
+    assert right == unnamed == renamed
+    assert len({one, two, three, four}) == 4

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 
 import numpy as np
 import pytest
-from support import kit
+from support import kit, made
 from support.needs import need
-from support.processes import python
+from support.processes import importable, python
 
 import idxhub
 from idxhub import conformance
@@ -161,3 +162,38 @@ def test_a_device_by_its_name():
     for name in ("cpu", "cpu:0"):
         images, _ = next(iter(idxhub.get_loader(NAME, framework="jax", batch_size=128, device=name)))
         assert images.devices() == get(device=name).images.devices() == {jax.devices("cpu")[0]}
+
+
+def test_float64_is_refused_rather_than_narrowed(tmp_path):
+    """As it comes, JAX has no float64: it would give float32, other values, and no word."""
+    mine = made.make(tmp_path / "published", dtype="float64")
+    options = {"framework": "jax", "data_dir": mine.folder, "download": False}
+    for refused in (lambda: idxhub.get_dataset(mine.spec, **options), lambda: list(get_loader(mine.spec, **options))):
+        with pytest.raises(idxhub.errors.ArgumentError, match=r"float64 only after jax.config.update"):
+            refused()
+    done = python(
+        """
+        import pickle, sys
+        import jax, numpy as np
+        from idxhub import get_dataset
+
+        jax.config.update("jax_enable_x64", True)
+        mine = pickle.load(open(sys.argv[1], "rb"))
+        images, _ = get_dataset(mine.spec, framework="jax", data_dir=mine.folder)
+        assert images.dtype == "float64"
+        assert (np.asarray(images) == mine.array(mine.train_images)).all()
+        """,
+        told(tmp_path, mine),
+        env=os.environ | {"PYTHONPATH": importable()},
+    )
+    assert done.returncode == 0
+
+
+def get_loader(spec, **options):
+    return idxhub.get_loader(spec, batch_size=8, **options)
+
+
+def told(folder, what):
+    path = folder / "told"
+    path.write_bytes(pickle.dumps(what))
+    return path

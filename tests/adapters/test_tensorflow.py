@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import kit
+from support import kit, made
 from support.needs import need
 from support.processes import python, without
 
@@ -197,3 +197,20 @@ def test_get_loader_gives_eager_tensors_in_the_shared_order(truth):
     assert batches[0][0].shape == (128, 28, 28, 1)
     labels = np.concatenate([labels.numpy() for _, labels in batches])
     assert labels.tolist() == truth.labels[idxhub.order(2000, 3, 0)].tolist()
+
+
+@pytest.mark.parametrize(("option", "value"), [("batch_size", np.uint8(200)), ("batch_size", np.int16(3000))], ids=repr)
+def test_numpys_integers_will_do(option, value):
+    plain, same = (
+        idxhub.get_dataset(NAME, framework="tensorflow", shuffle=True, **{option: each}) for each in (int(value), value)
+    )
+    for (images, labels), (others, their_labels) in zip(plain, same, strict=True):
+        assert (images.numpy() == others.numpy()).all()
+        assert (labels.numpy() == their_labels.numpy()).all()
+
+
+def test_images_without_pixels_are_refused(tmp_path):
+    """TensorFlow itself would end the process."""
+    mine = made.make(tmp_path / "published", shape=(0, 4))
+    with pytest.raises(idxhub.errors.ArgumentError, match="with no pixel"):
+        idxhub.get_dataset(mine.spec, framework="tensorflow", data_dir=mine.folder, download=False)

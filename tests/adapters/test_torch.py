@@ -358,3 +358,21 @@ def test_a_model_trains_on_it():
             total += float(loss.detach())
         losses.append(total)
     assert losses[2] < losses[1] < losses[0]
+
+
+def test_a_subclass_may_say_what_an_element_is(dataset):
+    class Doubled(type(dataset)):
+        def __getitem__(self, index):
+            image, label = super().__getitem__(index)
+            return image.float() * 2, label
+
+    doubled = Doubled(dataset._split)
+    images, labels = next(iter(DataLoader(doubled, batch_size=4)))
+    assert images.dtype == torch.float32
+    assert torch.equal(images, dataset.data[:4, None].float() * 2)
+    assert torch.equal(labels, dataset.targets[:4])
+
+
+def test_labels_are_one_number_each(dataset):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(N,\)"):
+        dataset.targets = torch.eye(10)

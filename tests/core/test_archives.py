@@ -105,7 +105,7 @@ def test_the_record_names_archive_member_and_origin(served, server, cache_dir):
     images, _ = served.check("digits", "test")  # out of the kept archive: it has to be remembered where that is from
     assert images.source == f"{Cache(cache_dir, served.specs['digits']).file(served.archive)}#{member}"
     assert images.origin == f"{url}#{member}"
-    assert (images.archive, images.member) == (("gzip.zip", served.archive.md5), member)
+    assert (images.archive, images.member) == (("gzip.zip", served.archive.md5, served.archive.sha256), member)
     assert (images.form, images.dataset) == ("published", "emnist-digits")
     assert images.sha256 is not None
 
@@ -343,7 +343,7 @@ def test_the_cache_command_counts_and_removes_archives(served, cache_dir):
 
 def test_the_note_beside_an_archive_may_be_lost(served, cache_dir):
     served.check()
-    note = Cache(cache_dir, served.specs["letters"]).file(served.archive).with_name("gzip.zip.json")
+    note = Cache(cache_dir, served.specs["letters"]).file(served.archive).with_name("gzip.zip.origin.json")
     assert json.loads(note.read_text())["downloaded"].endswith("+00:00")
     for text in ("", "[]", "{}"):
         note.write_text(text)

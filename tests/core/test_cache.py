@@ -291,3 +291,56 @@ def test_releases_of_one_name_stay_apart(toy, warm, tmp_path, loaded, cache_dir)
     np.testing.assert_array_equal(split.images, other.array(other.train_images))
     np.testing.assert_array_equal(loaded().images, toy.array(toy.train_images))
     assert len(datasets_in(cache_dir)) == 2
+
+
+def test_no_bit_of_a_record_can_change_unnoticed(toy, warm, loaded):
+    """Neither what proves the array nor where it came from; the array is then made again, from the folder."""
+    kept = toy.kept(toy.train_images)
+    path = warm.record_file(kept)
+    sound, before = path.read_bytes(), warm.record(kept)
+    unnoticed = []
+    for at in range(0, 8 * len(sound), 7):
+        changed = bytearray(sound)
+        changed[at // 8] ^= 1 << at % 8
+        path.write_bytes(changed)
+        found = warm.record(kept)
+        if found not in (None, before):
+            unnoticed.append(bytes(changed))
+    assert unnoticed == []
+    path.write_bytes(sound.replace(b'"toy"', b'"boy"'))
+    assert warm.record(kept) is None
+    assert loaded().info.records[0].dataset == "toy"
+
+
+def test_temp_files_of_long_ago_are_swept_by_whoever_writes_next(toy, warm, cache_dir, tmp_path):
+    """A warm load writes nothing, and so removes nothing: another dataset's first load does."""
+    archive = cache_dir / "archive-0123456789ab"
+    archive.mkdir()
+    shutil.copy(warm.folder / "CACHEDIR.TAG", archive)
+    orphans = [folder / ".train.npy.1-aa.tmp" for folder in (warm.folder, archive)]
+    young, stranger = warm.folder / ".test.npy.1-aa.tmp", cache_dir / "mine" / ".x.tmp"
+    stranger.parent.mkdir()
+    for path in (*orphans, young, stranger):
+        path.write_bytes(b"half")
+    for path in (*orphans, stranger):
+        os.utime(path, (1, 1))
+    load(toy.spec, "train", plugins=Plugins([]))
+    assert all(path.exists() for path in orphans)
+    other = made.make(tmp_path / "other", name="other", seed=1)
+    load(other.spec, "train", data_dir=other.folder, plugins=Plugins([]))
+    assert not any(path.exists() for path in orphans)
+    assert young.exists()
+    assert stranger.exists()
+
+
+@pytest.mark.parametrize("lost", ["the record", "the record is emptied", "the array too"])
+def test_where_a_kept_file_came_from_outlives_its_record(toy, server, cache_dir, lost):
+    server.serve(toy.folder)
+    load(toy.mirrored(server.url), "train", plugins=Plugins([]))
+    here, kept = Cache(cache_dir, toy.spec), toy.kept(toy.train_images)
+    here.record_file(kept).write_bytes(b"") if lost.endswith("emptied") else here.record_file(kept).unlink()
+    if lost == "the array too":
+        here.array_file(kept).unlink()
+    images, _ = load(toy.spec, "train", download=False, plugins=Plugins([])).info.records
+    assert images.source == str(here.file(toy.train_images))
+    assert images.origin == f"{server.url}/{toy.train_images.filename}"

@@ -312,3 +312,18 @@ def test_a_folder_of_an_unset_variable_is_not_looked_for(like_fashion_mnist, toy
     fill(tmp_path / "work" / "$KERAS_HOME" / "datasets" / "fashion-mnist", toy)
     with pytest.raises(errors.DownloadError):
         load(like_fashion_mnist, "train", plugins=Plugins([]))
+
+
+def test_fingerprints_tell_apart_which_split_has_which_files(toy):
+    train, test = toy.spec.splits["train"], toy.spec.splits["test"]
+    prints = {
+        replace(toy.spec, splits=splits).fingerprint
+        for splits in (
+            {"train": train, "test": test},
+            {"train": test, "test": train},
+            {"test": train, "train": test},  # the same files in the same order
+            {"train": train, "test": test, "part": replace(train, stop=5)},
+            {"train": train, "test": test, "part": replace(train, start=1, stop=5)},
+        )
+    }
+    assert len(prints) == 5

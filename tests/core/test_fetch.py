@@ -407,3 +407,27 @@ def test_a_folder_with_a_colon_is_a_folder(toy, mirror):
     spec = toy.mirrored(mirror)
     check_mirrors(spec, Places())
     assert len(known_folders(spec, Places())) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_a_bad_entry_hides_no_other(toy, tmp_path):
+    """A link in a circle, and one to nothing."""
+    (toy.folder / "circle").symlink_to(toy.folder / "circle")
+    (toy.folder / "nothing").symlink_to(tmp_path / "nowhere")
+    odd = toy.folder / "by-size-alone"
+    toy.path(toy.train_images).rename(odd)
+    records = load(toy.spec, "train", data_dir=toy.folder, download=False, plugins=Plugins([])).info.records
+    assert records[0].source == str(odd)
+
+
+def test_a_folder_that_cannot_be_listed_is_read_by_name(toy, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    options = {"data_dir": toy.folder, "download": False, "plugins": Plugins([])}
+    assert len(load(toy.spec, "train", **options)) == 30
+    toy.path(toy.spec.splits["test"].images).unlink()
+    with pytest.raises(DownloadError) as caught:
+        load(toy.spec, "test", **options)
+    assert caught.value.failures == ((str(toy.folder), "cannot be listed: Permission denied"),)

@@ -347,3 +347,58 @@ def test_what_fails_while_prefetching_is_raised(loader):
 def test_layout_and_dtype(loader):
     batch, labels = next(iter(loader(dtype="float32", layout="HWC")))
     assert (batch.shape, batch.dtype, labels.dtype) == ((8, 6, 5, 1), np.float32, np.int64)
+
+
+def test_a_pass_that_is_broken_off_waits_for_no_batch_behind_the_one_in_hand(loader):
+    made, going_on = [], threading.Event()
+    once = loader(batch_size=1, prefetch=20)
+    native = once._made
+
+    def slow(indices, size):
+        for batch in native(indices, size):
+            made.append(1)
+            if len(made) > 1:
+                assert going_on.wait(10)
+            yield batch
+
+    once._made = slow
+    passing = iter(once)
+    next(passing)
+    threading.Timer(0.1, going_on.set).start()
+    passing.close()
+    assert len(made) <= 3
+
+
+@pytest.mark.parametrize("shard", [(1, 3), [1, 3], np.array([1, 3])], ids=repr)
+def test_a_state_may_come_back_in_other_types(shard, loader, images):
+    """Formats other than JSON have tuples, arrays and integers of their own."""
+    once = loader(shard=(1, 3))
+    state = once.state_dict() | {"shard": shard, "epoch": np.int64(2), "batch": np.uint8(1), "seed": np.array(0)}
+    once.load_state_dict(state)
+    assert seen(once, images) == order(N, 0, 2)[1::3].tolist()[8:]
+
+
+@pytest.mark.parametrize(
+    "change", [{"shard": np.array([1, 2])}, {"shard": {0, 1}}, {"seed": np.array([0, 1])}, {"shard": None}], ids=repr
+)
+def test_a_state_of_odd_types_is_refused_as_any_other(change, loader):
+    with pytest.raises(errors.StateError, match=f"its {next(iter(change))} is"):
+        loader().load_state_dict(loader().state_dict() | change)
+
+
+@pytest.mark.parametrize(
+    "shard", [(False, True), {0, 3}, (0,), (0, 1, 2), "01", 5, None, (0.0, 1), (1, 1), (-1, 2)], ids=repr
+)
+def test_what_is_no_shard_is_refused(shard, loader):
+    with pytest.raises(errors.ArgumentError, match=r"it must be \(i, n\) with 0 <= i < n"):
+        loader(shard=shard)
+
+
+@pytest.mark.parametrize("dtype", [None, "float32"])
+def test_gathering_knows_no_index_but_those_there_are(dtype, loader):
+    split = loader(dtype=dtype).split
+    assert len(split.gather(np.empty(0, np.int64))) == 0
+    assert (split.gather(np.array([N - 1])) == split.batch(slice(N - 1, N))).all()
+    for wrong in ([-1], [N], [0, 10**6, 1], [-(2**63)]):
+        with pytest.raises(IndexError, match="out of range for 30 examples"):
+            split.gather(np.array(wrong))

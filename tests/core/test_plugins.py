@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 from support import made
+from support.processes import python
 
 from idxhub import Conventions, Plugins, builtin, get_dataset, hookimpl
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
@@ -465,3 +466,28 @@ def test_asking_for_one_framework_imports_no_other():
     loaded = set(done.stdout.split())
     assert "idxhub_adapters" in loaded
     assert not loaded & {"torch", "tensorflow", "jax", "datasets", "keras", "requests", "urllib3", "tqdm"}
+
+
+def test_threads_that_ask_at_once_have_the_same_adapter():
+    """In a process of its own, where nothing has been asked for; a loader of a second one could not be pickled."""
+    done = python(
+        """
+        import pickle, sys, threading
+        import idxhub
+
+        sys.setswitchinterval(1e-6)
+        start, loaders = threading.Barrier(8), []
+
+        def ask():
+            start.wait()
+            loaders.append(idxhub.get_loader("fashion-mnist-sample", batch_size=8))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(len([pickle.dumps(loader) for loader in loaders]))
+        """
+    )
+    assert done.stdout.split() == ["8"]

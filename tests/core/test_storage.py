@@ -1,5 +1,7 @@
 """Files appear whole or not at all; the lock saves work and never decides correctness."""
 
+import contextlib
+import errno
 import os
 import stat
 import threading
@@ -234,3 +236,45 @@ def test_two_writers_without_a_lock_leave_one_whole_file(tmp_path):
     for thread in threads:
         thread.join()
     assert names(tmp_path) == ["file"]
+
+
+def test_the_folder_is_flushed_after_each_rename(tmp_path, monkeypatch):
+    """Or a power cut could undo the rename."""
+    done, replace, fsync = [], os.replace, os.fsync
+
+    def noted(*arguments):
+        done.append("rename")
+        replace(*arguments)
+
+    def flushed(descriptor):
+        state = os.fstat(descriptor)
+        done.append("folder" if os.path.samestat(state, os.stat(tmp_path)) else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "replace", noted)
+    monkeypatch.setattr(os, "fsync", flushed)
+    write_atomically(tmp_path / "one", b"1")
+    write_atomically(tmp_path / "two", b"2")
+    assert done == ["file", "rename", "folder"] * 2
+
+
+@pytest.mark.parametrize(("error", "refused"), [("EINVAL", False), ("ENOTSUP", False), ("EIO", True), ("ENOSPC", True)])
+def test_a_folder_that_cannot_be_flushed(tmp_path, monkeypatch, error, refused):
+    """Some file systems flush no folders; what else goes wrong is said."""
+    fsync, number = os.fsync, getattr(errno, error)
+
+    def flush(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with pytest.raises(CacheError, match=os.strerror(number)) if refused else contextlib.nullcontext():
+        write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_quota_is_named_without_the_disks_free_space(tmp_path):
+    said = str(storage.unusable(tmp_path / "x", OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))))
+    assert "make room, or set IDXHUB_CACHE" in said
+    assert "bytes free" not in said

@@ -2,10 +2,10 @@
 
     python tests/faults/kill_points.py TOLD COUNT
 
-TOLD is a pickled (dataset, URL that serves it, folder to work in). COUNT kill points are taken from all there are, in
-an order that is always the same, and again from the first when all have had their turn: threads meet differently each
-time. Each has a cache of its own; a child is forked and killed, another one checks the invariant. The answer is one
-line of JSON. This process has one thread, as forking wants it.
+TOLD is a pickled (dataset, the same in an archive, URL that serves both, folder to work in). COUNT kill points are
+taken from all there are, in an order that is always the same, and again from the first when all have had their turn:
+threads meet differently each time. Each has a cache of its own; a child is forked and killed, another one checks the
+invariant. The answer is one line of JSON. This process has one thread, as forking wants it.
 """
 
 import datetime as dt  # noqa: F401 -- this and those marked so below are imported once, for all children
@@ -36,13 +36,17 @@ NAME, CONTENT = "x.other", b"made from the arrays" * 100  # a derived file
 class Scenarios:
     """What a process can be killed in: each prepares a cache, and gives the call."""
 
-    def __init__(self, toy: Made, url: str) -> None:
-        self.toy, self.url, self.plugins = toy, url, Plugins([])
+    def __init__(self, toy: Made, packed: Made, url: str) -> None:
+        self.toy, self.packed, self.url, self.plugins = toy, packed, url, Plugins([])
         self._spoiled: dict[Path, bytes] = {}
 
     def download(self, cache: Path) -> Callable[[], object]:
         """A cold cache, filled from a mirror."""
         return lambda: load(self.toy.mirrored(self.url), "all", cache_dir=cache, plugins=self.plugins)
+
+    def archive(self, cache: Path) -> Callable[[], object]:
+        """A cold cache, filled from an archive on a mirror."""
+        return lambda: load(self.packed.mirrored(self.url), "all", cache_dir=cache, plugins=self.plugins)
 
     def folder(self, cache: Path) -> Callable[[], object]:
         """A cold cache, filled from a folder."""
@@ -75,22 +79,22 @@ class Scenarios:
         """What must hold afterwards."""
         also = {NAME: CONTENT} if name == "derive" else {}
         spoiled = self._spoiled if name == "mend" else {}
-        invariant.check(self.toy, cache, spoiled=spoiled, also=also)
+        invariant.check(self.packed if name == "archive" else self.toy, cache, spoiled=spoiled, also=also)
         if also:
             getattr(self, name)(cache)()
             invariant.check(self.toy, cache, also=also)
 
 
 def main(told: str, count: str) -> None:
-    toy, url, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
-    scenarios = Scenarios(toy, url)
+    toy, packed, url, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
+    scenarios = Scenarios(toy, packed, url)
     points = [
         (name, number, boundary)
-        for name in ("download", "folder", "mend", "again", "derive")
+        for name in ("download", "archive", "folder", "mend", "again", "derive")
         for number, boundary in enumerate(_boundaries(scenarios, name, folder / "whole"), 1)
     ]
     random.Random(0).shuffle(points)  # noqa: S311 -- a sample, and each time the same
-    killed = Counter[str]()
+    killed, met = Counter[str](), set[tuple[str, int]]()
     for name, number, boundary in itertools.cycle(points):
         if killed.total() == int(count):
             break
@@ -99,12 +103,13 @@ def main(told: str, count: str) -> None:
         status = _in_a_child(partial(_killed, action, number))
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             killed[f"{boundary.moment} {boundary.call}"] += 1
+            met.add((name, number))
         elif status:  # 0: with two threads at work, this time there were fewer boundaries
             sys.exit(f"{name}, {boundary}: the child ended with {status}")
         if _in_a_child(partial(scenarios.check, name, cache)):
             sys.exit(f"killed {boundary.moment} {boundary.call}, number {number} of {name}: see above")
         shutil.rmtree(cache, ignore_errors=True)
-    print(json.dumps({"boundaries": len(points), "killed": killed}))  # noqa: T201 -- its answer
+    print(json.dumps({"boundaries": len(points), "met": len(met), "killed": killed}))  # noqa: T201 -- its answer
 
 
 def _boundaries(scenarios: Scenarios, name: str, cache: Path) -> list[calls.Boundary]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from support import invariant as shared
-from support.processes import python_traced, without
+from support import made
+from support.processes import importable, python_traced, without
 
 from idxhub.cache import Cache
 from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
@@ -32,7 +33,7 @@ def full(toy, cache_dir):
     shared.load_all(toy, cache_dir)
     here = Cache(cache_dir, toy.spec)
     for resource in toy.spec.resources:
-        here.keep(resource, toy.bytes(resource))
+        here.keep(resource, toy.bytes(resource), "https://mirror.example/")
     shared.check(toy, cache_dir)
     return here
 
@@ -113,11 +114,13 @@ def test_arrays_that_are_written_in_their_place_are_seen_by_killing(toy, server,
     if not hasattr(os, "fork"):
         without("a system that forks")
     here, told = Path(__file__).parent, fast_dir / "told"
+    packed = made.packed(toy, fast_dir / "packed")
     server.serve(toy.folder)
-    told.write_bytes(pickle.dumps((toy, server.url, fast_dir)))
+    server.serve(packed.folder)
+    told.write_bytes(pickle.dumps((toy, packed, server.url, fast_dir)))
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(IN_PLACE), here / "kill_points.py", told, "300"],
-        env=os.environ | {"PYTHONPATH": str(here.parent)},
+        env=os.environ | {"PYTHONPATH": importable()},
         capture_output=True,
         text=True,
         check=False,

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.processes import python_traced, running, without
+from support import made
+from support.processes import importable, python_traced, running, without
 
 from idxhub import storage
 from idxhub.cache import Cache
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
-TESTS = {"PYTHONPATH": str(KILL_POINTS.parents[1])}  # where `support` is
 
 
 @pytest.mark.row(26)
@@ -26,11 +26,13 @@ def test_killed_at_every_boundary(toy, server, fast_dir, invariant, request):
         without("a system that forks")
     count = request.config.getoption("--kill-points", default=200)
     server.serve(toy.folder)
+    packed = made.packed(toy, fast_dir / "packed")
+    server.serve(packed.folder)
     told = fast_dir / "told"
-    told.write_bytes(pickle.dumps((toy, server.url, fast_dir)))
+    told.write_bytes(pickle.dumps((toy, packed, server.url, fast_dir)))
     done = subprocess.run(
         [sys.executable, KILL_POINTS, told, str(count)],
-        env=os.environ | TESTS,
+        env=os.environ | {"PYTHONPATH": importable()},
         capture_output=True,
         text=True,
         check=False,
@@ -38,6 +40,8 @@ def test_killed_at_every_boundary(toy, server, fast_dir, invariant, request):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert sum(answer["killed"].values()) == count
+    # the last ones of a run are not always there: two threads meet a moment more or a moment less
+    assert answer["met"] >= 0.95 * min(count, answer["boundaries"])
     if count >= 200:
         for call in ("mkdir", "open", "write", "fsync", "replace", "flock"):
             for moment in ("before", "after"):
@@ -59,7 +63,7 @@ TRACED = """
 @pytest.mark.parametrize("when", [1, 3])  # counted for each thread
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monkeypatch, call, when):
-    monkeypatch.setenv("PYTHONPATH", TESTS["PYTHONPATH"])
+    monkeypatch.setenv("PYTHONPATH", importable())
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps((toy, cache_dir)))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # or the first to be written would be a module's
@@ -110,7 +114,7 @@ WRITING = """
 def test_a_signal_in_the_middle_of_a_write(toy, tmp_path, cache_dir, invariant, what, moment, number):
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps((toy.spec, toy.folder, what, *moment)))
-    with running(WRITING, told, env=os.environ | TESTS, stderr=subprocess.PIPE) as child:
+    with running(WRITING, told, env=os.environ | {"PYTHONPATH": importable()}, stderr=subprocess.PIPE) as child:
         assert child.stdout.readline() == "there\n", child.stderr.read()
         assert temp_files(cache_dir)
         child.send_signal(number)

@@ -33,6 +33,14 @@ def a_link_to_itself(here: Cache, elsewhere: Path) -> Path:
     return here.root
 
 
+def a_link_for_the_datasets_folder(here: Cache, elsewhere: Path) -> Path:
+    """What is written would land in somebody's folder."""
+    (elsewhere / "somebodys").mkdir()
+    here.root.mkdir()
+    here.folder.symlink_to(elsewhere / "somebodys")
+    return here.folder
+
+
 def a_file_for_the_datasets_folder(here: Cache, elsewhere: Path) -> Path:
     here.root.mkdir()
     here.folder.write_bytes(b"mine")
@@ -51,21 +59,26 @@ def a_folder_at_a_record(here: Cache, elsewhere: Path) -> Path:
     return path
 
 
-@pytest.mark.row(33)
-@pytest.mark.parametrize(
-    "plant",
-    [
-        *(a_file, a_link_to_nowhere, a_link_to_itself),
-        *(a_file_for_the_datasets_folder, a_folder_at_an_array, a_folder_at_a_record),
-    ],
-    ids=lambda plant: plant.__name__,
-)
-def test_something_else_is_there(toy, fill, cache_dir, tmp_path, invariant, plant):
+PLANTED = {
+    a_file: "Not a directory",
+    a_link_to_nowhere: "is a link to nothing",
+    a_link_to_itself: "is a link to nothing",
+    a_link_for_the_datasets_folder: "its folder is a link",
+    a_file_for_the_datasets_folder: "Not a directory",
+    a_folder_at_an_array: "Is a directory",
+    a_folder_at_a_record: "Is a directory",
+}
+
+
+@pytest.mark.row(33, 34)
+@pytest.mark.parametrize(("plant", "says"), PLANTED.items(), ids=[plant.__name__ for plant in PLANTED])
+def test_something_else_is_there(toy, fill, cache_dir, tmp_path, invariant, plant, says):
     cache_dir.parent.mkdir()
     there = plant(Cache(cache_dir, toy.spec), tmp_path)
-    with pytest.raises(CacheError) as caught:
+    with pytest.raises(CacheError, match=says) as caught:
         fill(cache_dir)
     assert not (tmp_path / "no").exists()
+    assert not any((tmp_path / "somebodys").glob("*"))
     if there.is_symlink():
         there.unlink()
     elif there.is_dir():

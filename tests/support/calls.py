@@ -91,8 +91,8 @@ def kill(number: int) -> Deed:
     return deed
 
 
-def fail(error: int, call: str, number: int = 1) -> Deed:
-    """The error `errno.E...` from a call, the nth time that it is made and each time after it."""
+def fail(error: int, call: str, number: int = 1, failed: list[Boundary] | None = None) -> Deed:
+    """The error `errno.E...` from a call, the nth time that it is made and each time after it; noted in `failed`."""
     made = 0
 
     def deed(boundary: Boundary) -> None:
@@ -100,6 +100,8 @@ def fail(error: int, call: str, number: int = 1) -> Deed:
         if boundary.call == call and boundary.moment == "before":
             made += 1
             if made >= number:
+                if failed is not None:
+                    failed.append(boundary)
                 raise OSError(error, os.strerror(error))
 
     return deed

@@ -18,7 +18,7 @@ import xxhash
 
 from idxhub import Plugins, Split, load
 from idxhub.cache import CHUNK, Cache
-from idxhub.catalog import Resource
+from idxhub.catalog import Archive, Resource
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
 from support.made import Made
 
@@ -97,8 +97,11 @@ def nothing_wrong_in(
         return
     owner = Cache(cache_dir, toy.spec)
     right: dict[Path, Callable[[Path], bool]] = {owner.folder / "CACHEDIR.TAG": _is_tag}
+    for file in toy.published:
+        path = owner.file(file)
+        right |= {path: _has(toy.bytes(file)), path.with_name(f"{path.name}.origin.json"): _is_note(file)}
+        right[path.with_name("CACHEDIR.TAG")] = _is_tag
     for resource in toy.spec.resources:
-        right[owner.file(resource)] = _has(toy.bytes(resource))
         right[owner.array_file(resource)] = _is_array(toy, resource)
         right[owner.record_file(resource)] = _is_record(toy, resource)
     for name, content in also.items():
@@ -137,6 +140,10 @@ def _is_tag(path: Path) -> bool:
 
 def _has(content: bytes) -> Callable[[Path], bool]:
     return lambda path: path.read_bytes() == content
+
+
+def _is_note(file: Resource | Archive) -> Callable[[Path], bool]:
+    return lambda path: json.loads(path.read_bytes())["md5"] == file.md5
 
 
 def _is_derived_record(content: bytes) -> Callable[[Path], bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import DatasetSpec, Resource, SplitSpec, idx
+from idxhub import Archive, DatasetSpec, Resource, SplitSpec, idx
 from idxhub.catalog import ArraySpec
 
 CLASSES = ("ant", "bee", "cat")
@@ -34,11 +35,16 @@ class Made:
     def train_labels(self) -> Resource:
         return self.spec.splits["train"].labels
 
-    def path(self, resource: Resource) -> Path:
-        return self.folder / resource.filename
+    @property
+    def published(self) -> list[Resource | Archive]:
+        """What there is to download, each once."""
+        return list(dict.fromkeys(resource.published for resource in self.spec.resources))
 
-    def bytes(self, resource: Resource) -> bytes:
-        return self.path(resource).read_bytes()
+    def path(self, file: Resource | Archive) -> Path:
+        return self.folder / file.filename
+
+    def bytes(self, file: Resource | Archive) -> bytes:
+        return self.path(file).read_bytes()
 
     def array(self, resource: Resource) -> NDArray[Any]:
         return self.arrays[resource.stem]
@@ -88,3 +94,21 @@ def make(
         splits[split] = files
         arrays |= {files.images.stem: images, files.labels.stem: labels}
     return Made(folder, DatasetSpec(name, splits, **{"classes": CLASSES, **described}), arrays)
+
+
+def packed(toy: Made, folder: Path) -> Made:
+    """The same dataset, its files published as members of a .zip in `folder`."""
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for resource in toy.spec.resources:
+            file.write(toy.path(resource), f"inside/{resource.filename}")
+    archive = Archive.from_file(folder / "all.zip")
+
+    def member(resource: Resource) -> Resource:
+        return replace(resource, archive=archive, member=f"inside/{resource.filename}")
+
+    splits = {
+        name: replace(split, images=member(split.images), labels=member(split.labels))
+        for name, split in toy.spec.splits.items()
+    }
+    return Made(folder, replace(toy.spec, name=f"packed-{toy.spec.name}", splits=splits), toy.arrays)

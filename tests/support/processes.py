@@ -10,16 +10,23 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 NOBODY = 65534
+TESTS = str(Path(__file__).parents[1])  # where `support` is
 
 
 def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails."""
     return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
+
+
+def importable() -> str:
+    """The PYTHONPATH with which a child imports what this process does, `support` too."""
+    return os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def handed_back(done: subprocess.CompletedProcess[str]) -> Exception:

@@ -54,9 +54,8 @@ def odd(tmp_path, server, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "idxhub_odd", raising=False)  # another test's
     importlib.invalidate_caches()
-    plugins.installed.cache_clear()
-    yield spec
-    plugins.installed.cache_clear()
+    monkeypatch.setattr(plugins, "_INSTALLED", plugins.Plugins())  # what is installed is looked for once
+    return spec
 
 
 def test_the_list_fits_and_says_what_there_is(run):
@@ -104,7 +103,8 @@ def test_get_then_info_then_verify(run, odd, server):
     assert set(cached) == {"images-idx3.gz, transposed", "labels-idx2.gz, column 1, minus 1"}
     labels = cached["labels-idx2.gz, column 1, minus 1"]
     assert labels["origin"] == f"{server.url}/odd.zip#in/labels-idx2.gz"
-    assert labels["archive"] == ["odd.zip", odd.resources[0].archive.md5]
+    archive = odd.resources[0].archive
+    assert labels["archive"] == ["odd.zip", archive.md5, archive.sha256]
     assert labels["published"].endswith("+00:00")
 
     found = json.loads(run("verify", "odd", "--json").stdout)["files"]

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from faults.peers import cases, page
 from faults.peers.acts import disks, processes
-from faults.peers.acts.base import NotApplicableError
+from faults.peers.acts.base import Found, NotApplicableError
 from faults.peers.acts.network import answers, lying
 from faults.peers.cases import CASES, LEFT_OUT, Case
 from faults.peers.drivers import LOADERS as DRIVERS
 from faults.peers.drivers import seen
-from faults.peers.run import judged
+from faults.peers.run import judged, worst_of
 from faults.peers.stage import IMAGES, LABELS, LOADERS, Attempt, Truth, staged, worst
 from support import made
 from support.matrix import ROWS
@@ -53,9 +53,9 @@ FOUND: dict[str, tuple[Callable[..., object], str, str]] = {
     "a write that fails": (disks.broken("WRITE", "10000"), "error", "raised"),
     "an odd path": (disks.odd(b"caf\xe9 \xff"), "right", "right"),
     "a fork": (processes.forked, "right", "right"),
-    "a holder that is stopped": (processes.holder(signal.SIGSTOP), "error", "raised"),
-    "Ctrl-C": (processes.signalled(signal.SIGINT), "unsafe", "raised"),
-    "SIGTERM": (processes.signalled(signal.SIGTERM), "unsafe", "raised"),
+    "a holder that is stopped": (processes.holder(signal.SIGSTOP), "error", "right"),
+    "Ctrl-C": (processes.signalled(signal.SIGINT), "partly", "raised"),
+    "SIGTERM": (processes.signalled(signal.SIGTERM), "partly", "raised"),
 }
 
 
@@ -108,6 +108,46 @@ def test_what_an_error_quotes_is_not_its_cause(words, said, mark):
     assert Case(0, "", processes.killed, words).mark_of(*said) == mark
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("RuntimeError", "shape '[10000, 28, 28]' is invalid for input of size 3919608"),
+        ("ValueError", "cannot reshape array of size 7840000 into shape (9999,28,28)"),
+        ("OSError", "Expected to be able to read 54624 bytes for message body, got 54080"),
+        ("ArrowInvalid", "Tried reading schema message, was null or length 0"),
+        ("BadGzipFile", "Not a gzipped file (b'<!')"),
+        ("EOFError", "Compressed file ended before the end-of-stream marker was reached"),
+    ],
+    ids=str,
+)
+def test_a_word_for_a_wrong_file_counts_the_same_in_each_row(said):
+    rows = [case for case in CASES if case.row in (41, 42, 43, 44) or case.name in ("one byte more", "chunked, cut")]
+    assert {case.mark_of(*said) for case in rows} == {"error"}
+
+
+def test_an_error_is_no_way_out_where_the_data_are_asked_for():
+    asked = {case.row for case in CASES if case.asks == cases.DATA}
+    assert asked > {5, 10, 23, 24, 25, 26, 31, 36, 40}
+    assert not asked & {1, 2, 3, 6, 8, 9, 12, 15, 16, 17, 18, 19, 20, 22, 27, 29, 30, 32, 33, 41, 42, 43, 44}
+    (case,) = (case for case in CASES if case.row == 26)
+    assert case.mark_of("EOFError", "Compressed file ended before the end-of-stream marker") == "failed"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "mark", "note"),
+    [
+        (["right"] * 3, "right", "3 of 3 runs as asked"),
+        (["right", "raised", "right"], "failed", "2 of 3 runs as asked"),
+        (["raised", "wrong", "hang"], "hang", "0 of 3 runs as asked"),
+    ],
+    ids=str,
+)
+def test_of_a_races_runs_the_worst_is_told_and_how_many_were_well(kinds, mark, note):
+    case = Case(0, "", processes.sixteen, asks=cases.DATA, times=3)
+    found = worst_of(case, [(Found(Attempt(kind)), Attempt("right")) for kind in kinds])
+    assert (found["mark"], found["note"]) == (mark, note)
+
+
 def test_half_a_file_that_lies_under_its_own_name_is_no_temp_file(truth, tmp_path):
     if not shutil.which("cc"):
         without("a C compiler")
@@ -122,7 +162,7 @@ def test_a_link_that_is_written_through_is_noticed(truth, tmp_path):
     """A link to a file is taken for the file by this loader; through one to nothing it writes."""
     with staged(PLAIN, truth, tmp_path / "work", 20.0) as stage:
         found = disks.planted(stage)
-    assert found.unsafe == "2 of 2 targets made"
+    assert found.unmet == "2 of 2 targets made"
     assert found.attempt.kind == "raised"
 
 
@@ -161,7 +201,7 @@ def test_the_page_is_what_the_program_makes_of_the_outcomes():
     assert results.judged_again(CASES) == results
     text = results.markdown()
     for row, why in LEFT_OUT.items():
-        assert f"| {row} | {ROWS[row].fault} | n/a | n/a |" in text
+        assert f"| {row} | {ROWS[row].fault} | data | n/a | n/a |" in text
         assert f"- {row}, {ROWS[row].fault}: {why}" in text
     assert "--peer-python mxnet=PYTHON" in text.partition("```sh")[2].partition("```")[0]
     (seconds,) = (each["seconds"] for each in results.outcomes if (each["loader"], each["row"]) == ("idxhub", 17))
@@ -183,6 +223,6 @@ def test_a_run(full_data_dir, mnist_dir, tmp_path):
         ("plain", "wrong", "wrong"),
     ]
     text = (tmp_path / "page.md").read_text(encoding="utf-8")
-    assert "| 7 | MNIST, downloaded | error | **wrong**\u00a0† |" in text
+    assert "| 7 | MNIST, downloaded | data or error | error | **wrong**\u00a0† |" in text
     assert str(tmp_path) not in text
     assert str(run.parents[3]) not in text

@@ -76,15 +76,15 @@ def datasets(urls, root, digests):
 
 
 def pooch(urls, root, digests):
-    """`retrieve` with the published MD5, then the few lines that its users write to decode."""
+    """`create` with the published MD5s and retries, `fetch`, then the few lines that its users write to decode."""
     import pooch
 
+    registry = {name: f"md5:{digests[name]['md5']}" for name in (IMAGES, LABELS)}
+
     def call():
-        images, labels = (
-            pooch.retrieve(f"{urls[0]}/{name}", known_hash=f"md5:{digests[name]['md5']}", fname=name, path=root)
-            for name in (IMAGES, LABELS)
-        )
-        return _decoded(images, labels)
+        path = pooch.os_cache("fashion") if root is None else root
+        files = pooch.create(path=path, base_url=f"{urls[0]}/", registry=registry, retry_if_failed=3)
+        return _decoded(*(files.fetch(name) for name in (IMAGES, LABELS)))
 
     return call
 

@@ -22,6 +22,7 @@ DRIVERS = Path(__file__).with_name("drivers.py")
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 PARQUET = "test.parquet"
 PREFIXES = ("", "/gluon/dataset/fashion-mnist")  # the second is MXNet's
+GRACE = 15.0  # seconds for a call to end after Ctrl-C
 VICTIM = b"somebody else's file\n"
 
 
@@ -55,7 +56,7 @@ LOADERS = {
             placed_raw=True,
         ),
         Loader("keras", ".keras", title="Keras", place=".keras/datasets/fashion-mnist"),
-        Loader("datasets", "hf", title="HF datasets", is_parquet=True),
+        Loader("datasets", "hf", title="HF datasets, by URL", is_parquet=True),
         Loader("pooch", ".cache/fashion", title="pooch", place=".cache/fashion"),
         Loader("mxnet", ".mxnet", title="MXNet Gluon", place=".mxnet"),
         Loader("plain", "files", title="ten lines", finds_a_place=False, place="files"),
@@ -172,9 +173,8 @@ class Stage:
         try:
             printed, _ = process.communicate(timeout=limit or self.limit)
         except subprocess.TimeoutExpired:
-            kill(process)
-            printed, _ = process.communicate()
-            return Attempt("hang", seconds=time.monotonic() - began, printed=printed)
+            seconds = time.monotonic() - began
+            return Attempt("hang", seconds=seconds, printed=_interrupted(process))
         seconds = time.monotonic() - began
         if not out.exists():
             return Attempt("crash", f"exit status {process.returncode}", printed[-2000:], seconds, printed=printed)
@@ -225,6 +225,18 @@ def staged(loader: Loader, truth: Truth, work: Path, limit: float) -> Iterator[S
             yield stage
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _interrupted(process: subprocess.Popen[str]) -> str:
+    """End a call that hangs as a user does, by Ctrl-C, and only then for good; what it has printed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        printed, _ = process.communicate(timeout=GRACE)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        printed, _ = process.communicate()
+    return printed
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -18,7 +18,7 @@ class Found(NamedTuple):
 
     attempt: Attempt
     note: str = ""
-    unsafe: str = ""
+    unmet: str = ""
     after: Attempt | None = None  # the next call, where the case had to make it itself
 
 

@@ -48,7 +48,7 @@ def read_only(*, warm: bool) -> Callable[[Stage], Found]:
         with mounted(ro, stage.home):
             attempt = stage.call()
         again = stage.server.count() - before
-        return Found(attempt, f"asked the server again, {again} times" if warm and again else "")
+        return Found(attempt, unmet=f"asked the server again, {again} times" if warm and again else "")
 
     return act
 
@@ -97,7 +97,7 @@ def homeless(stage: Stage) -> Found:
         raise SetUpError(f"the user has a home all the same: {told.stdout or told.stderr}")
     attempt = stage.call(prefix=nobody, root=None)
     strange = (stage.home.parent / "~").exists()
-    return Found(attempt, unsafe="a folder called ~ is made in the working directory" if strange else "")
+    return Found(attempt, unmet="a folder called ~ is made in the working directory" if strange else "")
 
 
 def planted(stage: Stage) -> Found:
@@ -120,7 +120,7 @@ def planted(stage: Stage) -> Found:
                 hurt.append("written over" if content else "made")
     shutil.rmtree(stage.root)  # whoever planted them takes them away
     told = [f"{hurt.count(what)} of {len(names)} targets {what}" for what in dict.fromkeys(hurt)]
-    return Found(worst(attempts), unsafe=", ".join(told))
+    return Found(worst(attempts), unmet=", ".join(told))
 
 
 def shared(stage: Stage) -> Found:
@@ -129,7 +129,7 @@ def shared(stage: Stage) -> Found:
     closed = [
         p for p in stage.root.rglob("*") if not p.is_symlink() and p.suffix != ".lock" and not p.stat().st_mode & 0o040
     ]
-    return Found(attempt, unsafe=f"{len(closed)} files closed to the group" if closed else "")
+    return Found(attempt, unmet=f"{len(closed)} files closed to the group" if closed else "")
 
 
 def damaged(how: Callable[[bytes], bytes], *, mode: int | None = None) -> Callable[[Stage], Found]:

@@ -52,13 +52,18 @@ def served(other: str, *, why_not: str = "") -> Callable[[Stage], Found]:
 
 
 def lying(other: str, *, why_not: str = "Parquet has no such part") -> Callable[[Stage], Found]:
-    """Other files lie where the loader looks before it downloads; for Parquet that is the place that is given."""
+    """Other files lie where the loader looks before it downloads; for Parquet that is a folder that it is given."""
 
     def act(stage: Stage) -> Found:
         given = others(stage, other, why_not)
         if stage.loader.is_parquet:
-            stage.serve(ok(given[PARQUET]))
-            return Found(stage.call())
+            mine = stage.home / "mine"
+            mine.mkdir()
+            (mine / PARQUET).write_bytes(given[PARQUET])
+            stage.urls = [str(mine)]
+            attempt = stage.call()
+            (mine / PARQUET).write_bytes(stage.body())
+            return Found(attempt, after=stage.call())
         folder = stage.home / stage.loader.place
         folder.mkdir(parents=True)
         for name in (IMAGES, LABELS, *(n for n in stage.truth.files if n.startswith("train"))):
@@ -86,7 +91,7 @@ def waiting(stage: Stage) -> Found:
     attempt = stage.call()
     at = [request.at for request in stage.server.requests if request.path.endswith(stage.target)]
     early = len(at) > 1 and at[1] - at[0] < 1.9
-    return Found(attempt, unsafe=f"asked again after {at[1] - at[0]:.1f} s" if early else "")
+    return Found(attempt, unmet=f"asked again after {at[1] - at[0]:.1f} s" if early else "")
 
 
 def endlessly(stage: Stage) -> Found:
@@ -107,7 +112,7 @@ def downgraded(stage: Stage) -> Found:
         stage.urls = [secured.url]
         attempt = stage.call()
         followed = stage.server.count() > 0 and attempt.kind == "right"
-        return Found(attempt, unsafe="followed to http" if followed else "")
+        return Found(attempt, unmet="followed to http" if followed else "")
 
 
 def certificate(fault: str) -> Callable[[Stage], Found]:
@@ -125,20 +130,20 @@ def proxied(stage: Stage) -> Found:
         stage.environment = _proxy(proxy.url_for("user:hunter2"))
         attempt = stage.call()
         around = "not asked" if not proxy.asked else ""
-        return Found(attempt, unsafe=around or _told(attempt))
+        return Found(attempt, unmet=around or _told(attempt))
 
 
 def proxied_wrongly(stage: Stage) -> Found:
     with Proxy("user:hunter2") as proxy:
         stage.environment = _proxy(proxy.url_for("user:hunter3"))
         attempt = stage.call()
-        return Found(attempt, unsafe=_told(attempt))
+        return Found(attempt, unmet=_told(attempt))
 
 
 def proxied_nowhere(stage: Stage) -> Found:
     stage.environment = _proxy(f"http://user:hunter2@127.0.0.1:{closed_port()}")
     attempt = stage.call()
-    return Found(attempt, unsafe=_told(attempt))
+    return Found(attempt, unmet=_told(attempt))
 
 
 def not_proxied(stage: Stage) -> Found:
@@ -155,7 +160,7 @@ def all_bad(stage: Stage) -> Found:
     stage.urls = [stage.server.url, refused, f"{stage.server.url}/nowhere"]
     attempt = stage.call()
     unnamed = [url for url in stage.urls if url not in attempt.message]
-    return Found(attempt, unsafe=f"{len(unnamed)} of 3 not named" if unnamed else "")
+    return Found(attempt, unmet=f"{len(unnamed)} of 3 not named" if unnamed else "")
 
 
 def alone(*, warm: bool) -> Callable[[Stage], Found]:
@@ -176,7 +181,7 @@ def bomb(stage: Stage) -> Found:
     stage.serve(ok(stage.truth.others["bomb"][IMAGES]))
     attempt = stage.call()
     large = attempt.memory > 500e6
-    return Found(attempt, unsafe=f"{attempt.memory / 1e9:.1f} GB of memory" if large else "")
+    return Found(attempt, unmet=f"{attempt.memory / 1e9:.1f} GB of memory" if large else "")
 
 
 @contextlib.contextmanager

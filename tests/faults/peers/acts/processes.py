@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,15 @@ _SMALL = 1000  # bytes: locks, marks and records are not more
 
 
 def sixteen(stage: Stage) -> Found:
-    """Sixteen processes at one moment; the worst of them is judged."""
+    """Sixteen processes at one moment; the worst of them is judged. They are to ask for no file twice."""
+    found = _at_once(stage)
+    twice = [
+        path for path, count in Counter(r.path for r in stage.server.requests if r.method == "GET").items() if count > 1
+    ]
+    return found._replace(unmet=f"{len(twice)} files were asked for more than once" if twice else "")
+
+
+def _at_once(stage: Stage) -> Found:
     gate = stage.home.parent / "go"
     children = [stage.start(wait=str(gate)) for _ in range(16)]
     for child, out in children:
@@ -36,7 +45,7 @@ def sixteen(stage: Stage) -> Found:
 def without_locks(stage: Stage) -> Found:
     """The same, and the C library's locks do nothing."""
     with preloaded(stage, FAULTS_LOCKS="1") as done:
-        found = sixteen(stage)
+        found = _at_once(stage)
         return found if done() else found._replace(note=f"{found.note}; takes no lock")
 
 
@@ -61,7 +70,12 @@ def holder(number: int) -> Callable[[Stage], Found]:
             time.sleep(3.0)  # it has come to where it waits, if it is to
             waits = second.poll() is None
             os.killpg(first.process.pid, number)
-            return Found(stage.finish(second, out), "" if waits else "did not wait for the first")
+            attempt = stage.finish(second, out)
+            if number == signal.SIGSTOP:  # it goes on, is sent the rest, and ends by itself before the next call
+                os.killpg(first.process.pid, signal.SIGCONT)
+                first.resume.set()
+                stage.finish(first.process, first.out)
+            return Found(attempt, "" if waits else "did not wait for the first")
 
     return act
 
@@ -74,13 +88,13 @@ def signalled(number: signal.Signals) -> Callable[[Stage], Found]:
         with _half_written(stage) as first:
             os.killpg(first.process.pid, number)
             os.killpg(first.process.pid, signal.SIGCONT)
-            attempt = stage.finish(*first, limit=30.0)
+            attempt = stage.finish(first.process, first.out, limit=30.0)
         if attempt.kind == "crash" and first.process.returncode == -number:
             attempt = Attempt("raised", f"ended by {number.name}", "", attempt.seconds, printed=attempt.printed)
         left = {path: size for path, size in _lying(stage).items() if whole.get(path) != size}
         under_its_name = any(path in whole for path in left)
         where = " under the name of a whole one" if under_its_name else ""
-        return Found(attempt, unsafe=f"{sum(left.values()) / 1e6:.1f} MB of a file left{where}" if left else "")
+        return Found(attempt, unmet=f"{sum(left.values()) / 1e6:.1f} MB of a file left{where}" if left else "")
 
     return act
 
@@ -107,20 +121,23 @@ def orphaned(stage: Stage) -> Found:
     stage.serve()
     attempt = stage.call()
     still = [path for path in left if path.exists() and path.stat().st_mtime < before + 60]
-    return Found(attempt, unsafe=f"{sum(p.stat().st_size for p in still) / 1e6:.1f} MB left" if still else "")
+    return Found(attempt, unmet=f"{sum(p.stat().st_size for p in still) / 1e6:.1f} MB left" if still else "")
 
 
 class _First(NamedTuple):
+    """A process that has come half-way; with `resume` set it is sent the rest."""
+
     process: subprocess.Popen[str]
     out: Path
+    resume: threading.Event
 
 
 @contextlib.contextmanager
 def _half_way(stage: Stage) -> Iterator[_First]:
     """A process that has half of the file and waits for the rest; whoever asks later gets all of it."""
-    reached, opened = threading.Event(), threading.Event()
-    stage.serve(_pausing(stage.body(), reached, opened, stage.limit))
-    first = _First(*stage.start())
+    reached, opened, resume = threading.Event(), threading.Event(), threading.Event()
+    stage.serve(_pausing(stage.body(), reached, opened, resume))
+    first = _First(*stage.start(), resume)
     try:
         if not reached.wait(stage.limit):
             raise SetUpError("the file was not asked for")
@@ -136,7 +153,7 @@ def _half_way(stage: Stage) -> Iterator[_First]:
 def _half_written(stage: Stage) -> Iterator[_First]:
     """A process that stops when half as many bytes as the file has are on the disk; those after it do not."""
     with preloaded(stage, FAULTS_STOP=str(half(stage.body()))) as done:
-        first = _First(*stage.start())
+        first = _First(*stage.start(), threading.Event())
         stage.environment = {}
         try:
             _wait(lambda: _state(first.process.pid) == "T" or first.process.poll() is not None, stage.limit)
@@ -166,8 +183,8 @@ def _wait_until_ready(stage: Stage, child: subprocess.Popen[str], out: Path) -> 
     _wait(lambda: Path(f"{out}.ready").exists() or child.poll() is not None, stage.limit)
 
 
-def _pausing(body: bytes, reached: threading.Event, opened: threading.Event, limit: float) -> Answer:
-    """Half of the body until `opened`; `reached` is set once somebody waits for the rest of it."""
+def _pausing(body: bytes, reached: threading.Event, opened: threading.Event, resume: threading.Event) -> Answer:
+    """Half of the body until `opened`; `reached` is set once somebody waits for the rest of it, till `resume` is."""
 
     def answer(handler: Handler) -> None:
         pauses = handler.command == "GET" and not opened.is_set()
@@ -178,7 +195,10 @@ def _pausing(body: bytes, reached: threading.Event, opened: threading.Event, lim
             return
         if not handler.closing.wait(0.5) and not _has_left(handler):
             reached.set()
-        handler.closing.wait(limit)
+        while not handler.closing.is_set():
+            if resume.wait(0.1):
+                handler.body(body[half(body) :])
+                return
         handler.hang_up()
 
     return answer

@@ -98,6 +98,8 @@ def test_other_exceptions_than_those_of_the_row_are_vague(truth, tmp_path):
         ("label", ("ValueError", "/home/me/t10k-labels-idx1-ubyte.gz: nothing"), "vague"),
         ("path", ("ValueError", "cannot use ~/a/path/of/mine"), "vague"),
         (cases.BROKEN, ("OSError", "[Errno 5] Input/output error: '/home/me'"), "error"),
+        (cases.CORRUPT, ("TypeError", "unsupported operand"), "vague"),
+        (cases.CORRUPT, ("ValueError", "unknown type 7"), "error"),
         (cases.TIME, ("RuntimeError", "it failed"), "vague"),
         (cases.TIME, ("fsspec.exceptions.FSTimeoutError", ""), "error"),
         ("zlib", ("IOError", "broken", "zlib.error: Error -3"), "error"),
@@ -121,7 +123,7 @@ def test_what_an_error_quotes_is_not_its_cause(words, said, mark):
     ids=str,
 )
 def test_a_word_for_a_wrong_file_counts_the_same_in_each_row(said):
-    rows = [case for case in CASES if case.row in (41, 42, 43, 44) or case.name in ("one byte more", "chunked, cut")]
+    rows = [case for case in CASES if case.row in (6, 7, 8, 9, 11, 12, 14, 41, 42, 43, 44)]
     assert {case.mark_of(*said) for case in rows} == {"error"}
 
 
@@ -146,6 +148,24 @@ def test_of_a_races_runs_the_worst_is_told_and_how_many_were_well(kinds, mark, n
     case = Case(0, "", processes.sixteen, asks=cases.DATA, times=3)
     found = worst_of(case, [(Found(Attempt(kind)), Attempt("right")) for kind in kinds])
     assert (found["mark"], found["note"]) == (mark, note)
+
+
+@pytest.mark.parametrize(
+    ("row", "mark", "kind", "again"),
+    [
+        (31, "partly", "", "partly"),
+        (34, "partly", "BadGzipFile", "partly"),
+        (34, "partly", "OSError", "vague"),
+        (26, "partly", "EOFError", "failed"),
+        (26, "wrong", "", "wrong"),
+    ],
+    ids=str,
+)
+def test_what_is_partly_as_asked_is_judged_again_by_its_exception(row, mark, kind, again):
+    (case,) = (case for case in CASES if case.row == row)
+    outcome = {"row": row, "case": case.name, "mark": mark, "type": kind, "message": "", "chain": []}
+    (found,) = page.Results("", {}, {}, [outcome]).judged_again(CASES).outcomes
+    assert found["mark"] == again
 
 
 def test_half_a_file_that_lies_under_its_own_name_is_no_temp_file(truth, tmp_path):

@@ -17,7 +17,7 @@ from support.tls import UNSOUND
 # for a wrong file: any word of what is wrong with it will do, in each row that gives a loader one
 CORRUPT = (
     "corrupt|crc|gzip|complete|not enough|more than|hash|checksum|digest|md5|sha1|not the published|truncated|"
-    "cut short|ended before|short|shape|size|length|expected|magic|type|dimension|label|class|idxformat"
+    r"cut short|ended before|short|shape|size|length|expected|magic|\btype\b|dimension|label|class|idxformat"
 )
 TIME = r"\btime|timeout|timed"
 NETWORK = r"connect|unreachable|network|resolv|name"

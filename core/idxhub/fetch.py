@@ -225,6 +225,8 @@ class _Wanted:
                 return get(url)
             except (DownloadError, ChecksumError) as error:
                 failures += _failures(without_password(url), error)
+                if self.stop is not None and self.stop.is_set():
+                    break
         return None
 
     def _file(self, downloads: Downloads, url: str) -> Verified:
@@ -455,8 +457,12 @@ def _is_url(mirror: str) -> bool:
 
 
 def _is_foreign(mirror: str) -> bool:
-    """Whether a mirror is the URL of a scheme that is not understood; one letter before the colon is a drive."""
-    return re.match(r"(?!(https?|file):)[a-z][a-z0-9+.-]+://", mirror, re.IGNORECASE) is not None
+    """Whether a mirror is the URL of a scheme that is not understood, or one with a slip before its host.
+
+    One letter before the colon is a drive.
+    """
+    slips = r"https?:(?!//)|(//)?(?![a-z]:[/\\])[^/]+:.*@"
+    return re.match(rf"(?!https?://|file:)([a-z][a-z0-9+.-]+://|{slips})", mirror, re.IGNORECASE) is not None
 
 
 def _url(mirror: str, spec: DatasetSpec, resource: Resource) -> str:

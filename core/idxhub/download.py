@@ -137,13 +137,17 @@ class Downloads:
         _watched.clock = clock
         try:
             self._tried(_sound(url), clock, body)
+        except IdxHubError:
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            clock.look()  # wrapped by now, if it was the reason
-            if isinstance(error, IdxHubError):
-                raise
-            raise DownloadError(_reason(error)) from error
+            reason = _reason(error)
+        else:
+            return
         finally:
             _watched.clock = None
+        clock.look()  # wrapped by now, if it was the reason
+        # without a cause: what requests and urllib3 say themselves repeats addresses, and what is in them
+        raise DownloadError(reason)
 
     def _tried(self, url: str, clock: _Clock, body: Body) -> None:
         reason = ""
@@ -188,7 +192,6 @@ class Downloads:
         except requests.exceptions.InvalidHeader:  # of the answer
             raise
         except (ValueError, TypeError) as error:
-            # in no words of theirs, nor as a cause: they repeat a proxy's address with the password in it
             raise DownloadError(_unusable(url, error)) from None
 
     def _receive(self, response: requests.Response, clock: _Clock, body: Body) -> None:
@@ -280,7 +283,7 @@ class _Adapter(HTTPAdapter):
     """Connections whose responses are watched, those through a proxy of either kind as well."""
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*arguments, **options)
+        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
         if pool.ConnectionCls.response_class is not _Response:
             pool.ConnectionCls = _watching(pool.ConnectionCls)
         return pool

@@ -40,7 +40,8 @@ from idxhub.builtin.mnist import MNIST
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
-from idxhub.fetch import Places, find
+from idxhub.fetch import find
+from idxhub.local import Places
 
 
 @pytest.fixture

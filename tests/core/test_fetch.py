@@ -18,7 +18,8 @@ from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
 from idxhub.catalog import without_password
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
-from idxhub.fetch import Places, check_mirrors, find, known_folders, verify
+from idxhub.fetch import find, verify
+from idxhub.local import Places, check_mirrors, known_folders
 
 DATASETS = tuple(builtin.datasets().values())
 

@@ -26,7 +26,7 @@ ORDER = (
     "catalog",
     *("known", "builtin", "storage"),
     *("cache", "archives"),
-    *("download", "fetch", "audit"),
+    *("download", "local", "fetch", "audit"),
     "making",
     "arrays",
     *("loader", "hookspecs", "manifest"),

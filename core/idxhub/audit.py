@@ -20,10 +20,10 @@ from typing import Literal
 from idxhub.cache import is_own
 from idxhub.catalog import DatasetSpec
 from idxhub.errors import IdxFormatError
-from idxhub.fetch import Places, known_folders
 from idxhub.idx import MAX_HEADER_SIZE, Header, is_page, read_header
 from idxhub.inflate import Readable, inflated, is_compressed, peek
 from idxhub.known import Claim, Digests, Index, Names, Part, Recognised
+from idxhub.local import Places, known_folders
 from idxhub.storage import open_regular
 
 State = Literal["right", "wrong", "unknown", "unreadable"]

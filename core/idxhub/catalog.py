@@ -24,6 +24,12 @@ LABEL_DTYPE = "int64"  # of labels as they are kept and handed out
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEX = re.compile(r"[0-9a-f]+")
 _DIGITS = {"md5": 32, "sha256": 64, "payload_md5": 32, "payload_sha256": 64}
+_LOGIN = re.compile(
+    r"\A(?![a-z]:[/\\])"  # no drive
+    r"((?>[a-z][a-z0-9+.-]*:/+|//|))"
+    r"(?:[^/:]*:.*|(?<=/)[^/]*)@",
+    re.IGNORECASE | re.DOTALL,
+)
 _TAKEN = (".npy", ".json", ".lock", ".tmp", ".tag")  # endings of what the cache writes beside a file
 
 
@@ -348,8 +354,11 @@ def size_limit(file: Resource | Archive) -> int:
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown and kept: user name and password left out."""
-    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
+    """A URL, or what was meant for one, as it may be shown and kept: user name and password left out.
+
+    After a colon all up to the last @ goes: it may be a password with a slash that should have been escaped.
+    """
+    return _LOGIN.sub(r"\1", url)
 
 
 def describe(spec: DatasetSpec) -> dict[str, Any]:

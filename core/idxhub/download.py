@@ -4,6 +4,7 @@ handed on as they arrive.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import socket
@@ -25,6 +26,7 @@ from urllib3.util import wait_for_read
 from idxhub._version import __version__
 from idxhub.catalog import Archive, Resource, size_limit
 from idxhub.errors import DownloadError, IdxHubError
+from idxhub.idx import is_page
 from idxhub.inflate import XZ_MAGIC, is_compressed
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -48,17 +50,18 @@ class _TryAgain(Exception):  # noqa: N818 -- a signal between two functions here
 
 
 class _Clock:
-    """When an attempt has to end: at its deadline, or when somebody says stop."""
+    """When an attempt has to end: at its deadline, or when somebody says stop. Whoever looks at it is alive."""
 
-    def __init__(self, total: float, stop: threading.Event) -> None:
-        self._total, self._stop = total, stop
+    def __init__(self, total: float, stop: threading.Event, alive: Callable[[], None]) -> None:
+        self._total, self._stop, self._alive = total, stop, alive
         self._deadline = time.monotonic() + total
         self.received = 0
 
-    def left(self) -> float:
-        """Seconds until the deadline; raises `DownloadError` when there are none."""
+    def look(self) -> float:
+        """A sign of life; the seconds until the deadline. Raises `DownloadError` when there are none."""
         if self._stop.is_set():
             raise DownloadError("stopped")
+        self._alive()
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise DownloadError(f"too slow: {self.received:,} bytes in {self._total:.0f} s")
@@ -66,8 +69,10 @@ class _Clock:
 
     def pause(self, seconds: float) -> None:
         """Sleep, unless stopped."""
-        self._stop.wait(seconds)
-        self.left()
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self._stop.wait(min(_GLANCE, rest))
+            self.look()
 
 
 class Body(Protocol):
@@ -127,17 +132,22 @@ class Downloads:
 
     def save(self, url: str, body: Body) -> None:
         """Hand the body on as it arrives: no more than is expected. What `body` itself raises is let through."""
-        clock = _Clock(self._total, self._stop)
+        clock = _Clock(self._total, self._stop, self._alive)
+        clock.look()
         _watched.clock = clock
         try:
-            self._tried(url, clock, body)
+            self._tried(_sound(url), clock, body)
+        except IdxHubError:
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            clock.left()  # wrapped by now, if it was the reason
-            if isinstance(error, IdxHubError):
-                raise
-            raise DownloadError(_reason(error)) from error
+            reason = _reason(error)
+        else:
+            return
         finally:
             _watched.clock = None
+        clock.look()  # wrapped by now, if it was the reason
+        # without a cause: what requests and urllib3 say themselves repeats addresses, and what is in them
+        raise DownloadError(reason)
 
     def _tried(self, url: str, clock: _Clock, body: Body) -> None:
         reason = ""
@@ -145,7 +155,7 @@ class Downloads:
             try:
                 self._once(url, clock, body)
             except _TryAgain as failure:
-                left = clock.left()
+                left = clock.look()
                 reason = str(failure)
                 wait = _PAUSE * 2**attempt if failure.wait is None else failure.wait
                 if attempt + 1 == _TRIES:
@@ -176,9 +186,13 @@ class Downloads:
         try:
             return self._session.get(url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         except requests.ConnectionError as error:
-            if isinstance(_innermost(error), ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+            if isinstance(_chain(error)[-1], ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
                 raise _TryAgain("connection lost before an answer") from error
             raise
+        except requests.exceptions.InvalidHeader:  # of the answer
+            raise
+        except (ValueError, TypeError) as error:
+            raise DownloadError(_unusable(url, error)) from None
 
     def _receive(self, response: requests.Response, clock: _Clock, body: Body) -> None:
         size, start = 0, b""
@@ -186,7 +200,7 @@ class Downloads:
         with _progress(self._file.filename, expected) as bar:
             while True:
                 clock.received = size
-                clock.left()
+                clock.look()
                 try:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
                     block = response.raw.read1(self._wanted(start, size), decode_content=False)
@@ -202,7 +216,6 @@ class Downloads:
                     raise DownloadError(_unexpected(response, start, self._limit(start)))
                 body.add(block)
                 bar.update(len(block))
-                self._alive()
         if size < (self._limit(start) if expected is not None else 1):
             if _is_page(response, start):
                 raise DownloadError(_unexpected(response, start, self._limit(start)))
@@ -244,7 +257,7 @@ class _Watched(io.RawIOBase):
         clock: _Clock | None = getattr(_watched, "clock", None)
         if clock is not None and not getattr(self._socket, "pending", int)():  # TLS may hold what has arrived
             silent = time.monotonic() + READ_TIMEOUT
-            while not wait_for_read(self._socket, min(_GLANCE, clock.left())):
+            while not wait_for_read(self._socket, min(_GLANCE, clock.look())):
                 if time.monotonic() > silent:
                     raise TimeoutError("timed out")
         return self._raw.readinto(buffer)
@@ -260,33 +273,20 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Watched(self.fp.detach(), sock))
 
 
-class _HTTPConnection(urllib3.connection.HTTPConnection):
-    response_class = _Response
-
-
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Response
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+@functools.cache
+def _watching(kind: type[Any]) -> type[Any]:
+    """The class of connections, with responses that are watched."""
+    return type(kind.__name__, (kind,), {"response_class": _Response})
 
 
 class _Adapter(HTTPAdapter):
-    """Connections whose responses are watched, those through a proxy as well."""
+    """Connections whose responses are watched, those through a proxy of either kind as well."""
 
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
+        if pool.ConnectionCls.response_class is not _Response:
+            pool.ConnectionCls = _watching(pool.ConnectionCls)
+        return pool
 
 
 class _Session(requests.Session):
@@ -305,9 +305,11 @@ def _redirect(session: requests.Session, response: requests.Response) -> str | N
         schemes = urlsplit(response.url).scheme, urlsplit(url).scheme
     except ValueError as error:  # requests lets the codec's and the URL parser's through
         raise DownloadError("redirected to a malformed address") from error
+    if schemes[1] not in ("http", "https"):
+        raise DownloadError("redirected to neither https nor http")
     if schemes == ("https", "http"):
         raise DownloadError("redirected from https to http; refused")
-    return url
+    return _sound(url)
 
 
 def _progress(filename: str, total: int | None) -> Any:
@@ -320,14 +322,12 @@ def _retry_after(response: requests.Response) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of thirty digits is no date either
         return None
 
 
 def _is_page(response: requests.Response, start: bytes) -> bool:
-    return start.lstrip().lower().startswith((b"<!doctype", b"<html")) or response.headers.get(
-        "Content-Type", ""
-    ).startswith("text/html")
+    return is_page(start) or response.headers.get("Content-Type", "").startswith("text/html")
 
 
 def _unexpected(response: requests.Response, start: bytes, limit: int) -> str:
@@ -336,21 +336,43 @@ def _unexpected(response: requests.Response, start: bytes, limit: int) -> str:
     return f"more than the {limit:,} bytes expected"
 
 
+def _sound(url: str) -> str:
+    """The URL itself; raises `DownloadError`, which does not repeat it, if it is none that can be asked."""
+    try:
+        requests.Request("GET", url).prepare()
+    except ValueError:  # so are those of requests
+        raise DownloadError("the address cannot be used") from None
+    return url
+
+
+def _unusable(url: str, error: Exception) -> str:
+    """Why a sound URL cannot be asked."""
+    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
+        return "the proxy speaks SOCKS, which needs PySocks: python -m pip install 'requests[socks]'"
+    if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
+        return f"the proxy's address cannot be used; see {urlsplit(url).scheme}_proxy"
+    return "the address cannot be used"
+
+
 def _reason(error: Exception) -> str:
     """The innermost cause in words; urllib3 wraps it three deep, and never with a proxy's password."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.exceptions.ReadTimeout):
         return f"no answer within {READ_TIMEOUT:.0f} s"
-    cause = _innermost(error)
+    causes = _chain(error)
+    cause = causes[-1]
     reason = getattr(cause, "strerror", None) or (
         str(cause) if type(cause) is OSError else f"{type(cause).__name__}: {cause}"
     )
     # "connection refused" would be looked for at the mirror
-    return f"the proxy: {reason}" if isinstance(error, requests.exceptions.ProxyError) else reason
+    proxy = any(isinstance(each, requests.exceptions.ProxyError) or type(each).__module__ == "socks" for each in causes)
+    return f"the proxy: {reason}" if proxy else reason
 
 
-def _innermost(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and what it comes from, the innermost cause last."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    return chain

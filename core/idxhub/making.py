@@ -15,7 +15,8 @@ from idxhub import idx
 from idxhub.cache import Cache, Stored, sweep_all
 from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
-from idxhub.fetch import Places, Verified, find
+from idxhub.fetch import Verified, find
+from idxhub.local import Places
 from idxhub.storage import ending_in_order, locked, touch
 from idxhub.threads import Threads
 

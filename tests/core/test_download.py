@@ -1,6 +1,8 @@
 """Downloading, over a real server that does what servers do. More of it is in tests/faults/test_network.py."""
 
+import contextlib
 import gzip
+import importlib.util
 import os
 import pickle
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -16,24 +19,29 @@ import pytest
 import urllib3
 from support import made
 from support.processes import python, without
+from support.proxy import Proxy
 from support.server import (
     endless,
     ok,
     raw,
     redirect,
     short,
+    silent,
     slow,
+    stall,
     status,
     trickle,
     unsized,
 )
+from support.socks import Socks
 
 from idxhub import Resource, download, idx
 from idxhub.builtin.mnist import MNIST
 from idxhub.cache import Cache
 from idxhub.download import Downloads
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
-from idxhub.fetch import Places, find
+from idxhub.fetch import find
+from idxhub.local import Places
 
 
 @pytest.fixture
@@ -69,9 +77,9 @@ def find_it(toy, cache_dir, monkeypatch):
     """Find the train images with these mirrors."""
     monkeypatch.setattr(download, "_PAUSE", 0.01)
 
-    def find_with(*mirrors, resource=toy.train_images):
+    def find_with(*mirrors, resource=toy.train_images, stop=None):
         spec = toy.mirrored(*mirrors)
-        return find(spec, resource, Cache(cache_dir, spec), Places(), specs=[toy.spec])
+        return find(spec, resource, Cache(cache_dir, spec), Places(), specs=[toy.spec], stop=stop)
 
     return find_with
 
@@ -160,6 +168,38 @@ def test_a_wait_beyond_the_deadline_is_not_begun(get, server):
     server.route("/x", status(503, retry_after="20"))
     with pytest.raises(DownloadError, match="asks to wait 20 s"):
         get(total=5)
+
+
+WAITING = {
+    "for an answer": (silent(), {"READ_TIMEOUT": 0.5}, 5),
+    "for leave to ask again": (status(503, retry_after="1"), {"_TRIES": 2}, 5),
+    "for more of the body": (stall(bytes(100), 50), {"READ_TIMEOUT": 0.5}, 5),
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_signs_of_life_come_while_it_waits(get, server, monkeypatch, what):
+    answer, limits, least = WAITING[what]
+    monkeypatch.setattr(download, "_GLANCE", 0.1)
+    for name, value in limits.items():
+        monkeypatch.setattr(download, name, value)
+    server.route("/x", answer)
+    signs = []
+    with pytest.raises(DownloadError):
+        get(alive=lambda: signs.append(1))
+    assert len(signs) >= least
+
+
+def test_what_is_stopped_asks_nobody(get, find_it, server, body):
+    server.route("/x", ok(body))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(DownloadError, match=r"^stopped$"):
+        get(stop=stop)
+    with pytest.raises(DownloadError, match="stopped") as caught:
+        find_it(server.url, "http://mirror.invalid", stop=stop)
+    assert len(caught.value.failures) == 1
+    assert server.count() == 0
 
 
 def test_a_length_beyond_all_bounds(get, server, body):
@@ -341,13 +381,20 @@ ENDLESS = {
 }
 
 
+@pytest.mark.parametrize("proxy", [None, Proxy, Socks])
 @pytest.mark.parametrize("answer", ENDLESS)
-def test_no_part_of_an_answer_outlasts_the_deadline(answer, server, resource):
+def test_no_part_of_an_answer_outlasts_the_deadline(answer, proxy, server, resource, monkeypatch):
     server.route("/x", ENDLESS[answer])
-    began = time.monotonic()
-    with Downloads(resource, total=1.0) as downloads, pytest.raises(DownloadError, match=r"too slow: \d bytes in 1 s"):
-        downloads.get(f"{server.url}/x")
-    assert time.monotonic() - began < 3
+    with contextlib.ExitStack() as stack:
+        if proxy is Socks and importlib.util.find_spec("socks") is None:
+            without("PySocks")
+        if proxy is not None:
+            monkeypatch.setenv("http_proxy", stack.enter_context(proxy("a:b")).url_for("a:b"))
+        downloads = stack.enter_context(Downloads(resource, total=1.0))
+        began = time.monotonic()
+        with pytest.raises(DownloadError, match=r"too slow: \d bytes in 1 s"):
+            downloads.get(f"{server.url}/x")
+        assert time.monotonic() - began < 3
 
 
 def test_the_body_of_a_redirect_is_not_read(server, resource):
@@ -394,3 +441,17 @@ def test_a_password_in_a_mirrors_address_is_neither_shown_nor_kept(find_it, serv
         find_it(f"{secret}/nowhere", resource=replace(resource, md5="0" * 32, sha256=None, payload_sha256=None))
     assert "hunter2" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "login", ["user:hunter2/x", "user:/hunter2", "user:hunter2#x", "user:hunter2\u20ac", "user:1#hunter2"]
+)
+def test_nor_is_one_that_makes_the_address_unsound(find_it, get, login):
+    url = f"http://{login}@mirror.invalid"
+    with pytest.raises(DownloadError) as caught:
+        find_it(url)
+    with pytest.raises(DownloadError) as inner:
+        get(url)
+    for error in (caught.value, inner.value):
+        assert "hunter2" not in "".join((str(error), *traceback.format_exception(error)))
+    assert "http://mirror.invalid/" in str(caught.value)

@@ -16,8 +16,10 @@ from support.server import closed_port, ok, status
 from idxhub import Plugins, builtin, idx, load
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
+from idxhub.catalog import without_password
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
-from idxhub.fetch import Places, check_mirrors, find, known_folders, verify
+from idxhub.fetch import find, verify
+from idxhub.local import Places, check_mirrors, known_folders
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -400,6 +402,47 @@ def test_a_mirror_of_another_scheme_is_refused_by_the_name_of_its_setting(toy, c
     with pytest.raises(ArgumentError, match=f"^mirrors of toy is {re.escape(repr(shown))}; it must be a URL"):
         load(toy.mirrored(mirror), cache_dir=cache_dir, plugins=Plugins([]))
     assert known_folders(toy.mirrored(mirror), Places()) == []
+
+
+# as given, and as shown
+LOGINS = {
+    "https://user:hunter2@host/x": "https://host/x",
+    "https://hunter2@host/x": "https://host/x",
+    "http://user:hunt/er2@host/x": "http://host/x",
+    "http://user:hun@t/er2@host/x": "http://host/x",
+    "http://user:/hunter2@host:80/x": "http://host:80/x",
+    "https:/user:hunter2@host/x": "https:/host/x",
+    "https:user:hunter2@host/x": "host/x",
+    "user:hunter2@host/x": "host/x",
+    "user:hunt/er2@host/x": "host/x",
+    "u:hunter2@host/x": "host/x",
+    "//user:hunter2@host/x": "//host/x",
+}
+
+
+@pytest.mark.parametrize("mirror", LOGINS)
+def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir, monkeypatch, mirror):
+    assert without_password(mirror) == LOGINS[mirror]
+    monkeypatch.setenv("IDXHUB_MIRRORS", mirror)
+    if mirror.startswith(("http://", "https://")):
+        check_mirrors(toy.spec, Places.from_environment())
+        return
+    with pytest.raises(ArgumentError) as caught:
+        load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
+    assert str(caught.value).startswith(f"IDXHUB_MIRRORS is {LOGINS[mirror]!r}; it must be a URL")
+    assert known_folders(toy.mirrored(mirror), Places()) == []
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        *("https://host/x@1.0/y", "https://host:80/x", "http://[::1]:80/x", "file:///srv/a:b@c", "file:///srv/b@c"),
+        *("/srv/a:b@c", "./a:b@c", "~/a:b@c", "a@b/c", "C:/a@b", "c:\\a:b@c"),
+    ],
+)
+def test_an_at_sign_that_ends_no_login_is_shown(toy, mirror):
+    assert without_password(mirror) == mirror
+    check_mirrors(toy.mirrored(mirror), Places())
 
 
 @pytest.mark.parametrize("mirror", ["C:/files", "C://files", "files:of/mine", "./ftp", "{dataset}"])

@@ -19,7 +19,8 @@ from idxhub.builtin.kmnist import KMNIST
 from idxhub.builtin.mnist import MNIST
 from idxhub.builtin.qmnist import QMNIST
 from idxhub.cache import Cache
-from idxhub.fetch import Places, find
+from idxhub.fetch import find
+from idxhub.local import Places
 
 DATASETS = tuple(builtin.datasets().values())
 

@@ -95,6 +95,8 @@ def payload_size(_: Resource, body: bytes) -> str:
     return f"the {inflated_size(body):,} bytes expected"
 
 
+NO_DAY = f"Mon, {'9' * 20} Jan 2020 00:00:00 GMT"
+NO_YEAR = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
 FAULTS = {
     "refused": Fault(1, None, "refused", url="http://127.0.0.1:{closed}"),
     "no such name": Fault(
@@ -103,8 +105,11 @@ FAULTS = {
     "404": Fault(3, lambda _: status(404), "HTTP 404"),
     "403": Fault(3, lambda _: status(403), "HTTP 403"),
     "429 for too long": Fault(4, lambda _: status(429, retry_after="3600"), "HTTP 429; asks to wait 3600 s"),
+    "429 for a second too long": Fault(4, lambda _: status(429, retry_after="31"), "HTTP 429; asks to wait 31 s"),
     "503 for too long": Fault(4, lambda _: status(503, retry_after="9" * 400), "HTTP 503; asks to wait"),
     "429 for ever": Fault(4, lambda _: status(429, retry_after="0"), "HTTP 429, 3 times", asked=3),
+    "503 until no day": Fault(4, lambda _: status(503, retry_after=NO_DAY), "HTTP 503, 3 times", asked=3),
+    "503 in no year": Fault(4, lambda _: status(503, retry_after=NO_YEAR), "HTTP 503, 3 times", asked=3),
     "500 for ever": Fault(5, lambda _: status(500), "HTTP 500, 3 times", asked=3),
     "page": Fault(6, lambda _: page(), "answered with an HTML page"),
     "page in capitals": Fault(6, lambda _: ok(b" \n<HTML><head>"), "answered with an HTML page"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import pickle
 import traceback
 
 import pytest
 import trustme
+from support.processes import handed_back, python, without
 from support.proxy import Proxy
 from support.server import closed_port
+from support.socks import Socks
 from support.tls import secure
 
 from idxhub import load
+from idxhub.download import Downloads
 from idxhub.errors import DownloadError
 
 pytestmark = pytest.mark.row(21)
@@ -61,11 +66,18 @@ def test_a_proxy_is_used(origin, toy, through, invariant, caplog, capfd, cache_d
         assert "hunter" not in seen
 
 
+UNUSABLE = "the proxy's address cannot be used; see http"
 REFUSED = {
     "no password": (lambda proxy: proxy.url, "407"),
     "a wrong password": (lambda proxy: proxy.url_for(WRONG), "407"),
     "dead": (lambda _: f"http://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
     "no such name": (lambda _: f"http://{WRONG}@proxy.invalid:8080", "the proxy: "),
+    "a port too high": (lambda _: f"http://{WRONG}@127.0.0.1:99999", UNUSABLE),
+    "a slash in the password": (lambda _: f"http://{WRONG}/@127.0.0.1:8080", UNUSABLE),
+    "a number sign in the password": (lambda _: f"http://{WRONG}#@127.0.0.1:8080", UNUSABLE),
+    "a password that Latin-1 has not": (lambda _: f"http://{WRONG}\u20ac@127.0.0.1:8080", UNUSABLE),
+    "no host": (lambda _: f"http://{WRONG}@", UNUSABLE),
+    "another scheme": (lambda _: f"ftp://{WRONG}@127.0.0.1:8080", UNUSABLE),
 }
 
 
@@ -77,9 +89,10 @@ def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, c
         through(address(proxy))
         with pytest.raises(DownloadError) as caught:
             load(toy.mirrored(origin.url), "train")
+        with Downloads(toy.train_images) as downloads, pytest.raises(DownloadError) as inner:
+            downloads.get(f"{origin.url}/{toy.train_images.filename}")
         assert origin.count() == 0
-        shown = "".join(traceback.format_exception(caught.value))
-        for seen in (shown, caplog.text, *capfd.readouterr()):
+        for seen in (shown(caught.value), shown(inner.value), caplog.text, *capfd.readouterr()):
             assert "hunter" not in seen
         through(proxy.url_for(RIGHT))
         invariant(
@@ -88,6 +101,70 @@ def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, c
             found=says,
             healthy=lambda: [load(toy.mirrored(origin.url), "train")],
         )
+
+
+def shown(error):
+    return "".join((str(error), *traceback.format_exception(error)))
+
+
+@pytest.fixture
+def pysocks():
+    if importlib.util.find_spec("socks") is None:
+        without("PySocks")
+
+
+def test_a_socks_proxy_is_used(origin, toy, through, invariant, pysocks):
+    with Socks(RIGHT) as proxy:
+        through(proxy.url_for(RIGHT))
+        invariant(healthy=lambda: [load(toy.mirrored(origin.url), "train")])
+        assert proxy.asked == [origin.url.partition("//")[2]] * 2
+        assert origin.count() == 2
+
+
+SOCKS_REFUSED = {
+    "a wrong password": (lambda proxy: proxy.url_for(WRONG), "the proxy: SOCKS5AuthError"),
+    "dead": (lambda _: f"socks5://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
+    "another version": (lambda _: f"socks6://{WRONG}@127.0.0.1:8080", UNUSABLE),
+}
+
+
+@pytest.mark.parametrize("how", SOCKS_REFUSED)
+def test_a_socks_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, pysocks, how):
+    address, says = SOCKS_REFUSED[how]
+    with Socks(RIGHT) as proxy:
+        through(address(proxy))
+        with pytest.raises(DownloadError) as caught:
+            load(toy.mirrored(origin.url), "train")
+        assert origin.count() == 0
+        assert "hunter" not in shown(caught.value)
+        through(proxy.url_for(RIGHT))
+        invariant(
+            caught.value,
+            places=[f"{origin.url}/"],
+            found=says,
+            healthy=lambda: [load(toy.mirrored(origin.url), "train")],
+        )
+
+
+WITHOUT_PYSOCKS = """
+    import pickle, sys
+    sys.modules["socks"] = None  # as where it is not installed
+    from idxhub import Plugins, load
+
+    try:
+        load(pickle.load(open(sys.argv[1], "rb")), "train", plugins=Plugins([]))
+    except Exception as error:
+        print(pickle.dumps(error).hex())
+"""
+
+
+def test_what_a_socks_proxy_needs_is_named(server, toy, tmp_path, through, invariant):
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps(toy.mirrored(server.url)))
+    through(f"socks5://{RIGHT}@127.0.0.1:8080")
+    error = handed_back(python(WITHOUT_PYSOCKS, told))
+    assert "hunter" not in shown(error)
+    invariant(error, places=[f"{server.url}/"], found="python -m pip install 'requests[socks]'")
 
 
 def test_a_host_without_a_proxy_is_asked_itself(origin, toy, through, invariant, monkeypatch):

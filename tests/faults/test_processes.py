@@ -7,25 +7,28 @@ import os
 import pickle
 import select
 import signal
+import subprocess
 import threading
+import time
+import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.made import Made
 from support.processes import python, running, without
-from support.server import ok, slow, stall
+from support.server import ok, silent, slow, stall, status
 
-from idxhub import Plugins, load, making
+from idxhub import Archive, Plugins, SplitSpec, load, making
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
 
 PROCESSES = 16
 FETCH = """
     import hashlib, pickle, sys
-    from idxhub import Plugins, load, storage
-    import idxhub.download, idxhub.making, filelock  # the slow part of starting
+    from idxhub import Plugins, download, load, storage
+    import idxhub.making, filelock  # the slow part of starting
 
-    spec, cache, locks, storage._PATIENCE = pickle.load(open(sys.argv[1], "rb"))
+    spec, cache, locks, storage._PATIENCE, download.READ_TIMEOUT = pickle.load(open(sys.argv[1], "rb"))
     if locks == "nothing":  # as on some NFS: every lock is to be had at any time
         import fcntl
 
@@ -63,9 +66,10 @@ def dataset(request, toy):
 def tell(tmp_path, cache_dir, server):
     """Write down what FETCH is to do, with this server as the only place; returns the file."""
 
-    def tell_it(toy, locks="usual", patience=60.0):
+    def tell_it(toy, locks="usual", patience=60.0, *, mirrors=("",), read_timeout=30.0):
         told = tmp_path / "told"
-        told.write_bytes(pickle.dumps((toy.mirrored(server.url), cache_dir, locks, patience)))
+        spec = toy.mirrored(*(server.url + mirror for mirror in mirrors))
+        told.write_bytes(pickle.dumps((spec, cache_dir, locks, patience, read_timeout)))
         return told
 
     return tell_it
@@ -107,6 +111,21 @@ def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
     assert server.bytes_sent == sum(len(dataset.bytes(resource)) for resource in dataset.spec.resources)
     assert dataset.spec.name != "fashion-mnist" or server.bytes_sent == 30_878_645
     invariant(of=dataset)
+
+
+@pytest.mark.row(23)
+def test_the_lock_is_kept_while_mirrors_keep_silent(toy, server, tell, invariant):
+    """Its holder waits longer than the others' patience: for an answer, then for leave to ask again."""
+    for resource in toy.spec.resources:
+        server.route(f"/silent/{resource.filename}", silent())
+        server.route(f"/busy/{resource.filename}", status(503, retry_after="3"), status(404))
+        server.route(f"/good/{resource.filename}", ok(toy.bytes(resource)))
+    told = tell(toy, patience=2.0, mirrors=("/silent", "/busy", "/good"), read_timeout=3.0)
+    assert all_at_once(told, 6) == [digest_of(toy)] * 6
+    for mirror, asked in {"silent": 1, "busy": 2, "good": 1}.items():
+        for resource in toy.spec.resources:
+            assert server.count(f"/{mirror}/{resource.filename}") == asked
+    invariant()
 
 
 @pytest.mark.row(24)
@@ -160,6 +179,60 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
     if number == "SIGKILL":
         assert server.count() == 6  # two were asked for in vain
     invariant()
+
+
+STOPPED = """
+    import pickle, signal, sys
+    import idxhub, idxhub.download
+
+    # started in the background, a shell has them ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    idxhub.load(pickle.load(open(sys.argv[1], "rb")), "train", plugins=idxhub.Plugins([]))
+"""
+
+
+@pytest.mark.row(27)
+@pytest.mark.parametrize("fault", ["stalls", "silent", "busy"])
+@pytest.mark.parametrize("packed", [False, True], ids=["files", "an archive"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_while_a_mirror_is_waited_for(toy, server, tmp_path, cache_dir, invariant, number, packed, fault):
+    """The process ends at once, and the mirrors that are left are not asked."""
+    spec = packed_in(toy, tmp_path / "toy.zip") if packed else toy.spec
+    for path in [tmp_path / "toy.zip"] if packed else map(toy.path, toy.spec.resources):
+        body = path.read_bytes()
+        answers = {"stalls": stall(body, len(body) // 2), "silent": silent(), "busy": status(503, retry_after="20")}
+        server.route(f"/bad/{path.name}", answers[fault])
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps(replace(spec, mirrors=(f"{server.url}/bad", f"{server.url}/good"))))
+    with running(STOPPED, told, stderr=subprocess.DEVNULL) as child:
+        wait_until(lambda: server.count() == (1 if packed else 2) and (not packed or any(cache_dir.rglob("*.tmp"))))
+        time.sleep(0.1)  # until the answer is there
+        began = time.monotonic()
+        child.send_signal(number)
+        assert child.wait(30) == -number
+        assert time.monotonic() - began < 2
+    assert not any(request.path.startswith("/good") for request in server.requests)
+    assert not any(cache_dir.rglob("*.tmp"))
+    if packed:
+        assert {path.suffix for path in cache_dir.rglob("*") if path.is_file()} == {".lock", ".TAG"}
+    else:
+        invariant()
+
+
+def packed_in(toy, path):
+    """The dataset, its files published in a .zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for resource in toy.spec.resources:
+            archive.write(toy.path(resource), resource.filename)
+    published = Archive.from_file(path)
+    splits = {
+        name: SplitSpec(
+            *(replace(each, archive=published, member=each.filename) for each in (files.images, files.labels))
+        )
+        for name, files in toy.spec.splits.items()
+    }
+    return replace(toy.spec, splits=splits)
 
 
 def wait_until(true):

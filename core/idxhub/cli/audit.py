@@ -17,7 +17,8 @@ from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
 from idxhub.cli.output import json_option, print_json, print_table
 from idxhub.errors import ChecksumError
-from idxhub.fetch import Copy, Places, verify
+from idxhub.fetch import verify
+from idxhub.local import Copy, Places
 from idxhub.making import make
 from idxhub.plugins import installed
 

@@ -19,7 +19,7 @@ from idxhub.cache import Cache
 from idxhub.catalog import without_password
 from idxhub.cli.output import json_option, print_json, print_table
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
-from idxhub.fetch import Places, check_mirrors, known_folders
+from idxhub.local import Places, check_mirrors, is_url, known_folders
 from idxhub.plugins import installed
 from idxhub.storage import reason_of
 
@@ -106,7 +106,7 @@ def _framework(name: str) -> dict[str, str]:
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache, places = Cache(root, spec), Places.from_environment()
-    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if _is_url(mirror))
+    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if is_url(mirror))
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
     except CacheError:  # which is among the problems
@@ -117,11 +117,6 @@ def _data(name: str, root: Path) -> dict[str, Any]:
         "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, places)},
         "mirrors": list(dict.fromkeys(map(without_password, urls))),
     }
-
-
-def _is_url(mirror: str) -> bool:
-    """Mirrors that are folders are among the folders."""
-    return mirror.lower().startswith(("http://", "https://"))
 
 
 def _obstacle(root: Path) -> str:

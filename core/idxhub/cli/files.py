@@ -14,7 +14,7 @@ from idxhub.cache import Cache
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
 from idxhub.errors import CacheError, ChecksumError
-from idxhub.fetch import Copy, Places
+from idxhub.local import Copy, Places, local_copies
 from idxhub.making import is_proven, make
 from idxhub.plugins import installed
 
@@ -106,7 +106,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
 def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> list[Finding]:
     findings = [
         _file(spec, resource, copy)
-        for copy in dict.fromkeys(fetch.local_copies(spec, resource, cache, places))
+        for copy in dict.fromkeys(local_copies(spec, resource, cache, places))
         if places.data_dir is None or copy.path.is_relative_to(places.data_dir)
     ]
     if places.data_dir is None:

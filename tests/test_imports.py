@@ -26,7 +26,7 @@ ORDER = (
     "catalog",
     *("known", "builtin", "storage"),
     *("cache", "archives"),
-    *("download", "fetch", "audit"),
+    *("contents", "download", "fetch", "audit"),
     "making",
     "arrays",
     *("loader", "hookspecs", "manifest"),

@@ -78,9 +78,11 @@ def test_as_data(run, folder):
     assert images == {
         "path": str(folder / resource.filename),
         "member": None,
+        "folder": False,
         "claim": "Fashion-MNIST, a sample: test images",
         "found": "Fashion-MNIST, a sample: test images, official",
         "state": "right",
+        "is": {"title": "Fashion-MNIST, a sample", "part": "test images"},
         "dataset": SAMPLE,
         "form": "published",
         "sha256": resource.sha256,
@@ -97,8 +99,8 @@ def test_adopting(run, folder, cache_dir):
     result = run("data", "--adopt")
     assert result.exit_code == 1
     table = result.stdout.partition("INTO THE CACHE")[2]
-    assert table.count("adopted, published") == 2
-    assert f"test labels   adopted, recompressed  {folder / 'mangled'}\n" in table
+    assert table.count("  taken over  ") == 2
+    assert f"test labels   taken over, recompressed  {folder / 'mangled'}\n" in table
     assert table.endswith(f"in {cache_dir}\n")
     shutil.rmtree(folder)
     loaded = idxhub.load(SAMPLE, "test", download=False)
@@ -117,7 +119,7 @@ def test_adopting_out_of_an_archive(run, folder, tmp_path):
     result = run(tmp_path / "all.zip", "--adopt", "--json")
     assert result.exit_code == 0
     rows = json.loads(result.stdout)["adopted"]
-    assert [row["state"] for row in rows] == ["adopted, decompressed", *["adopted, published"] * 3]
+    assert [row["state"] for row in rows] == ["taken over, decompressed", *["taken over"] * 3]
     for row, path in zip(rows, sorted(folder.iterdir()), strict=True):
         assert str(tmp_path / "all.zip") in row["source"]
         assert path.stem in row["source"]
@@ -143,7 +145,7 @@ def test_an_archive_that_is_damaged_after_it_was_looked_at(run, folder, tmp_path
     result = run(path, "--adopt", "--json")
     assert result.exit_code == 1
     (row,) = json.loads(result.stdout)["adopted"]
-    assert row["state"] == "not adopted"
+    assert row["state"] == "not taken over"
     assert row["failure"] == f"{path}#{TEST_LABELS}: is not a sound .zip: File is not a zip file"
 
 
@@ -182,7 +184,7 @@ def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, 
     monkeypatch.setattr(audit.Copy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert result.stdout.count("not adopted") == 4
+    assert result.stdout.count("  not taken over  ") == 4
     assert "is not the published file" in result.stdout
 
 
@@ -191,8 +193,13 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
     monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: cannot use the cache at ")
+    assert "\n4 IDX files: 4 right; 0 others left alone\n" in result.stdout
+    assert result.stdout.count("not taken over  -\n") == 4
+    assert "NOT TAKEN OVER: cannot use the cache at " in result.stdout
     assert "Traceback" not in result.output
+    data = json.loads(run("data", "--adopt", "--json").stdout)
+    assert data["ok"]
+    assert all(row["failure"].startswith("cannot use the cache at ") for row in data["adopted"])
 
 
 def test_without_a_path_the_usual_places(run, nowhere, folder, tmp_path, monkeypatch):
@@ -227,10 +234,13 @@ def test_a_user_without_a_home(run, folder, monkeypatch):
     monkeypatch.setattr(platformdirs, "user_cache_path", nowhere)
     assert run("data").exit_code == 0
     assert json.loads(run("data", "--json").stdout)["ok"]
-    for arguments in ([], ["data", "--adopt"]):
-        result = run(*arguments)
-        assert result.exit_code == 1
-        assert "no folder for the cache is known" in result.stderr
+    result = run()
+    assert result.exit_code == 1
+    assert "no folder for the cache is known" in result.stderr
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    assert "4 IDX files: 4 right" in result.stdout
+    assert result.stdout.count("NOT TAKEN OVER: no folder for the cache is known") == 1
 
 
 def test_names_that_a_terminal_should_not_be_told(run, folder):
@@ -239,7 +249,8 @@ def test_names_that_a_terminal_should_not_be_told(run, folder):
     result = run("data")
     assert result.exit_code == 0
     assert "  a\ufffd[31m\ufffdb  " in result.stdout
-    assert json.loads(run("data", "--json").stdout)["files"][0]["path"].endswith("a\ufffd[31m\ufffdb")
+    first, *_, last = json.loads(run("data", "--json").stdout)["files"]
+    assert (first["path"], last["path"]) == (f"{folder}/a\x1b[31m\nb", f"{folder}/\udcff")
 
 
 def test_a_path_that_does_not_exist(run):

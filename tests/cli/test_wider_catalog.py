@@ -54,9 +54,8 @@ def odd(tmp_path, server, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "idxhub_odd", raising=False)  # another test's
     importlib.invalidate_caches()
-    plugins.installed.cache_clear()
-    yield spec
-    plugins.installed.cache_clear()
+    monkeypatch.setattr(plugins, "_INSTALLED", plugins.Plugins())
+    return spec
 
 
 def test_the_list_fits_and_says_what_there_is(run):
@@ -87,7 +86,7 @@ def test_info_of_each_family(run, name):
 
 def test_info_of_what_is_done(run):
     assert "28x28 uint8, transposed" in run("info", "emnist-letters").stdout
-    assert "124800 uint8, minus 1" in run("info", "emnist-letters").stdout
+    assert "124,800 uint8, minus 1" in run("info", "emnist-letters").stdout
     assert "gzip.zip, 561,753,746 bytes" in run("info", "emnist-letters").stdout
     told = json.loads(run("info", "qmnist", "--json").stdout)["splits"]["test50k"]
     assert told["range"] == [10_000, 60_000]

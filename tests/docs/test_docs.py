@@ -76,7 +76,7 @@ def project(example: Example) -> None:
     lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups]
     (info / "entry_points.txt").write_text("\n".join(lines))
     importlib.invalidate_caches()
-    plugins.installed.cache_clear()
+    plugins._INSTALLED = plugins.Plugins()
 
 
 def console(example: Example) -> None:
@@ -148,7 +148,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)
 def test_example(page: Page, number: int, request: Any, tmp_path_factory: Any, monkeypatch: Any) -> None:
-    plugins.installed.cache_clear()  # another page's plugins are gone
+    monkeypatch.setattr(plugins, "_INSTALLED", plugins.Plugins())  # another page's plugins are gone
     if not page.done:
         page.folder = tmp_path_factory.mktemp("page")
     monkeypatch.chdir(page.folder)

@@ -195,6 +195,26 @@ def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
         assert rb"d\udcff\u00e9" in done.stdout
 
 
+def test_no_command_tells_a_terminal_what_a_file_name_says(run, tmp_path, monkeypatch):
+    import shutil  # noqa: PLC0415
+
+    folder = tmp_path / "\x1b]0;owned\x07\x1b[31m"
+    shutil.copytree(sample_folder(), folder)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
+    monkeypatch.setenv("IDXHUB_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("IDXHUB_MIRRORS", str(folder))
+    for arguments in (
+        *(["verify", SAMPLE, "--data-dir", folder], ["get", SAMPLE, "--data-dir", folder], ["info", SAMPLE]),
+        *(["audit", folder, "--adopt"], ["doctor"], ["cache"], ["get", "mnist"], ["cache", "--remove", "--yes"]),
+    ):
+        result = run(*arguments)
+        assert not set(result.output) & {"\x1b", "\x07"}, arguments
+        assert "\ufffd]0;owned\ufffd\ufffd[31m" in result.output, arguments
+    run("get", SAMPLE, "--data-dir", folder)
+    cached = json.loads(run("info", SAMPLE, "--json").stdout)["cached"]
+    assert cached["train-images-idx3-ubyte.gz"]["source"] == str(folder / "train-images-idx3-ubyte.gz")
+
+
 @pytest.mark.parametrize(("said", "status"), [("y", 0), ("n", 1), ("", 1)])
 def test_the_question_is_not_part_of_the_json(said, status, run):
     idxhub.load(SAMPLE)

@@ -168,19 +168,23 @@ class _Reader:
             yield Seen(path, None, claim, whole)
             if whole.record:
                 return  # its members' names are claims in a spec of the user's own
-        seen = 0
+        expected = {part.archive for part in claim.parts}
+        met = fitting = False
         damage = ""
         try:
             for each in self._members(path, root):
-                seen += 1
+                held = (part.resource.archive for part in each.claim.parts if part.resource is not None)
+                met, fitting = True, fitting or not expected.isdisjoint(held)
                 yield each
         except OSError as error:
             if error.errno is not None:
                 raise
             damage = _no_archive(path, size, claim, error)
-        if whole is None and not seen:
-            lacking = "a .zip that holds no file with an IDX file's name"
-            yield Seen(path, None, claim, Content(damage=damage or lacking) if claim.parts else None)
+        if whole is None and claim.parts and not fitting:
+            lacking = f"a .zip that holds no file of {' or '.join(part.dataset for part in claim.parts)}"
+            yield Seen(path, None, claim, Content(damage=damage or lacking))
+        elif whole is None and not met:
+            yield Seen(path, None, claim, None)
 
     def _known(self, path: Path, size: int, records: dict[str, str]) -> Content | None:
         like = [part for part in self._published if part.archive is not None and part.archive.size == size]

@@ -56,9 +56,19 @@ WRONG = {
     "a page": (lambda data: b"<!doctype html><html>", "an HTML page"),
     "cut": (lambda data: data[:-200], "cut short at byte {cut:,} of {size:,}"),
     "its end overwritten": (lambda data: data[:-40] + bytes(40), "a damaged .zip: File is not a zip file"),
-    "no members": (lambda data: b"PK\5\6" + bytes(18), "a .zip that holds no file with an IDX file's name"),
+    "no members": (lambda data: b"PK\5\6" + bytes(18), "a .zip that holds no file of Toys small"),
     "no zip": (lambda data: bytes(5000), "a damaged .zip: File is not a zip file"),
 }
+
+
+def test_another_datasets_files_make_no_published_archive(packed, toy):
+    path, spec = packed()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(toy.path(toy.train_images), "x-images-idx3-ubyte.gz")
+    other = replace(toy.train_images, filename="x-images-idx3-ubyte.gz")
+    report = audit([path], [spec, replace(toy.spec, name="x", splits={"train": SplitSpec(other, toy.train_labels)})])
+    assert [(each.member, each.state) for each in report.findings] == [(other.filename, "right"), (None, "wrong")]
+    assert report.findings[1].found == "a .zip that holds no file of Toys small"
 
 
 @pytest.mark.parametrize("what", WRONG)

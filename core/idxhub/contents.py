@@ -187,8 +187,9 @@ class _Reader:
             yield Seen(path, None, claim, None)
 
     def _known(self, path: Path, size: int, records: dict[str, str]) -> Content | None:
+        """An archive that is a published one, or by a record of its MD5; only such a one is read as a whole."""
         like = [part for part in self._published if part.archive is not None and part.archive.size == size]
-        if not like and not records:
+        if not like and (not records or size > self._largest):
             return None
         digests = Digests(size, compressed=False)
         with open_regular(path) as file:

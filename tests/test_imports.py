@@ -26,7 +26,7 @@ ORDER = (
     "catalog",
     *("known", "builtin", "storage"),
     *("cache", "archives"),
-    *("download", "local", "fetch", "audit"),
+    *("download", "local", "fetch", "contents", "audit"),
     "making",
     "arrays",
     *("loader", "hookspecs", "manifest"),

@@ -5,10 +5,12 @@ What is read here need not be verified yet, so whatever it claims is bounded: th
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -16,33 +18,62 @@ from idxhub.storage import open_regular
 
 _STEP = 1 << 18  # bytes inflated by one call
 _MOST_AT_ONCE = 1 << 20  # bytes: a directory of some ten thousand members, which zipfile reads in one piece
-# the others inflate a block of input to any length
-_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
-
-
-def read_member(path: Path, member: str, most: int) -> bytes:
-    """The bytes of a member, at most `most`. Raises `OSError` that says what is wrong with the archive otherwise."""
-    with open_regular(path) as file:
-        try:
-            with zipfile.ZipFile(cast("io.BytesIO", _Bounded(file))) as archive:
-                return _read(archive, member, most)
-        except KeyError:
-            raise OSError(None, f"has no member {member}") from None
-        except _DAMAGE as error:
-            raise OSError(None, f"is not a sound .zip: {error or type(error).__name__}") from error
-
+_READ_HERE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others inflate a block of input to any length
+_OTHERS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
+_ENCRYPTED = 1  # the bit of a member's flags
 
 # what zipfile raises, of its own and from underneath, for bytes that make no sense to it
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, ValueError, OverflowError, RuntimeError, IndexError),
 )
 
 
+def read_member(path: Path, member: str, most: int) -> bytes:
+    """The bytes of a member, at most `most`. Raises `OSError` that says what is wrong with the archive otherwise."""
+    with opened(path) as archive:
+        try:
+            return _read(archive, member, most)
+        except KeyError:
+            raise OSError(None, f"has no member {member}") from None
+        except DAMAGE as error:
+            raise _unsound(error) from error
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An open .zip, its directory read within bounds. Raises `OSError`, without a number where it is the archive's."""
+    with open_regular(path) as file:
+        try:
+            archive = zipfile.ZipFile(cast("io.BytesIO", _Bounded(file)))
+        except DAMAGE as error:
+            raise _unsound(error) from error
+        with archive:
+            yield archive
+
+
+def obstacle(info: zipfile.ZipInfo) -> str:
+    """Why a sound member is not read here; empty if it is."""
+    if info.flag_bits & _ENCRYPTED:
+        return "encrypted"
+    if info.compress_type in _READ_HERE:
+        return ""
+    return f"packed by {_OTHERS.get(info.compress_type, f'method {info.compress_type}')}, which is not read here"
+
+
+def in_words(error: BaseException) -> str:
+    """What one of `DAMAGE` says; some say nothing."""
+    return str(error) or type(error).__name__
+
+
+def _unsound(error: BaseException) -> OSError:
+    return OSError(None, f"is not a sound .zip: {in_words(error)}")
+
+
 def _read(archive: zipfile.ZipFile, member: str, most: int) -> bytes:
     info = archive.getinfo(member)
-    if info.compress_type not in _METHODS:
-        raise zipfile.BadZipFile(f"{member} is neither stored nor deflated")
+    if why := obstacle(info):
+        raise OSError(None, f"{member} is {why}")
     content = bytearray()
     with archive.open(info) as file:
         while len(content) <= most and (block := file.read(_STEP)):

@@ -359,6 +359,23 @@ def is_own(path: Path) -> bool:
     return path.suffix in _OWN and _is_ours(path.parent / _TAG)
 
 
+def recorded(path: Path) -> dict[str, str]:
+    """What the records beside a file that idxhub keeps say of it: MD5s, as published, and whose each is: a dataset's
+    name, or the file's own if it is an archive.
+    """
+    found = {}
+    for each in sorted(path.parent.glob("*.json")) if _is_ours(path.parent / _TAG) else []:
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, RecursionError
+        ):  # damaged, or of another kind
+            fields = _read_record(each)
+            if each == _note_file(path):
+                found[str(fields["md5"])] = path.name
+            elif fields["filename"] == path.name:
+                found[str(fields["md5"])] = str(fields["dataset"])
+    return found
+
+
 def _is_ours(tag: Path) -> bool:
     try:
         with open_regular(tag) as file:

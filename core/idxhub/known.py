@@ -8,12 +8,13 @@ repository (wm-bupt/oracle-mnist, commit b6cb263).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idxhub.catalog import DatasetSpec, Resource
+from idxhub.catalog import Archive, DatasetSpec, Resource
 from idxhub.errors import IdxFormatError
 from idxhub.idx import MAX_HEADER_SIZE, read_header
 from idxhub.inflate import inflate, is_compressed, peek
@@ -48,14 +49,19 @@ _AFTER = re.compile(r"[^.]*(\.[gx]z)?[^.]*(\.\d+)?")
 
 @dataclass(frozen=True)
 class Part:
-    """A file in words: `dataset`, and which `part` of it; `spec` and `resource` if it is one of a spec's."""
+    """A file in words: `dataset`, and which `part` of it; `spec` and `resource` if it is one of a spec's, or `archive`
+    if it is what several specs' files are published in.
+    """
 
     dataset: str
     part: str
     spec: DatasetSpec | None = None
     resource: Resource | None = None
+    archive: Archive | None = None
 
     def __str__(self) -> str:
+        if self.archive is not None:
+            return f"{self.dataset}, {self.part}"
         return f"{self.dataset}{':' * (', ' in self.dataset)} {self.part}"
 
 
@@ -186,6 +192,11 @@ class Claim:
             return True
         return any(_same(part, claimed) for claimed in self.parts)
 
+    def of_shape(self, shape: tuple[int, ...], dtype: str) -> list[tuple[Part, Resource]]:
+        """Those of the files that hold such an array."""
+        held = [(part, part.resource) for part in self.parts if part.resource is not None]
+        return [(part, resource) for part, resource in held if (resource.shape, resource.dtype) == (shape, dtype)]
+
     def _words(self) -> list[str]:
         return [part.part for part in self.parts]
 
@@ -194,14 +205,28 @@ class Names:
     """The names of the specs' files, and what they say about a file that is called so."""
 
     def __init__(self, specs: Iterable[DatasetSpec]) -> None:
+        specs = tuple(specs)
         self._stems: dict[str, list[Part]] = {}
         for part in parts(specs):
             if part.resource is not None:
                 self._stems.setdefault(_folded(part.resource.stem), []).append(part)
+        self._archives: dict[str, list[Part]] = {}
+        for part in archives(specs):
+            if part.archive is not None:
+                self._archives.setdefault(_folded(part.archive.filename), []).append(part)
+        self._folders: dict[str, set[str]] = {}
+        for spec in specs:
+            for name in (spec.name, spec.title, f"{spec.name}-{spec.fingerprint}"):
+                self._folders.setdefault(_plain(name), set()).add(spec.name)
+        self._folders.pop("", None)  # a title may be empty
 
-    def claim(self, path: Path) -> Claim:
-        """What the name of a file says, and the names of the folders that it lies in."""
+    def claim(self, path: Path, within: Path | None = None) -> Claim:
+        """What the name of a file says, and that of its folder; if that says nothing, those of the folders between it
+        and `within`, the nearest first.
+        """
         name = _folded(path.name)
+        if name in self._archives:
+            return Claim(tuple(self._archives[name]), certain=True, exact=True)
         stem = name.removesuffix(".gz").removesuffix(".xz")
         named = self._stems.get(stem)
         exact = named is not None and len(stem) >= _SHORTEST
@@ -209,9 +234,22 @@ class Names:
             inside = [stem for stem in self._stems if len(stem) >= _SHORTEST and _is_in(stem, name)]
             named = [part for stem in inside if len(stem) == max(map(len, inside)) for part in self._stems[stem]]
         specs = {part.spec.name: part.spec for part in named if part.spec is not None}
-        dataset = _dataset_in_name(name, specs.values()) or _dataset_in_folders(path, specs.values())
+        dataset = _dataset_in_name(name, specs.values()) or self._in_folders(path, within, specs.values())
         certain = tuple(part for part in named if part.spec is not None and part.spec.name in dataset)
         return Claim(certain or tuple(named), certain=bool(certain), exact=exact)
+
+    def _in_folders(self, path: Path, within: Path | None, specs: Iterable[DatasetSpec]) -> set[str]:
+        """The datasets after which a file's folder is called, or one further out if that says nothing."""
+        folders = [_plain(folder) for folder in path.parts[:-1]]
+        near = folders[-1:] if folders[-1:] not in (["raw"], ["data"]) else folders[-2:-1]
+        if near and near[0] in self._folders:
+            return self._folders[near[0]]
+        for spec in specs:  # one that is made from another shares its subfolders: the first has them
+            usual = [[_plain(part) for part in Path(each).parts] for each in spec.subfolders if "/" in each]
+            if any(folders[-len(each) :] == each for each in usual):
+                return {spec.name}
+        outer = folders[len(within.parts) :] if within is not None else []
+        return next((self._folders[each] for each in reversed(outer) if each in self._folders), set())
 
 
 def _folded(name: str) -> str:
@@ -228,21 +266,6 @@ def _dataset_in_name(name: str, specs: Iterable[DatasetSpec]) -> set[str]:
     """The dataset with whose name a file's begins; the longest such name."""
     begins = [spec.name for spec in specs if re.match(rf"{re.escape(spec.name)}(?![a-z0-9])", name, re.IGNORECASE)]
     return {max(begins, key=len)} if begins else set()
-
-
-def _dataset_in_folders(path: Path, specs: Iterable[DatasetSpec]) -> set[str]:
-    """The datasets after which a file's folder is called, or the one above it if the folder's name says nothing."""
-    folders = [_plain(folder) for folder in path.parts[:-1]]
-    near = folders[-1:] if folders[-1:] not in (["raw"], ["data"]) else folders[-2:-1]
-    called: set[str] = set()
-    below: list[str] = []
-    for spec in specs:
-        if near and near[0] in {_plain(spec.name), _plain(spec.title), _plain(f"{spec.name}-{spec.fingerprint}")}:
-            called.add(spec.name)
-        usual = [[_plain(part) for part in Path(each).parts] for each in spec.subfolders if "/" in each]
-        if any(folders[-len(each) :] == each for each in usual):
-            below.append(spec.name)
-    return called or set(below[:1])  # a spec that is made from another shares its subfolders
 
 
 def _plain(name: str) -> str:
@@ -264,6 +287,19 @@ def parts(specs: Iterable[DatasetSpec]) -> Iterator[Part]:
                 if resource not in seen:
                     seen.add(resource)
                     yield Part(spec.title or spec.name, f"{name} {kind}", spec, resource)
+
+
+def archives(specs: Iterable[DatasetSpec]) -> Iterator[Part]:
+    """The archives that the specs' files are published in, each once: `EMNIST, the archive`."""
+    titles: dict[Archive, dict[str, None]] = {}
+    for spec in specs:
+        for resource in spec.resources:
+            if resource.archive is not None:
+                titles.setdefault(resource.archive, {})[spec.title or spec.name] = None
+    for archive, names in titles.items():
+        words = zip(*(name.split() for name in names), strict=False)
+        common = [each[0] for each in itertools.takewhile(lambda each: len(set(each)) == 1, words)]
+        yield Part(" ".join(common) or " and ".join(names), "the archive", archive=archive)
 
 
 def what_is(data: bytes, specs: Iterable[DatasetSpec] = ()) -> str | None:

@@ -84,22 +84,29 @@ def make(
     return stored
 
 
-def is_proven(kept: ArraySpec, stored: Stored) -> bool:
-    """Whether a cached array is, by the SHA-256 of the file that it was made of, what was published.
+def is_proven(kept: ArraySpec, stored: Stored, published: Verified | None = None) -> bool | None:
+    """Whether a cached array is what was published; None where only its own record says so.
 
-    What was done to it is undone for that. Of a column the rest of the file is gone, and its record has to do.
+    It is made again of the `published` file, where the caller has that; or what was done to it is undone, and the
+    digest of the content reckoned. Of a column the rest of the file is gone, and of some files that is not known.
     """
+    if published is not None:
+        return np.array_equal(_made(kept, published), stored.array)
     if kept.column is not None:
-        return True
+        return None
     resource = kept.resource
     array = stored.array
     if kept.offset:
         array = array + kept.offset
     if kept.transposed:
         array = array.swapaxes(1, 2)
-    digest = hashlib.sha256(idx.encode_header(resource.shape, resource.dtype))
+    by_md5 = resource.payload_sha256 is None and resource.payload_md5 is not None
+    digest = hashlib.md5(usedforsecurity=False) if by_md5 else hashlib.sha256()
+    digest.update(idx.encode_header(resource.shape, resource.dtype))
     digest.update(np.ascontiguousarray(array, np.dtype(resource.dtype).newbyteorder(">")).data)
-    return digest.hexdigest() == (resource.payload_sha256 or stored.record.payload_sha256)
+    known = resource.payload_md5 if by_md5 else resource.payload_sha256
+    right = digest.hexdigest() == (known or stored.record.payload_sha256)
+    return None if right and known is None else right
 
 
 def _made(kept: ArraySpec, found: Verified) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import platformdirs
 import pytest
 from support.command import SAMPLE
+from support.processes import python_as_nobody
 
 import idxhub
 
@@ -63,7 +64,25 @@ def test_real_files_of_two_datasets_in_one_folder(run, full_data_dir, mnist_dir,
     shutil.copy(mnist_dir / TEST_LABELS, tmp_path / "mixed")
     result = run("mixed")
     assert result.exit_code == 1
-    assert f"WRONG: {tmp_path / 'mixed'} mixes files of Fashion-MNIST and of MNIST\n" in result.stdout
+    assert result.stdout.endswith(
+        f"WRONG: {tmp_path / 'mixed'} mixes files of Fashion-MNIST and of MNIST\n"
+        "2 IDX files: 2 right; 1 folder mixed; 0 others left alone\n"
+    )
+
+
+def test_a_file_of_no_spec_says_what_it_is(run, mnist_dir, tmp_path):
+    first = mnist_dir.parent / "fashion-mnist-v1-labels" / TEST_LABELS
+    if not first.exists():
+        pytest.skip("needs the first release's labels beside MNIST's folder")
+    (tmp_path / "mixed").mkdir()
+    shutil.copy(first, tmp_path / "mixed")
+    shutil.copy(mnist_dir / "t10k-images-idx3-ubyte.gz", tmp_path / "mixed")
+    data = json.loads(run("mixed", "--json").stdout)
+    title = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
+    (labels,) = (row for row in data["files"] if row["dataset"] is None)
+    assert labels["found"] == f"{title}: test labels, as published"
+    assert (labels["is"], labels["form"]) == ({"title": title, "part": "test labels"}, "published")
+    assert data["mixed"] == [f'{tmp_path / "mixed"} mixes files of MNIST and of "{title}"']
 
 
 def test_as_data(run, folder):
@@ -78,9 +97,11 @@ def test_as_data(run, folder):
     assert images == {
         "path": str(folder / resource.filename),
         "member": None,
+        "folder": False,
         "claim": "Fashion-MNIST, a sample: test images",
         "found": "Fashion-MNIST, a sample: test images, official",
         "state": "right",
+        "is": {"title": "Fashion-MNIST, a sample", "part": "test images"},
         "dataset": SAMPLE,
         "form": "published",
         "sha256": resource.sha256,
@@ -97,8 +118,8 @@ def test_adopting(run, folder, cache_dir):
     result = run("data", "--adopt")
     assert result.exit_code == 1
     table = result.stdout.partition("INTO THE CACHE")[2]
-    assert table.count("adopted, published") == 2
-    assert f"test labels   adopted, recompressed  {folder / 'mangled'}\n" in table
+    assert table.count("  taken over  ") == 2
+    assert f"test labels   taken over, recompressed  {folder / 'mangled'}\n" in table
     assert table.endswith(f"in {cache_dir}\n")
     shutil.rmtree(folder)
     loaded = idxhub.load(SAMPLE, "test", download=False)
@@ -117,7 +138,7 @@ def test_adopting_out_of_an_archive(run, folder, tmp_path):
     result = run(tmp_path / "all.zip", "--adopt", "--json")
     assert result.exit_code == 0
     rows = json.loads(result.stdout)["adopted"]
-    assert [row["state"] for row in rows] == ["adopted, decompressed", *["adopted, published"] * 3]
+    assert [row["state"] for row in rows] == ["taken over, decompressed", *["taken over"] * 3]
     for row, path in zip(rows, sorted(folder.iterdir()), strict=True):
         assert str(tmp_path / "all.zip") in row["source"]
         assert path.stem in row["source"]
@@ -143,7 +164,7 @@ def test_an_archive_that_is_damaged_after_it_was_looked_at(run, folder, tmp_path
     result = run(path, "--adopt", "--json")
     assert result.exit_code == 1
     (row,) = json.loads(result.stdout)["adopted"]
-    assert row["state"] == "not adopted"
+    assert row["state"] == "not taken over"
     assert row["failure"] == f"{path}#{TEST_LABELS}: is not a sound .zip: File is not a zip file"
 
 
@@ -182,7 +203,7 @@ def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, 
     monkeypatch.setattr(audit.Copy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert result.stdout.count("not adopted") == 4
+    assert result.stdout.count("  not taken over  ") == 4
     assert "is not the published file" in result.stdout
 
 
@@ -191,14 +212,69 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
     monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: cannot use the cache at ")
+    assert "\n4 IDX files: 4 right; 0 others left alone\n" in result.stdout
+    assert result.stdout.count("not taken over  -\n") == 4
+    assert "NOT TAKEN OVER: cannot use the cache at " in result.stdout
     assert "Traceback" not in result.output
+    data = json.loads(run("data", "--adopt", "--json").stdout)
+    assert data["ok"]
+    assert all(row["failure"].startswith("cannot use the cache at ") for row in data["adopted"])
+
+
+def test_the_best_copy_is_taken_over(run, folder, tmp_path):
+    """Not the first: one that is published and is called what it is."""
+    content = gzip.decompress((folder / TEST_LABELS).read_bytes())
+    shutil.copy(folder / TEST_LABELS, folder / "a-train-labels-idx1-ubyte.gz")
+    (folder / "a").write_bytes(content)
+    rows = json.loads(run("data", "--adopt", "--json").stdout)["adopted"]
+    (row,) = (row for row in rows if row["file"].endswith("test labels"))
+    assert row["source"] == str(folder / TEST_LABELS)
+
+
+def test_a_cache_that_fails_for_one_file_fails_for_that_one(run, folder, cache_dir):
+    (cache_dir / f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}" / "train-labels-idx1-ubyte.npy").mkdir(
+        parents=True
+    )
+    result = run("data", "--adopt", "--json")
+    assert result.exit_code == 1
+    rows = json.loads(result.stdout)["adopted"]
+    assert [row["state"] for row in rows] == [*["taken over"] * 3, "not taken over"]
+    assert "train-labels-idx1-ubyte.npy: Is a directory; remove what is in its place" in rows[3]["failure"]
+
+
+def test_a_folder_that_is_named_and_closed_hides_no_other(open_dir):
+    """And is a problem found, not wrong usage; met on the way it is none."""
+    (open_dir / "open").mkdir()
+    (open_dir / "open" / TEST_LABELS).write_bytes(idxhub.idx.encode(np.zeros((2, 3), np.uint8))[:-1])
+    (open_dir / "shut").mkdir(mode=0)
+    code = """
+        import json, os, sys
+        from click.testing import CliRunner
+        from idxhub.cli import commands
+
+        os.environ["IDXHUB_CACHE"] = "/nowhere"
+        os.chdir(sys.argv[1])
+        for paths in (["shut", "open"], ["shut"], ["."]):
+            done = CliRunner().invoke(commands, ["audit", *paths])
+            print(json.dumps([done.exit_code, done.output]))
+    """
+    imports = "click.testing, email.parser, email.message, email.policy, idxhub.cli"
+    lines = python_as_nobody(code, open_dir, imports=imports).stdout.splitlines()
+    (both, said), (alone, only), (around, _) = map(json.loads, lines)
+    assert (both, alone, around) == (1, 1, 1)
+    assert "shut/" in said
+    assert said.endswith("1 IDX file: 1 wrong; 1 folder unreadable; 0 others left alone\n")
+    assert only.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
 
 
 def test_without_a_path_the_usual_places(run, nowhere, folder, tmp_path, monkeypatch):
     result = run()
     assert result.exit_code == 0
-    assert result.stdout.endswith("0 IDX files; 0 others left alone\n")
+    looked_in, _, last = result.stdout.removesuffix("\n").rpartition("\n")
+    assert looked_in.startswith(("looked in\n  ", "none of the folders"))
+    assert last == "0 IDX files; 0 others left alone"
+    (tmp_path / "data" / "fashion").mkdir()
+    assert run().stdout == f"looked in\n  {tmp_path / 'data' / 'fashion'}\n0 IDX files; 0 others left alone\n"
     shutil.copytree(folder, tmp_path / "keras" / "datasets" / "fashion-mnist")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     result = run("--json")
@@ -227,10 +303,13 @@ def test_a_user_without_a_home(run, folder, monkeypatch):
     monkeypatch.setattr(platformdirs, "user_cache_path", nowhere)
     assert run("data").exit_code == 0
     assert json.loads(run("data", "--json").stdout)["ok"]
-    for arguments in ([], ["data", "--adopt"]):
-        result = run(*arguments)
-        assert result.exit_code == 1
-        assert "no folder for the cache is known" in result.stderr
+    result = run()
+    assert result.exit_code == 1
+    assert "no folder for the cache is known" in result.stderr
+    result = run("data", "--adopt")
+    assert result.exit_code == 1
+    assert "4 IDX files: 4 right" in result.stdout
+    assert result.stdout.count("NOT TAKEN OVER: no folder for the cache is known") == 1
 
 
 def test_names_that_a_terminal_should_not_be_told(run, folder):
@@ -239,7 +318,8 @@ def test_names_that_a_terminal_should_not_be_told(run, folder):
     result = run("data")
     assert result.exit_code == 0
     assert "  a\ufffd[31m\ufffdb  " in result.stdout
-    assert json.loads(run("data", "--json").stdout)["files"][0]["path"].endswith("a\ufffd[31m\ufffdb")
+    first, *_, last = json.loads(run("data", "--json").stdout)["files"]
+    assert (first["path"], last["path"]) == (f"{folder}/a\x1b[31m\nb", f"{folder}/\udcff")
 
 
 def test_a_path_that_does_not_exist(run):

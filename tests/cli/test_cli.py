@@ -141,16 +141,16 @@ def test_verify_a_sound_dataset(run):
 
 
 @pytest.mark.parametrize(
-    ("harm", "state"),
+    ("harm", "state", "summary"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:100]), "WRONG: cut short"),
-        (lambda path: path.write_bytes(b""), "WRONG: is empty"),
-        (lambda path: path.write_bytes(b"<html>please log in</html>"), "WRONG: not IDX"),
-        (lambda path: path.unlink(), "NOT FOUND"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "WRONG: cut short", "1 of 4 not sound"),
+        (lambda path: path.write_bytes(b""), "WRONG: is empty", "1 of 4 not sound"),
+        (lambda path: path.write_bytes(b"<html>please log in</html>"), "WRONG: not IDX", "1 of 4 not sound"),
+        (lambda path: path.unlink(), "NOT FOUND", "3 sound, 1 not found"),
     ],
     ids=["cut", "emptied", "a page", "missing"],
 )
-def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, run, tmp_path):
+def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, summary, run, tmp_path):
     import shutil  # noqa: PLC0415
 
     folder = tmp_path / "files"
@@ -159,7 +159,7 @@ def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, run, tmp_pat
     result = run("verify", SAMPLE, "--data-dir", str(folder))
     assert result.exit_code == 1
     assert state in result.stdout
-    assert "1 of 4 not sound" in result.stdout
+    assert result.stdout.endswith(f"{summary}\n")
     found = json.loads(run("verify", SAMPLE, "--data-dir", str(folder), "--json").stdout)["files"]
     assert [each["sound"] for each in found] == [True, True, True, False]
 
@@ -193,6 +193,26 @@ def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
     json.loads(done.stdout.decode("ascii"))
     if arguments != ["list"]:
         assert rb"d\udcff\u00e9" in done.stdout
+
+
+def test_no_command_tells_a_terminal_what_a_file_name_says(run, tmp_path, monkeypatch):
+    import shutil  # noqa: PLC0415
+
+    folder = tmp_path / "\x1b]0;owned\x07\x1b[31m"
+    shutil.copytree(sample_folder(), folder)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
+    monkeypatch.setenv("IDXHUB_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("IDXHUB_MIRRORS", str(folder))
+    for arguments in (
+        *(["verify", SAMPLE, "--data-dir", folder], ["get", SAMPLE, "--data-dir", folder], ["info", SAMPLE]),
+        *(["audit", folder, "--adopt"], ["doctor"], ["cache"], ["get", "mnist"], ["cache", "--remove", "--yes"]),
+    ):
+        result = run(*arguments)
+        assert not set(result.output) & {"\x1b", "\x07"}, arguments
+        assert "\ufffd]0;owned\ufffd\ufffd[31m" in result.output, arguments
+    run("get", SAMPLE, "--data-dir", folder)
+    cached = json.loads(run("info", SAMPLE, "--json").stdout)["cached"]
+    assert cached["train-images-idx3-ubyte.gz"]["source"] == str(folder / "train-images-idx3-ubyte.gz")
 
 
 @pytest.mark.parametrize(("said", "status"), [("y", 0), ("n", 1), ("", 1)])

@@ -9,6 +9,8 @@ import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 
+from idxhub.cli.output import plain, plain_lines, print_table, say
+
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
 
 
@@ -77,3 +79,22 @@ def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
     """
     done = python(code)
     assert (done.stdout, done.stderr) == ("status 1\n", f"Error: {says}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/données/お", "/données/お"),
+        ("a\x1b[31mb", "a\ufffd[31mb"),
+        ("a\x00\x07\x7f\x9b", "a\ufffd\ufffd\ufffd\ufffd"),
+        ("a\udcff", "a\ufffd"),
+        ("a\u202eb", "a\ufffdb"),  # turns the line round
+        ("a\nb\r\tc", "a\ufffdb\ufffd\ufffdc"),
+    ],
+)
+def test_what_is_not_ours_is_plain_on_the_screen(text, shown, capsys):
+    assert plain(text) == shown
+    say(f"one\n{text}")
+    print_table(("A", "B"), [(text, "x")])
+    out = capsys.readouterr().out
+    assert plain_lines(out) == out

@@ -14,6 +14,7 @@ from support import made
 from support.server import ok
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec, plugins
+from idxhub.cache import _checksums_of, _read_record, _write_record
 from idxhub.cli import commands
 
 
@@ -86,7 +87,7 @@ def test_info_of_each_family(run, name):
 
 def test_info_of_what_is_done(run):
     assert "28x28 uint8, transposed" in run("info", "emnist-letters").stdout
-    assert "124800 uint8, minus 1" in run("info", "emnist-letters").stdout
+    assert "124,800 uint8, minus 1" in run("info", "emnist-letters").stdout
     assert "gzip.zip, 561,753,746 bytes" in run("info", "emnist-letters").stdout
     told = json.loads(run("info", "qmnist", "--json").stdout)["splits"]["test50k"]
     assert told["range"] == [10_000, 60_000]
@@ -137,6 +138,45 @@ def test_an_array_that_agrees_with_its_record_only_is_found_out(run, odd, cache_
     record = folder / "images-idx3.transposed.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"payload_sha256": "0" * 64}))
     assert run("verify", "odd").exit_code == 1
+
+
+def falsified(cache_dir, key):
+    """An array of zeros in the cache, with a record that agrees with it in all."""
+    folder = next(cache_dir.glob("odd-*"))
+    (array, record), labels = (
+        (folder / f"{key}{ending}" for ending in (".npy", ".json")),
+        np.load(folder / f"{key}.npy"),
+    )
+    false = np.zeros_like(labels)
+    array.write_bytes(array.read_bytes()[: -false.nbytes] + false.tobytes())
+    fields = _read_record(record) | {"xxh3": _checksums_of(false.reshape(-1).view(np.uint8).data)}
+    _write_record(record, fields)
+
+
+@pytest.mark.parametrize("key", ["labels-idx2.column-1.minus-1", "images-idx3.transposed"])
+def test_a_falsified_array_is_found_out_by_the_published_file(run, odd, cache_dir, key):
+    run("get", "odd")
+    falsified(cache_dir, key)
+    result = run("verify", "odd", "--json")
+    assert result.exit_code == 1
+    (wrong,) = (each for each in json.loads(result.stdout)["files"] if not each["sound"])
+    assert (wrong["state"], wrong["place"]) == (
+        "WRONG: damaged; it will be made again when asked for",
+        str(next(cache_dir.glob("odd-*")) / f"{key}.npy"),
+    )
+
+
+def test_without_the_published_file_a_column_is_sound_by_its_own_checksums(run, odd, cache_dir):
+    run("get", "odd")
+    (archive,) = cache_dir.glob("archive-*/odd.zip")
+    archive.unlink()
+    falsified(cache_dir, "labels-idx2.column-1.minus-1")
+    result = run("verify", "odd")
+    assert result.exit_code == 0
+    assert "  sound by its own checksums, decoded, column 1, minus 1  " in result.stdout
+    assert (
+        "  sound by its own checksums, decoded, transposed  " in result.stdout
+    )  # the spec has the MD5 of the .gz only
 
 
 def test_passwords_are_not_shown(run, odd, monkeypatch):

@@ -302,7 +302,7 @@ def test_a_member_that_claims_to_be_small_is_not_believed(tmp_path):
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_cannot_be_bounded_are_refused(tmp_path, method):
     path = bomb(tmp_path / "other.zip", b"x" * 100, method=method)
-    with pytest.raises(OSError, match="neither stored nor deflated"):
+    with pytest.raises(OSError, match=r"m is packed by (bzip2|LZMA), which is not read here$"):
         read_member(path, "m", 1000)
 
 

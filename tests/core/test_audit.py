@@ -91,7 +91,10 @@ def cut(data, at):
             lambda data: gzip.compress(gzip.decompress(data)[:500]),
             "cut short at byte 500 of 916; has the shape of toy train images",
         ),
-        (lambda data: gzip.decompress(data) + b"xy", "2 bytes follow the array; has the shape of toy train images"),
+        (
+            lambda data: gzip.decompress(data) + b"xy",
+            "2 bytes follow the array of 30x6x5 uint8; its content is toy train images",
+        ),
         (
             lambda data: data[:-1] + bytes([data[-1] ^ 1]),
             "damaged compressed data: Error -3 while decompressing data: incorrect length check",
@@ -187,6 +190,30 @@ def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     assert (report.findings, report.others, report.ok) == ((), 8 + 2 * len(others), True)
 
 
+def test_what_is_in_the_cache_for_a_spec_of_ones_own_is_right_by_its_record(toy, server, tmp_path, put):
+    server.serve(toy.folder)
+    labels = replace(toy.train_labels, filename="second-train-images-idx3-ubyte.gz")  # others misread it
+    put(toy.bytes(toy.train_labels), labels.filename, "served")
+    put(toy.bytes(toy.train_images), TRAIN, "served")
+    server.serve(tmp_path / "served")
+    spec = replace(toy.spec, name="mine", splits={"train": SplitSpec(toy.train_images, labels)}, mirrors=(server.url,))
+    load(spec, cache_dir=tmp_path / "looked", plugins=Plugins([]))
+    for specs in ([], DATASETS, [make(tmp_path / "twin", name="twin", seed=1).spec]):
+        report = audit([tmp_path / "looked"], specs)
+        assert report.ok
+        assert {(each.state, each.found) for each in report.findings} == {("right", "mine, by idxhub's own record")}
+        assert {(each.part.dataset, each.form) for each in report.findings} == {("mine", "published")}
+    report = audit([tmp_path / "looked"], [toy.spec])
+    assert [each.state for each in report.findings] == ["right", "right"]
+    assert report.mixed == ()
+    folder = Cache(tmp_path / "looked", spec).folder
+    record = folder / "train-images-idx3-ubyte.json"
+    record.write_bytes(record.read_bytes().replace(b"published", b"publushed"))  # its seal is broken
+    assert not audit([folder / TRAIN], DATASETS).ok
+    (folder / labels.filename).write_bytes(toy.bytes(toy.train_images))
+    assert not audit([folder], DATASETS).ok
+
+
 def test_what_idxhub_writes_in_its_cache_is_passed_over(toy, server, tmp_path, look):
     server.serve(toy.folder)
     cache = tmp_path / "looked"
@@ -257,6 +284,25 @@ def test_what_a_name_says(toy, tmp_path, put, where, claim, state):
     assert finding.found == "toy train images, official"
 
 
+@pytest.mark.parametrize(
+    ("where", "claim"),
+    [
+        ("twin/mine/train-images-idx3-ubyte.gz", "twin train images"),
+        ("twin/a/b/train-images-idx3-ubyte.gz", "twin train images"),
+        ("twin/toy/a/train-images-idx3-ubyte.gz", "toy train images"),
+        ("twin/small/a/train-images-idx3-ubyte.gz", "train images"),  # of which nothing is called so
+        ("of/twins/a/train-images-idx3-ubyte.gz", "train images"),  # no name of a dataset
+        ("a/train-images-idx3-ubyte.gz", "train images"),
+    ],
+)
+def test_folders_further_out_say_something_below_the_one_that_is_looked_through(toy, tmp_path, put, where, claim):
+    twin = make(tmp_path / "another", name="twin", seed=1, subfolders=("", "of/twins")).spec
+    small = make(tmp_path / "third", name="small", seed=2, suffix=".xz", sizes={"few": 5}).spec
+    put(toy.bytes(toy.train_images), f"toy/root/{where}", ".")
+    (finding,) = audit([tmp_path / "toy" / "root"], [toy.spec, twin, small]).findings
+    assert (finding.claim, finding.state) == (claim, "wrong" if claim.startswith("twin") else "right")
+
+
 @pytest.mark.parametrize("folder", ["FashionMNIST/raw", "data/fashion", "fashion_mnist"])
 def test_the_samples_folders_are_not_those_of_the_full_dataset(put, folder):
     sample = FASHION_MNIST_SAMPLE.splits["test"].labels
@@ -296,6 +342,41 @@ def test_a_content_whose_digest_no_spec_has_is_known_from_the_published_file(toy
     assert look(spec, at=raw)["a"][0] == "unknown"
 
 
+NO_DIGEST = "30x6x5 uint8, as toy train images have; no digest of its content is known"
+
+
+@pytest.mark.parametrize(
+    ("array", "name", "state", "says"),
+    [
+        ((30, 6, 5), "toy/train-images-idx3-ubyte", "unknown", f"{NO_DIGEST}: compare the .gz"),
+        ((30, 6, 5), "toy/train-images-idx3-ubyte.gz", "wrong", f"not as published: {NO_DIGEST}"),
+        ((30, 6, 5), "train-images-idx3-ubyte", "wrong", "unknown: 30x6x5 uint8, SHA-256 "),  # the twin's, perhaps
+        ((30, 5, 6), "toy/train-images-idx3-ubyte", "wrong", "unknown: 30x5x6 uint8, SHA-256 "),
+        ((30, 6, 5), "mine", "unknown", "unknown: 30x6x5 uint8, SHA-256 "),
+    ],
+)
+def test_a_content_of_which_no_digest_is_known_is_not_called_wrong(toy, put, tmp_path, array, name, state, says):
+    images = replace(toy.train_images, payload_sha256=None)
+    spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
+    twin = make(tmp_path / "another", name="twin", seed=1).spec
+    content = idx.encode(np.ones(array, np.uint8))
+    path = put(gzip.compress(content) if name.endswith(".gz") else content, name)
+    report = audit([path], [spec, twin])
+    (finding,) = report.findings
+    assert finding.state == state
+    assert finding.found.startswith(says)
+    assert report.ok == (state != "wrong")
+
+
+def test_kmnists_labels_decompressed(put):
+    path = put(idx.encode(np.zeros(60_000, np.uint8)), "train-labels-idx1-ubyte", "KMNIST/raw")
+    (finding,) = audit([path], DATASETS).findings
+    assert (finding.state, finding.found) == (
+        "unknown",
+        "60,000 uint8, as Kuzushiji-MNIST train labels have; no digest of its content is known: compare the .gz",
+    )
+
+
 def test_members_of_a_zip(toy, look, put):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -319,20 +400,29 @@ def test_members_of_a_zip(toy, look, put):
     assert found.startswith("damaged")
 
 
-@pytest.mark.parametrize("method", ["ZIP_STORED", "ZIP_DEFLATED", "ZIP_BZIP2", "ZIP_LZMA"])
-def test_a_member_that_is_damaged_hides_no_other(toy, look, put, method):
+@pytest.mark.parametrize(
+    ("method", "state", "says"),
+    [
+        ("ZIP_STORED", "wrong", "damaged in the .zip: "),
+        ("ZIP_DEFLATED", "wrong", "damaged in the .zip: "),
+        ("ZIP_BZIP2", "unreadable", "cannot be read: packed by bzip2, which is not read here"),
+        ("ZIP_LZMA", "unreadable", "cannot be read: packed by LZMA, which is not read here"),
+    ],
+)
+def test_a_member_that_is_damaged_hides_no_other(toy, look, put, method, state, says):
     raw = gzip.decompress(toy.bytes(toy.train_images))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", getattr(zipfile, method)) as archive:
         archive.writestr("train-images-idx3-ubyte", raw)
-        archive.writestr("train-labels-idx1-ubyte.gz", toy.bytes(toy.train_labels))
+        archive.writestr("train-labels-idx1-ubyte.gz", toy.bytes(toy.train_labels), zipfile.ZIP_STORED)
     damaged = bytearray(file.getvalue())
     begin = 30 + len("train-images-idx3-ubyte")
     for place in range(begin + 12, begin + 60):
         damaged[place] ^= 0x5A
     put(damaged, "all.zip")
     found = look()
-    assert found["train-images-idx3-ubyte"][0] == "wrong"
+    assert found["train-images-idx3-ubyte"][0] == state
+    assert found["train-images-idx3-ubyte"][1].startswith(says)
     assert found["train-labels-idx1-ubyte.gz"] == ("right", "toy train labels, official")
 
 
@@ -386,8 +476,9 @@ def test_what_may_not_be_read_is_named(open_dir):
         from idxhub.audit import audit
         from idxhub import builtin
         DATASETS = tuple(builtin.datasets().values())
-        for each in audit([Path(sys.argv[1])], DATASETS).findings:
-            print(each.path.name, each.state, each.found, sep="|")
+        root = Path(sys.argv[1])
+        for each in audit([root, root / "shut"], DATASETS).findings:
+            print(each.path.name, each.state, each.found, each.is_folder, sep="|")
     """
     (open_dir / "shut").mkdir()
     (open_dir / TRAIN).write_bytes(b"x")
@@ -397,7 +488,8 @@ def test_what_may_not_be_read_is_named(open_dir):
         seen = python_as_nobody(code, open_dir).stdout.splitlines()
     finally:
         (open_dir / "shut").chmod(0o755)
-    assert seen == [f"{name}|unreadable|cannot be read: Permission denied" for name in (TRAIN, "shut")]
+    reason = "unreadable|cannot be read: Permission denied"
+    assert seen == [f"{TRAIN}|{reason}|False", f"shut|{reason}|True"]
 
 
 def test_a_file_that_claims_too_much_is_not_read(toy, look, put, tmp_path):
@@ -408,6 +500,25 @@ def test_a_file_that_claims_too_much_is_not_read(toy, look, put, tmp_path):
         "bomb.gz": ("unknown", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
         TRAIN: ("wrong", "unknown: 1,048,576x1,048,576 uint8, too large to be read"),
     }
+
+
+def test_what_follows_an_array_is_not_read(look, put):
+    os.truncate(put(idx.encode_header((6_000, 28, 28), "uint8")), 1 << 42)
+    assert look() == {TRAIN: ("wrong", "4,398,041,807,088 bytes follow the array of 6,000x28x28 uint8")}
+    os.truncate(put(idx.encode_header((6_000, 28, 28), "uint8")), 300)
+    assert look() == {TRAIN: ("wrong", "cut short at byte 300 of 4,704,016; the header says 6,000x28x28 uint8")}
+
+
+def test_nothing_is_listed_twice(toy, put, tmp_path):
+    path = put(toy.bytes(toy.train_images))
+    (tmp_path / "link").symlink_to(path.parent)
+    for paths in (
+        [path, path],
+        [path, path.parent],
+        [path.parent, path],
+        [path.parent / "." / TRAIN, tmp_path / "link"],
+    ):
+        assert len(audit(paths, [toy.spec]).findings) == 1
 
 
 def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):

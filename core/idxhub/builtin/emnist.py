@@ -43,7 +43,7 @@ def _emnist(
     return DatasetSpec(
         name=f"emnist-{part}",
         title=f"EMNIST {part}",
-        description=f"{sum(sizes):,} grey-scale images of handwritten {about}, 28x28",
+        description=f"{sum(sizes):,} grey-scale images, 28x28, of handwritten {about}",
         classes=classes,
         citation=_CITATION,
         homepage="https://www.nist.gov/itl/products-and-services/emnist-dataset",

@@ -18,6 +18,7 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
+from idxhub.cli.output import plain, plain_lines
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins import installed
 
@@ -53,9 +54,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UnknownNameError as error:
-            raise click.UsageError(str(error), self._innermost(ctx)) from error
+            raise click.UsageError(plain_lines(error), self._innermost(ctx)) from error
         except IdxHubError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(plain_lines(error)) from error
 
     def _innermost(self, ctx: click.Context) -> click.Context:
         """The context whose usage an error shows: that of the subcommand, if one was running."""
@@ -95,7 +96,7 @@ def _end(error: OSError) -> int:
         message = f"cannot write to standard output: {message}"
     if stream is not sys.stderr:
         try:
-            click.echo(f"Error: {message}", err=True)
+            click.echo(f"Error: {plain(message)}", err=True)
         except OSError:
             _give_up(sys.stderr)
     return _status(frames)

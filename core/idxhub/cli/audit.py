@@ -15,8 +15,9 @@ from idxhub.audit import Finding, Report, places
 from idxhub.audit import audit as examine
 from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
-from idxhub.cli.output import json_option, print_json, print_table
-from idxhub.errors import ChecksumError
+from idxhub.cli.output import json_option, plain, print_json, print_table, say
+from idxhub.contents import absolute
+from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.fetch import verify
 from idxhub.local import Copy, Places
 from idxhub.making import make
@@ -26,7 +27,7 @@ _HEADINGS = ("FILE", "ITS NAME SAYS", "IT IS")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--adopt", is_flag=True, help="Put what is recognised into the cache.")
 @json_option
 @click.pass_context
@@ -35,24 +36,25 @@ def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: 
 
     Looks at files, and through folders; without PATHS through those in which other libraries, Linux distributions and
     idxhub keep such files. A file is recognised by its digests, not by its name. Downloads nothing. Exit status 1 if
-    one is not what its name says, or is damaged.
+    one is not what its name says, or is damaged, or if one of PATHS cannot be read.
     """
     specs = tuple(installed().specs())
     looked_in = paths or [path for path in places(specs, cache_root()) if path.exists()]
-    into = cache_root() if adopt else None  # without, nothing is asked of a user who has no home
     report = examine(looked_in, specs)
-    adopted = [] if into is None else _adopt(report.findings, into)
+    adopted = _adopt(report.findings) if adopt else []
     if as_json:
-        print_json(_as_data(looked_in, report) | ({} if into is None else {"adopted": adopted}))
+        print_json(_as_data(looked_in, report) | ({"adopted": adopted} if adopt else {}))
     else:
-        _show(looked_in, report)
-        if into is not None:
-            _show_adopted(adopted, into)
-    if not report.ok or any("failure" in row for row in adopted):
+        _show(looked_in, report, named=bool(paths))
+        if adopt:
+            _show_adopted(adopted)
+    named = set(map(absolute, paths))
+    closed = any(finding.state == "unreadable" and finding.path in named for finding in report.findings)
+    if closed or not report.ok or any("failure" in row for row in adopted):
         ctx.exit(1)
 
 
-def _adopt(findings: Iterable[Finding], root: Path) -> list[dict[str, str]]:
+def _adopt(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """Put each file of a spec that was found into the cache: a row for each, with its `source` or its `failure`."""
     copies: dict[tuple[str, str], list[tuple[DatasetSpec, Resource, Finding]]] = {}
     for finding in findings:
@@ -60,54 +62,76 @@ def _adopt(findings: Iterable[Finding], root: Path) -> list[dict[str, str]]:
         if part is not None and part.spec is not None and part.resource is not None:
             same = copies.setdefault((part.spec.name, part.resource.stem), [])
             same.append((part.spec, part.resource, finding))
-    return [_adopted(same, root) for same in copies.values()]
+    return [_adopted(same) for same in copies.values()]
 
 
-def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]], root: Path) -> dict[str, str]:
-    """The first copy that serves, published ones before others: what a spec does not say may have proven the others."""
+def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[str, str]:
+    """The best copy that serves. Whatever goes wrong is said in the row: the audit is worth as much without it."""
     spec, resource, first = copies[0]
-    cache = Cache(root, spec)
     row = {"file": str(first.part), "dataset": spec.name}
-    arrays = [kept for kept in spec.arrays if kept.resource == resource]
-    stored = [each for each in map(cache.open, arrays) if each is not None]
-    if len(stored) == len(arrays):
-        return row | {"state": "in the cache already", "source": stored[0].record.source}
-    failure = ""
-    for _, _, finding in sorted(copies, key=lambda copy: copy[2].form != "published"):
-        copy = Copy(finding.path, finding.member)
-        try:
-            # read once more: these bytes are verified, and published
-            found = verify(resource, copy.read(resource), _plain(copy.source))
-        except ChecksumError as error:
-            failure = str(error)
-            continue
-        except OSError as error:
-            failure = f"{_plain(copy.source)}: {error.strerror or error}"
-            continue
-        records = [make(kept, cache, Places(download=False), found=found).record for kept in arrays]
-        return row | {"state": f"adopted, {records[0].form}", "source": records[0].source}
-    return row | {"state": "not adopted", "failure": failure}
+    try:
+        cache = Cache(cache_root(), spec)
+        arrays = [kept for kept in spec.arrays if kept.resource == resource]
+        stored = [each for each in map(cache.open, arrays) if each is not None]
+        if len(stored) == len(arrays):
+            return row | {"state": "in the cache already", "source": stored[0].record.source}
+        failure = ""
+        # published ones before others, which they may have proven: a spec need not say what is in its files
+        for _, _, finding in sorted(copies, key=lambda copy: (copy[2].form != "published", copy[2].state != "right")):
+            copy = Copy(finding.path, finding.member)
+            try:
+                # read once more: these bytes are verified, and published
+                found = verify(resource, copy.read(resource), copy.source)
+            except ChecksumError as error:
+                failure = str(error)
+                continue
+            except OSError as error:
+                failure = f"{copy.source}: {error.strerror or error}"
+                continue
+            records = [make(kept, cache, Places(download=False), found=found).record for kept in arrays]
+            form = "" if records[0].form == "published" else f", {records[0].form}"
+            return row | {"state": f"taken over{form}", "source": records[0].source}
+    except IdxHubError as error:
+        failure = str(error)
+    return row | {"state": "not taken over", "failure": failure}
 
 
-def _show(looked_in: Sequence[Path], report: Report) -> None:
+def _show(looked_in: Sequence[Path], report: Report, *, named: bool) -> None:
     rows = [(_name(finding), finding.claim or "-", _found(finding)) for finding in report.findings]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     if rows:
         click.secho(_line(_HEADINGS, widths), bold=True)
-    for folder, group in groupby(zip(report.findings, rows, strict=True), lambda each: _folder(each[0])):
-        click.echo(folder)
+    for folder, group in groupby(zip(report.findings, rows, strict=True), lambda each: each[0].path.parent):
+        say(plain(folder))
         for finding, row in group:
             click.secho(_line(row, widths), fg="red" if finding.state == "wrong" else None)
     for mixed in report.mixed:
-        click.secho(f"WRONG: {mixed}", fg="red")
+        click.secho(f"WRONG: {plain(mixed)}", fg="red")
     if not looked_in:
         click.echo("none of the folders in which such files are usual is there; name those to look through")
-    counts = Counter(finding.state for finding in report.findings)
+    elif not rows and not named:
+        click.echo("looked in")
+        for path in looked_in:
+            click.echo(f"  {plain(path)}")
+    click.echo(_summary(report))
+
+
+def _summary(report: Report) -> str:
+    files = [finding.state for finding in report.findings if not finding.is_folder]
+    counts = Counter(files)
     states = ", ".join(
         f"{counts[state]} {state}" for state in ("right", "wrong", "unknown", "unreadable") if counts[state]
     )
-    files = f"{len(rows)} IDX file{'s' * (len(rows) != 1)}"
-    click.echo(f"{files}{': ' * bool(states)}{states}; {report.others} other{'s' * (report.others != 1)} left alone")
+    parts = [f"{_count(len(files), 'IDX file')}{': ' * bool(states)}{states}"]
+    if report.mixed:
+        parts.append(f"{_count(len(report.mixed), 'folder')} mixed")
+    if len(files) < len(report.findings):
+        parts.append(f"{_count(len(report.findings) - len(files), 'folder')} unreadable")
+    return "; ".join([*parts, f"{_count(report.others, 'other')} left alone"])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -116,47 +140,41 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _name(finding: Finding) -> str:
     name = finding.path.name if finding.member is None else f"{finding.path.name}: {finding.member}"
-    return f"  {_plain(name)}"
-
-
-def _folder(finding: Finding) -> str:
-    return _plain(finding.path.parent)
+    return f"  {plain(name)}{'/' * finding.is_folder}"
 
 
 def _found(finding: Finding) -> str:
-    return f"WRONG: {finding.found}" if finding.state == "wrong" else finding.found
+    return f"{'WRONG: ' * (finding.state == 'wrong')}{plain(finding.found)}"
 
 
-def _plain(name: str | Path) -> str:
-    """A name as it can be shown anywhere: file names may hold whatever they like."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in click.format_filename(name))
-
-
-def _show_adopted(rows: Sequence[dict[str, str]], root: Path) -> None:
+def _show_adopted(rows: Sequence[dict[str, str]]) -> None:
     click.echo()
     if not rows:
         click.echo("nothing to put into the cache")
         return
     print_table(
         ("INTO THE CACHE", "NOW", "FROM"),
-        [(row["file"], row["state"], row.get("source") or row["failure"]) for row in rows],
+        [(row["file"], row["state"], plain(row.get("source", "-"))) for row in rows],
     )
-    click.echo(f"in {root}")
+    for failure in dict.fromkeys(row["failure"] for row in rows if "failure" in row):
+        say(f"NOT TAKEN OVER: {failure}", fg="red")
+    if any("source" in row for row in rows):
+        say(f"in {cache_root()}")
 
 
 def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
     return {
-        "paths": [_plain(path) for path in looked_in],
+        "paths": [str(path) for path in looked_in],
         "files": [
             {
-                "path": _plain(finding.path),
+                "path": str(finding.path),
                 "member": finding.member,
+                "folder": finding.is_folder,
                 "claim": finding.claim or None,
                 "found": finding.found,
                 "state": finding.state,
-                "dataset": finding.part.spec.name
-                if finding.part is not None and finding.part.spec is not None
-                else None,
+                "is": None if finding.part is None else {"title": finding.part.dataset, "part": finding.part.part},
+                "dataset": finding.part.spec.name if finding.part is not None and finding.part.spec else None,
                 "form": finding.form,
                 "sha256": finding.sha256,
                 "content_sha256": finding.content_sha256,

@@ -6,7 +6,7 @@ import click
 
 from idxhub.arrays import cache_root
 from idxhub.cache import datasets_in, remove, size_of
-from idxhub.cli.output import json_option, print_json, print_table, size
+from idxhub.cli.output import json_option, plain, print_json, print_table, say, size
 
 
 @click.command()
@@ -20,17 +20,17 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     if removing:
         if not yes and held:
             what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {size(sum(held.values()))},"
-            click.confirm(f"Remove {what} from {root}?", abort=True, err=True)  # the answer is the output
+            click.confirm(f"Remove {what} from {plain(root)}?", abort=True, err=True)  # the answer is the output
         freed = remove(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})
         else:
-            click.echo(f"freed {size(freed)} in {root}")
+            say(f"freed {size(freed)} in {root}")
         return
     if as_json:
         print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in held.items()}})
         return
-    click.echo(f"{root}  (set IDXHUB_CACHE to move it)")
+    say(f"{root}  (set IDXHUB_CACHE to move it)")
     if held:
         print_table(("DATASET", "SIZE"), [(folder.name, size(count)) for folder, count in held.items()])
     else:

@@ -7,7 +7,7 @@ import click
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, describe, without_password
-from idxhub.cli.output import json_option, print_json, print_table, size
+from idxhub.cli.output import json_option, print_json, print_table, say, size
 from idxhub.plugins import installed
 
 _NO_LICENCE = "not stated"  # which is not to say that there is none
@@ -66,7 +66,7 @@ def info(name: str, *, as_json: bool) -> None:
     licence = spec.license or _NO_LICENCE
     for what, value in (("release", spec.release), ("licence", licence), ("homepage", spec.homepage)):
         if value:
-            click.echo(f"{what:10}{value}")
+            say(f"{what:10}{value}")
     click.echo(f"{'splits':10}{', '.join(_sized(spec))}")
     for archive in dict.fromkeys(each.archive for each in spec.resources if each.archive is not None):
         click.echo(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
@@ -78,7 +78,7 @@ def info(name: str, *, as_json: bool) -> None:
                 kept.resource.filename,
                 f"{kept.resource.size:,}" if kept.resource.size is not None else "?",
                 kept.resource.md5,
-                ", ".join([f"{'x'.join(map(str, kept.resource.shape))} {kept.resource.dtype}", *kept.steps]),
+                ", ".join([f"{'x'.join(f'{n:,}' for n in kept.resource.shape)} {kept.resource.dtype}", *kept.steps]),
                 record.origin if (record := records[kept.key]) is not None else "-",
             )
             for kept in spec.arrays
@@ -94,7 +94,7 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.mirrors:
         click.echo()
         click.secho("MIRRORS", bold=True)
-        click.echo("\n".join(map(without_password, spec.mirrors)))
+        say("\n".join(map(without_password, spec.mirrors)))
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)

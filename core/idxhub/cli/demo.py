@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
-from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
+from idxhub.cli.output import data_dir_option, json_option, print_json, print_table, say
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins import installed
@@ -60,7 +60,7 @@ def _available(data_dir: Path | None, *, download: bool) -> str:
             load(_SAMPLE, "train", data_dir=data_dir, download=False)
             title = "THIS IS THE SAMPLE, 2,000 images, not the full Fashion-MNIST, which could not be had:"
             click.secho(title, bold=True, err=True)
-            click.echo(f"{error}\n", err=True)
+            say(f"{error}\n", err=True)
         return _SAMPLE
     return _FULL
 
@@ -131,16 +131,16 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
     if shown:
         _print_read(name, shown)
     for missing in (row["missing"] for row in rows if "missing" in row):
-        click.echo(missing)
+        say(missing)
     causes: dict[str, list[str]] = {}
     for row in rows:
         if "broken" in row:
             causes.setdefault(row["broken"], []).append(row["framework"])
     if same is None and len(causes) == 1:
-        click.secho(f"no framework could be read: {''.join(causes)}", fg="red")
+        say(f"no framework could be read: {''.join(causes)}", fg="red")
         return
     for why, names in causes.items():
-        click.secho(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
+        say(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
     shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
     verdicts = {
         True: f"the same bytes in all of them, in the files' order and over {shuffled}",

@@ -17,7 +17,7 @@ from idxhub._version import __version__
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
 from idxhub.catalog import without_password
-from idxhub.cli.output import json_option, print_json, print_table
+from idxhub.cli.output import json_option, print_json, print_table, say
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.local import Places, check_mirrors, is_url, known_folders
 from idxhub.plugins import installed
@@ -174,8 +174,8 @@ def _wrong_mirrors() -> list[str]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    click.echo(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
-    click.echo(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
+    say(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
+    say(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
     click.echo()
     print_table(
         ("FRAMEWORK", "STATE", ""),
@@ -183,20 +183,20 @@ def _show(report: dict[str, Any]) -> None:
     )
     click.echo()
     for name, value in report["settings"].items():
-        click.echo(f"{name:16}{value or '(not set)'}")
+        say(f"{name:16}{value or '(not set)'}")
     cache = report["cache"]
     state = "can be written" if cache["writable"] else "CANNOT be written"
-    click.echo(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
+    say(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
     for name, data in report["datasets"].items():
         click.echo()
-        click.secho(f"{name}: {data['cached']} of {data['files']} files in the cache; looked for in", bold=True)
+        say(f"{name}: {data['cached']} of {data['files']} files in the cache; looked for in", bold=True)
         for folder, there in data["folders"].items():
-            click.echo(f"  {folder} ({'there' if there else 'not there'})")
+            say(f"  {folder} ({'there' if there else 'not there'})")
         for mirror in data["mirrors"]:
-            click.echo(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
+            say(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
     click.echo()
     for problem in report["problems"]:
-        click.secho(f"PROBLEM: {problem}", fg="red")
+        say(f"PROBLEM: {problem}", fg="red")
     if not report["problems"]:
         click.echo("no problems found")
 

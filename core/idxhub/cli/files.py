@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import click
 from idxhub import arrays, fetch
 from idxhub.cache import Cache
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
-from idxhub.cli.output import data_dir_option, json_option, print_json, print_table
+from idxhub.cli.output import data_dir_option, json_option, plain, print_json, print_table, say
 from idxhub.errors import CacheError, ChecksumError
+from idxhub.fetch import Verified
 from idxhub.local import Copy, Places, local_copies
 from idxhub.making import is_proven, make
 from idxhub.plugins import installed
@@ -55,12 +57,15 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
             (
                 row["file"],
                 "in the cache already" if row["cached_already"] else f"verified, {row['form']}",
-                row["source"],
+                plain(row["source"]),
             )
             for row in rows
         ],
     )
-    click.echo(f"in {cache.folder}")
+    say(f"in {cache.folder}")
+
+
+_NOT_FOUND = "NOT FOUND"
 
 
 @dataclass(frozen=True)
@@ -95,41 +100,51 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
     else:
         print_table(
             ("FILE", "EXPECTED MD5", "FOUND MD5", "STATE", "AT"),
-            [(f.file, f.expected_md5, f.found_md5, f.state, f.place) for f in findings],
+            [(f.file, f.expected_md5, f.found_md5, plain(f.state), plain(f.place)) for f in findings],
         )
-        wrong = sum(not finding.sound for finding in findings)
-        click.echo(f"{wrong} of {len(findings)} not sound" if wrong else "all sound")
+        click.echo(_summary(findings))
     if not all(finding.sound for finding in findings):
         ctx.exit(1)
 
 
+def _summary(findings: Sequence[Finding]) -> str:
+    there = [finding for finding in findings if finding.state != _NOT_FOUND]
+    wrong, missing = sum(not finding.sound for finding in there), len(findings) - len(there)
+    if not wrong and not missing:
+        return "all sound"
+    parts = [f"{wrong} of {len(there)} not sound"] if wrong else [f"{len(there)} sound"] if there else []
+    return ", ".join([*parts, *([f"{missing} not found"] if missing else [])])
+
+
 def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> list[Finding]:
-    findings = [
-        _file(spec, resource, copy)
-        for copy in dict.fromkeys(local_copies(spec, resource, cache, places))
-        if places.data_dir is None or copy.path.is_relative_to(places.data_dir)
-    ]
+    findings = []
+    published = None
+    for copy in dict.fromkeys(local_copies(spec, resource, cache, places)):
+        if places.data_dir is None or copy.path.is_relative_to(places.data_dir):
+            finding, verified = _file(spec, resource, copy)
+            findings.append(finding)
+            published = published or verified
     if places.data_dir is None:
         made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_made(kept, cache)]
-        findings += [_array(kept, cache) for kept in made]
-    return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state="NOT FOUND", place="-")]
+        findings += [_array(kept, cache, published) for kept in made]
+    return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state=_NOT_FOUND, place="-")]
 
 
-def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> Finding:
+def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> tuple[Finding, Verified | None]:
     place = copy.source
     try:
         data = copy.read(resource)
     except OSError as error:
         state = f"WRONG: {error.strerror or error}"
-        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=place)
+        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=place), None
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     try:
-        form = fetch.verify(resource, data, place, (spec, *installed().datasets().values())).form
+        verified = fetch.verify(resource, data, place, (spec, *installed().datasets().values()))
     except ChecksumError as error:
-        state = f"WRONG: {error.failures[0].why}"
-        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=place)
-    state = "sound" if form == "published" else f"sound, {form}"
-    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=place)
+        state = f"WRONG: {error.failures[0].why.removeprefix('is another file: ')}"
+        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=place), None
+    state = "sound" if verified.form == "published" else f"sound, {verified.form}"
+    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=place), verified
 
 
 def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
@@ -143,17 +158,24 @@ def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
     return True
 
 
-def _array(kept: ArraySpec, cache: Cache) -> Finding:
-    """The cached array, proven against the published payload and not only against its own record."""
+def _array(kept: ArraySpec, cache: Cache, published: Verified | None) -> Finding:
+    """The cached array, proven against the published payload; where that cannot be had, it is said to be sound by its
+    own record.
+    """
     resource = kept.resource
     try:
         stored = cache.open(kept)
     except CacheError as error:
         state, sound = f"WRONG: {_cause(error)}", False
     else:
-        sound = stored is not None and is_proven(kept, stored)
-        decoded = ", ".join(["sound, decoded", *kept.steps])
-        state = decoded if sound else "WRONG: damaged; it will be made again when asked for"
+        proven = stored is not None and is_proven(kept, stored, published)
+        sound = proven is not False
+        how = "sound" if proven else "sound by its own checksums"
+        state = (
+            ", ".join([how, "decoded", *kept.steps])
+            if sound
+            else "WRONG: damaged; it will be made again when asked for"
+        )
     return Finding(
         resource.filename,
         resource.md5,

@@ -1,4 +1,4 @@
-"""What the subcommands share: JSON, tables, sizes, and the options that many of them take."""
+"""What the subcommands share: JSON, tables, sizes, text fit for a terminal, and options that many take."""
 
 from __future__ import annotations
 
@@ -23,9 +23,24 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
+def plain(text: object) -> str:
+    """A line as it can be shown anywhere: file names may hold whatever they like, orders to the terminal too."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def plain_lines(text: object) -> str:
+    """The same of several lines."""
+    return "\n".join(map(plain, str(text).split("\n")))
+
+
+def say(text: object, **style: Any) -> None:
+    """Print lines with something in them that is not ours; `style` is click's."""
+    click.secho(plain_lines(text), **style)
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns as wide as their widest line; a cell may have several."""
-    cells = [[str(cell).split("\n") for cell in row] for row in (headings, *rows)]
+    cells = [[plain_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
     widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
     for i, row in enumerate(cells):
         for lines in itertools.zip_longest(*row, fillvalue=""):

@@ -1,0 +1,214 @@
+"""The audit of .zip archives: those that a dataset is published in, and those that somebody packed."""
+
+import gzip
+import tracemalloc
+import zipfile
+from dataclasses import replace
+
+import pytest
+from support import made
+
+from idxhub import Archive, Plugins, SplitSpec, idx, load
+from idxhub.audit import audit
+from idxhub.cache import Cache
+
+TRAIN = "train-images-idx3-ubyte"
+
+
+@pytest.fixture
+def packed(toy, tmp_path):
+    """The toy's four files in one .zip: a function that gives the spec with the archive in it, under any name."""
+
+    def pack(name="toy", title="Toys small"):
+        path = tmp_path / "published" / "all.zip"
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            for resource in toy.spec.resources:
+                archive.write(toy.path(resource), f"in/{resource.filename}")
+        whole = Archive.from_file(path)
+
+        def inside(resource):
+            return replace(resource, archive=whole, member=f"in/{resource.filename}")
+
+        splits = {split: SplitSpec(inside(each.images), inside(each.labels)) for split, each in toy.spec.splits.items()}
+        return path, replace(toy.spec, name=name, title=title, splits=splits)
+
+    return pack
+
+
+def found(report):
+    return [(each.member, each.claim, each.state, each.found) for each in report.findings if each.member is None]
+
+
+def test_a_published_archive_is_called_so_whatever_its_name(packed, tmp_path):
+    path, spec = packed()
+    other = replace(spec, name="others", title="Toys large")
+    report = audit([path.rename(tmp_path / "x_all_zip_8Xk.zip")], [spec, other])
+    assert found(report) == [(None, "", "right", "Toys, the archive, official")]
+    assert [each.state for each in report.findings] == ["right"] * 5
+    whole = report.findings[0]
+    assert (whole.part.dataset, whole.part.part, whole.form) == ("Toys", "the archive", "published")
+    assert (whole.sha256, whole.content_sha256) == (spec.resources[0].archive.sha256, None)
+
+
+WRONG = {
+    "empty": (lambda data: b"", "empty"),
+    "a page": (lambda data: b"<!doctype html><html>", "an HTML page"),
+    "cut": (lambda data: data[:-200], "cut short at byte {cut:,} of {size:,}"),
+    "its end overwritten": (lambda data: data[:-40] + bytes(40), "a damaged .zip: File is not a zip file"),
+    "no members": (lambda data: b"PK\5\6" + bytes(18), "a .zip that holds no file of Toys small"),
+    "no zip": (lambda data: bytes(5000), "a damaged .zip: File is not a zip file"),
+}
+
+
+def test_another_datasets_files_make_no_published_archive(packed, toy):
+    path, spec = packed()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(toy.path(toy.train_images), "x-images-idx3-ubyte.gz")
+    other = replace(toy.train_images, filename="x-images-idx3-ubyte.gz")
+    report = audit([path], [spec, replace(toy.spec, name="x", splits={"train": SplitSpec(other, toy.train_labels)})])
+    assert [(each.member, each.state) for each in report.findings] == [(other.filename, "right"), (None, "wrong")]
+    assert report.findings[1].found == "a .zip that holds no file of Toys small"
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_file_with_a_published_archives_name_claims_to_be_it(packed, what):
+    path, spec = packed()
+    change, says = WRONG[what]
+    whole = path.read_bytes()
+    path.write_bytes(change(whole))
+    (finding,) = audit([path], [spec]).findings
+    assert (finding.claim, finding.state) == ("Toys small, the archive", "wrong")
+    assert finding.found == says.format(cut=len(whole) - 200, size=len(whole))
+    assert audit([path.rename(path.with_name("mine.zip"))], [spec]).findings == ()
+
+
+def test_an_archive_that_was_packed_again_is_told_by_its_members(packed, toy):
+    path, spec = packed()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(toy.path(toy.train_images), f"in/{toy.train_images.filename}")
+    report = audit([path], [spec])
+    assert [(each.member, each.state) for each in report.findings] == [(f"in/{toy.train_images.filename}", "right")]
+
+
+def test_archives_that_idxhub_keeps_for_specs_of_ones_own(packed, tmp_path, server):
+    path, spec = packed(name="mine")
+    server.serve(path.parent)
+    load(replace(spec, mirrors=(server.url,)), cache_dir=tmp_path / "cache", plugins=Plugins([]))
+    report = audit([tmp_path / "cache"], [])
+    assert [(each.state, each.found) for each in report.findings] == [("right", "all.zip, by idxhub's own record")]
+    kept = Cache(tmp_path / "cache", spec).file(spec.resources[0].archive)
+    with zipfile.ZipFile(kept, "a") as archive:
+        archive.writestr(TRAIN, b"")
+    assert audit([kept], []).findings == ()  # another one now, and of names that nobody claims
+    assert [each.state for each in audit([kept], [spec]).findings] == ["right"] * 4 + ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("archive", "member", "claim"),
+    [
+        ("mine.zip", TRAIN, "train images"),
+        ("toy.zip", TRAIN, "toy train images"),
+        ("toy.zip", f"data/x/{TRAIN}", "toy train images"),
+        ("toy.zip", f"twin/{TRAIN}", "twin train images"),
+        ("toy-master.zip", TRAIN, "train images"),
+        ("toy/mine.zip", TRAIN, "toy train images"),
+        ("toy/a/mine.zip", f"b/{TRAIN}", "toy train images"),
+        ("mine.zip", f"/toy/{TRAIN}", "toy train images"),
+        ("mine.zip", f"../toy/{TRAIN}", "toy train images"),
+    ],
+)
+def test_a_zip_is_a_folder_that_is_called_as_it_is(toy, tmp_path, archive, member, claim):
+    twin = made.make(tmp_path / "twins", name="twin", seed=1)
+    path = tmp_path / "looked" / archive
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(member, gzip.decompress(twin.bytes(twin.train_images)))
+    (finding,) = audit([tmp_path / "looked"], [toy.spec, twin.spec]).findings
+    assert (finding.claim, finding.state) == (claim, "wrong" if claim.startswith("toy") else "right")
+
+
+def test_files_are_mixed_within_one_folder_of_one_archive_only(toy, tmp_path):
+    twin = made.make(tmp_path / "twins", name="twin", seed=1)
+    looked = tmp_path / "looked"
+    looked.mkdir()
+    for name, made_one in {"a": toy, "b": twin}.items():
+        with zipfile.ZipFile(looked / f"{name}.zip", "w") as packed:
+            packed.writestr(f"in/{TRAIN}.gz", made_one.bytes(made_one.train_images))
+    report = audit([looked], [toy.spec, twin.spec])
+    assert (len(report.findings), report.mixed, report.ok) == (2, (), True)
+    with zipfile.ZipFile(looked / "b.zip", "a") as packed:
+        packed.writestr("in/train-labels-idx1-ubyte.gz", toy.bytes(toy.train_labels))
+    assert audit([looked], [toy.spec, twin.spec]).mixed == (f"{looked / 'b' / 'in'} mixes files of twin and of toy",)
+
+
+ZEROS = 60_000_000  # bytes, behind the array of 30 images of 6x5
+
+
+def longer():
+    return idx.encode_header((30, 6, 5), "uint8") + bytes(ZEROS)
+
+
+FEW = "59,999,100 bytes follow the array of 30x6x5 uint8; has the shape of toy train images"
+BOMBS = {
+    "deflated": (TRAIN, zipfile.ZIP_DEFLATED, longer, "wrong", FEW),
+    "bzip2": (
+        TRAIN,
+        zipfile.ZIP_BZIP2,
+        longer,
+        "unreadable",
+        "cannot be read: packed by bzip2, which is not read here",
+    ),
+    "gz": (
+        *(f"{TRAIN}.gz", zipfile.ZIP_DEFLATED, lambda: gzip.compress(longer(), 1), "wrong"),
+        "{size:,} bytes, where an array of 30x6x5 uint8 takes no more than 67,368; has the shape of toy train images",
+    ),
+    "gz, smaller": (
+        *(f"{TRAIN}.gz", zipfile.ZIP_STORED, lambda: gzip.compress(longer()[:9_000_000]), "wrong"),
+        "inflates to more than the 916 bytes expected; has the shape of toy train images",
+    ),
+    "gz, zeros behind it": (
+        *(f"{TRAIN}.gz", zipfile.ZIP_DEFLATED, lambda: gzip.compress(longer()[:916]) + bytes(ZEROS), "wrong"),
+        "{size:,} bytes, where an array of 30x6x5 uint8 takes no more than 67,368; has the shape of toy train images",
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_zip_takes_little_memory_and_time(toy, tmp_path, bomb):
+    name, method, content, state, says = BOMBS[bomb]
+    data = content()
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", method) as packed:
+        packed.writestr(name, data)
+    size = len(data)
+    del data
+    tracemalloc.start()
+    try:
+        (finding,) = audit([tmp_path / "bomb.zip"], [toy.spec]).findings
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (finding.state, finding.found) == (state, says.format(size=size))
+    assert finding.sha256 is None or bomb == "gz, smaller"
+    assert peak < 3_000_000
+
+
+def test_a_directory_without_end_is_not_read(packed):
+    path, spec = packed()
+    with zipfile.ZipFile(path, "a") as archive:
+        for number in range(12_000):
+            archive.writestr(f"{number:060}", b"")
+    (finding,) = audit([path], [spec]).findings
+    assert finding.found == "a damaged .zip: its directory is larger than 1,048,576 bytes"
+
+
+def test_an_encrypted_member_is_not_called_damaged(toy, tmp_path):
+    path = tmp_path / "secret.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(TRAIN, b"x" * 50)
+    data = bytearray(path.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    (finding,) = audit([path], [toy.spec]).findings
+    assert (finding.state, finding.found) == ("unreadable", "cannot be read: encrypted")

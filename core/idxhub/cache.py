@@ -369,7 +369,7 @@ def recorded(path: Path) -> dict[str, str]:
             OSError, ValueError, TypeError, KeyError, RecursionError
         ):  # damaged, or of another kind
             fields = _read_record(each)
-            if each == _note_file(path):
+            if each == _note_file(path) and path.parent.name.startswith("archive-"):
                 found[str(fields["md5"])] = path.name
             elif fields["filename"] == path.name:
                 found[str(fields["md5"])] = str(fields["dataset"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support import made
 
-from idxhub import Archive, Plugins, SplitSpec, idx, load
+from idxhub import Plugins, SplitSpec, idx, load
 from idxhub.audit import audit
 from idxhub.cache import Cache
 
@@ -18,22 +18,9 @@ TRAIN = "train-images-idx3-ubyte"
 @pytest.fixture
 def packed(toy, tmp_path):
     """The toy's four files in one .zip: a function that gives the spec with the archive in it, under any name."""
-
-    def pack(name="toy", title="Toys small"):
-        path = tmp_path / "published" / "all.zip"
-        path.parent.mkdir(exist_ok=True)
-        with zipfile.ZipFile(path, "w") as archive:
-            for resource in toy.spec.resources:
-                archive.write(toy.path(resource), f"in/{resource.filename}")
-        whole = Archive.from_file(path)
-
-        def inside(resource):
-            return replace(resource, archive=whole, member=f"in/{resource.filename}")
-
-        splits = {split: SplitSpec(inside(each.images), inside(each.labels)) for split, each in toy.spec.splits.items()}
-        return path, replace(toy.spec, name=name, title=title, splits=splits)
-
-    return pack
+    whole = made.packed(toy, tmp_path / "packed")
+    (path,) = whole.folder.iterdir()
+    return lambda name="toy", title="Toys small": (path, replace(whole.spec, name=name, title=title))
 
 
 def found(report):
@@ -86,9 +73,9 @@ def test_a_file_with_a_published_archives_name_claims_to_be_it(packed, what):
 def test_an_archive_that_was_packed_again_is_told_by_its_members(packed, toy):
     path, spec = packed()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(toy.path(toy.train_images), f"in/{toy.train_images.filename}")
+        archive.write(toy.path(toy.train_images), f"inside/{toy.train_images.filename}")
     report = audit([path], [spec])
-    assert [(each.member, each.state) for each in report.findings] == [(f"in/{toy.train_images.filename}", "right")]
+    assert [(each.member, each.state) for each in report.findings] == [(f"inside/{toy.train_images.filename}", "right")]
 
 
 def test_archives_that_idxhub_keeps_for_specs_of_ones_own(packed, tmp_path, server):

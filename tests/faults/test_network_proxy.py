@@ -42,6 +42,12 @@ def origin(request, server, toy, tmp_path, monkeypatch, authority):
 
 
 @pytest.fixture
+def loaded(origin, toy):
+    """The next healthy call."""
+    return lambda: [load(toy.mirrored(origin.url), "train")]
+
+
+@pytest.fixture
 def through(monkeypatch):
     """Name a proxy as users do."""
 
@@ -82,7 +88,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("how", REFUSED)
-def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, caplog, capfd, how):
+def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, loaded, invariant, caplog, capfd, how):
     caplog.set_level("DEBUG")
     address, says = REFUSED[how]
     with Proxy(RIGHT) as proxy:
@@ -95,12 +101,7 @@ def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, c
         for seen in (shown(caught.value), shown(inner.value), caplog.text, *capfd.readouterr()):
             assert "hunter" not in seen
         through(proxy.url_for(RIGHT))
-        invariant(
-            caught.value,
-            places=[f"{origin.url}/"],
-            found=says,
-            healthy=lambda: [load(toy.mirrored(origin.url), "train")],
-        )
+        invariant(caught.value, places=[f"{origin.url}/"], found=says, healthy=loaded)
 
 
 def shown(error):
@@ -113,10 +114,10 @@ def pysocks():
         without("PySocks")
 
 
-def test_a_socks_proxy_is_used(origin, toy, through, invariant, pysocks):
+def test_a_socks_proxy_is_used(origin, toy, through, loaded, invariant, pysocks):
     with Socks(RIGHT) as proxy:
         through(proxy.url_for(RIGHT))
-        invariant(healthy=lambda: [load(toy.mirrored(origin.url), "train")])
+        invariant(healthy=loaded)
         assert proxy.asked == [origin.url.partition("//")[2]] * 2
         assert origin.count() == 2
 
@@ -129,7 +130,7 @@ SOCKS_REFUSED = {
 
 
 @pytest.mark.parametrize("how", SOCKS_REFUSED)
-def test_a_socks_proxy_that_does_not_serve_is_named(origin, toy, through, invariant, pysocks, how):
+def test_a_socks_proxy_that_does_not_serve_is_named(origin, toy, through, loaded, invariant, pysocks, how):
     address, says = SOCKS_REFUSED[how]
     with Socks(RIGHT) as proxy:
         through(address(proxy))
@@ -138,12 +139,7 @@ def test_a_socks_proxy_that_does_not_serve_is_named(origin, toy, through, invari
         assert origin.count() == 0
         assert "hunter" not in shown(caught.value)
         through(proxy.url_for(RIGHT))
-        invariant(
-            caught.value,
-            places=[f"{origin.url}/"],
-            found=says,
-            healthy=lambda: [load(toy.mirrored(origin.url), "train")],
-        )
+        invariant(caught.value, places=[f"{origin.url}/"], found=says, healthy=loaded)
 
 
 WITHOUT_PYSOCKS = """
@@ -167,10 +163,10 @@ def test_what_a_socks_proxy_needs_is_named(server, toy, tmp_path, through, invar
     invariant(error, places=[f"{server.url}/"], found="python -m pip install 'requests[socks]'")
 
 
-def test_a_host_without_a_proxy_is_asked_itself(origin, toy, through, invariant, monkeypatch):
+def test_a_host_without_a_proxy_is_asked_itself(origin, toy, through, loaded, invariant, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
     with Proxy(RIGHT) as proxy:
         through(proxy.url)
         load(toy.mirrored(origin.url), "train")
-        invariant(healthy=lambda: [load(toy.mirrored(origin.url), "train")])
+        invariant(healthy=loaded)
         assert proxy.asked == []

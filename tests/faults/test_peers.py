@@ -155,7 +155,7 @@ def test_of_a_races_runs_the_worst_is_told_and_how_many_were_well(kinds, mark, n
     [
         (31, "partly", "", "partly"),
         (34, "partly", "BadGzipFile", "partly"),
-        (34, "partly", "OSError", "vague"),
+        (34, "partly", "OSError", "partly"),
         (26, "partly", "EOFError", "failed"),
         (26, "wrong", "", "wrong"),
     ],

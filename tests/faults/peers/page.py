@@ -23,7 +23,7 @@ MARKS = {
     "right": "the right data came back",
     "error": "an exception, where the row lets there be one, that names the cause: by its type, its words, or those of "
     "the exceptions that led to it; where a signal was sent (row 27), the end by that signal",
-    "partly": "the same, but the row asks for something besides, and did not get it: see the notes",
+    "partly": "the data, or an exception, but the row asks for something besides, and did not get it: see the notes",
     "vague": "an exception that does not name the cause",
     "failed": "an exception where the row asks for the data: see the notes",
     "wrong": "other data came back, and nothing was said",
@@ -47,10 +47,11 @@ class Results:
     versions: dict[str, dict[str, Any]]
     titles: dict[str, str]
     outcomes: list[dict[str, Any]]
+    remark: str = ""  # on how the run was made
 
     def json(self) -> str:
         """Everything, one outcome a line."""
-        head = {"machine": self.machine, "versions": self.versions, "titles": self.titles}
+        head = {"machine": self.machine, "versions": self.versions, "titles": self.titles, "remark": self.remark}
         return "\n".join(json.dumps(each, ensure_ascii=False) for each in [head, *self.outcomes]) + "\n"
 
     @classmethod
@@ -72,7 +73,8 @@ class Results:
         order = {(case.row, case.name): number for number, case in enumerate(cases)}
         outcomes = [each for each in kept + self.outcomes if (each["row"], each["case"]) in order]
         outcomes.sort(key=lambda each: order[each["row"], each["case"]])
-        return Results(self.machine, earlier.versions | self.versions, earlier.titles | self.titles, outcomes)
+        versions, titles = earlier.versions | self.versions, earlier.titles | self.titles
+        return Results(self.machine, versions, titles, outcomes, self.remark or earlier.remark)
 
     def text(self) -> str:
         """For a terminal."""
@@ -159,6 +161,8 @@ class Results:
     def _about(self) -> Iterator[str]:
         dates = sorted({each.get("on", "") for each in self.outcomes})
         yield f"{self.machine}; {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
+        if self.remark:
+            yield self.remark
         for name, title in self.titles.items():
             found = self.versions.get(name) or {}
             has = {package: version for package, version in found.get("versions", {}).items() if version}
@@ -219,7 +223,7 @@ def _mark_again(case: Any, outcome: dict[str, Any]) -> str:
     if mark not in ("error", "vague", "failed", "partly") or not outcome["type"]:
         return mark
     again: str = case.mark_of(outcome["type"], outcome["message"], *outcome["chain"])
-    return "partly" if mark == "partly" and again == "error" else again
+    return "partly" if mark == "partly" and again != "failed" else again
 
 
 def _is_as_asked(outcome: dict[str, Any]) -> bool:

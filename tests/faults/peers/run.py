@@ -87,6 +87,7 @@ def main() -> int:
         versions=versions,
         titles={loader.name: loader.title for loader in chosen},
         outcomes=[asdict(outcome) for outcome in outcomes],
+        remark=options.remark,
     )
     if options.json and os.path.exists(options.json):
         earlier = page.Results.read(Path(options.json).read_text(encoding="utf-8"))
@@ -173,7 +174,7 @@ def judged(case: Case, found: Found) -> dict[str, Any]:
     mark = {"right": "right", "wrong": "wrong", "hang": "hang", "crash": "crash"}.get(attempt.kind)
     if mark is None:
         mark = case.mark_of(attempt.type, attempt.message, *attempt.chain)
-    if found.unmet and mark in ("right", "error"):
+    if found.unmet and mark in ("right", "error", "vague"):
         mark = "partly"
     return {
         "mark": mark,
@@ -224,6 +225,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="loaders at a time (2)")
     parser.add_argument("--again", action="store_true", help="no run: the page anew, from the outcomes in --json")
+    parser.add_argument("--remark", default="", metavar="TEXT", help="what a reader has to know of how it was made")
     parser.add_argument("--json", metavar="FILE", help="write what came of each case; a part replaces that part of it")
     parser.add_argument("--markdown", metavar="FILE", help="write the page of the documentation")
     return parser.parse_args()

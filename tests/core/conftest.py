@@ -1,0 +1,29 @@
+"""What several files of tests of the audit start from."""
+
+import pytest
+
+from idxhub.audit import audit
+
+
+@pytest.fixture
+def look(toy, tmp_path):
+    """Examine what was put into `tmp_path / "looked"`: file names and what they are found to be, with their states."""
+
+    def looked(*specs, at=None):
+        report = audit([at or tmp_path / "looked"], specs or [toy.spec])
+        return {each.member or each.path.name: (each.state, each.found) for each in report.findings}
+
+    return looked
+
+
+@pytest.fixture
+def put(toy, tmp_path):
+    """Write a file into a folder that says nothing about it."""
+
+    def write(data, name="train-images-idx3-ubyte.gz", folder="looked"):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    return write

@@ -1,0 +1,140 @@
+"""The audit: where it looks, what it follows, and what it may not read."""
+
+import errno
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+from support.processes import python_as_nobody
+
+from idxhub import builtin
+from idxhub.audit import audit, places
+from idxhub.builtin.fashion_mnist import FASHION_MNIST
+
+DATASETS = tuple(builtin.datasets().values())
+TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
+
+
+def test_links(toy, look, put, tmp_path):
+    put(toy.bytes(toy.train_images), "blob", "elsewhere")
+    looked = tmp_path / "looked"
+    looked.mkdir()
+    (looked / TRAIN).symlink_to(tmp_path / "elsewhere" / "blob")
+    (looked / TEST).symlink_to(tmp_path / "elsewhere" / "blob")
+    (looked / "again").symlink_to(looked)
+    (looked / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    (looked / "train-labels-idx1-ubyte.gz").symlink_to("nowhere")
+    (looked / "itself").symlink_to("itself")
+    official = "toy train images, official"
+    assert look() == {
+        TRAIN: ("right", official),
+        TEST: ("wrong", official),
+        "train-labels-idx1-ubyte.gz": ("wrong", "a link that leads nowhere"),
+        "itself": ("unreadable", f"cannot be read: {os.strerror(errno.ELOOP)}"),
+    }
+    assert look(at=looked / "again").keys() == look().keys()  # a path that is named is followed
+    both = audit([looked, looked / "again", tmp_path / "elsewhere"], [toy.spec])
+    assert len(both.findings) == 5
+
+
+def test_a_pipe_is_not_waited_for(look, tmp_path):
+    (tmp_path / "looked").mkdir()
+    os.mkfifo(tmp_path / "looked" / TRAIN)
+    assert look() == {TRAIN: ("wrong", "a pipe, socket or device")}
+
+
+def test_what_may_not_be_read_is_named(open_dir):
+    code = """
+        import os, sys
+        from pathlib import Path
+        from idxhub.audit import audit
+        from idxhub import builtin
+        DATASETS = tuple(builtin.datasets().values())
+        root = Path(sys.argv[1])
+        for each in audit([root, root / "shut"], DATASETS).findings:
+            print(each.path.name, each.state, each.found, each.is_folder, sep="|")
+    """
+    (open_dir / "shut").mkdir()
+    (open_dir / TRAIN).write_bytes(b"x")
+    for path in (open_dir / "shut", open_dir / TRAIN):
+        path.chmod(0)
+    try:
+        seen = python_as_nobody(code, open_dir).stdout.splitlines()
+    finally:
+        (open_dir / "shut").chmod(0o755)
+    reason = "unreadable|cannot be read: Permission denied"
+    assert seen == [f"{TRAIN}|{reason}|False", f"shut|{reason}|True"]
+
+
+def test_nothing_is_listed_twice(toy, put, tmp_path):
+    path = put(toy.bytes(toy.train_images))
+    (tmp_path / "link").symlink_to(path.parent)
+    for paths in (
+        [path, path],
+        [path, path.parent],
+        [path.parent, path],
+        [path.parent / "." / TRAIN, tmp_path / "link"],
+    ):
+        assert len(audit(paths, [toy.spec]).findings) == 1
+
+
+def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("KERAS_HOME", "MXNET_HOME", "TFDS_DATA_DIR", "CHAINER_DATASET_ROOT"):
+        monkeypatch.setenv(name, f"/set/{name}")
+    monkeypatch.setenv("IDXHUB_MIRRORS", "/srv/mirror, https://example.org/")
+    found = places(DATASETS, tmp_path / "cache")
+    home = Path.home()
+    for each in (
+        "/usr/share/datasets/fashion-mnist",
+        "/set/KERAS_HOME/datasets/fashion-mnist",
+        home / ".keras/datasets/fashion-mnist",
+        tmp_path / "data/FashionMNIST/raw",
+        tmp_path / "FashionMNIST/raw",
+        home / "data/FashionMNIST/raw",
+        tmp_path / "data/fashion",
+        "/set/MXNET_HOME/datasets",
+        home / ".mxnet/datasets",
+        "/set/TFDS_DATA_DIR/downloads",
+        home / "tensorflow_datasets/downloads",
+        home / ".cache/paddle/dataset",
+        "/set/CHAINER_DATASET_ROOT",
+        home / ".chainer/dataset",
+        "/srv/mirror",
+        tmp_path / "cache",
+    ):
+        assert Path(each) in found
+    assert len(found) == len(set(found))
+    assert not [each for each in found if each.name == "sample" or "$" in str(each) or "http" in str(each)]
+    monkeypatch.delenv("MXNET_HOME")
+    assert not [each for each in places(DATASETS, tmp_path) if "MXNET" in str(each)]
+
+
+def test_real_files_in_the_folders_of_others(full_data_dir, mnist_dir, tmp_path):
+    keras, raw = tmp_path / ".keras" / "datasets" / "fashion-mnist", tmp_path / "FashionMNIST" / "raw"
+    shutil.copytree(full_data_dir, keras)
+    shutil.copy(mnist_dir / "t10k-images-idx3-ubyte.gz", keras)
+    shutil.copytree(mnist_dir, tmp_path / "digits")
+    first = mnist_dir.parent / "fashion-mnist-v1-labels"
+    shutil.copytree(first if first.is_dir() else tmp_path / "digits", tmp_path / "mxnet" / "fashion-mnist")
+    raw.mkdir(parents=True)
+    for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
+        content = gzip.decompress((full_data_dir / name).read_bytes())
+        (raw / name).write_bytes(gzip.compress(content, 1, mtime=0))
+        (raw / name.removesuffix(".gz")).write_bytes(content)
+    report = audit([tmp_path], DATASETS)
+    found = {each.path.relative_to(tmp_path).as_posix(): (each.state, each.found) for each in report.findings}
+    assert found[".keras/datasets/fashion-mnist/train-images-idx3-ubyte.gz"] == (
+        *("right", "Fashion-MNIST train images, official"),
+    )
+    state, says = found[".keras/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"]
+    assert (state, says.removesuffix(", official")) == ("wrong", "MNIST test images")
+    assert found["FashionMNIST/raw/t10k-images-idx3-ubyte.gz"] == ("right", "Fashion-MNIST test images, recompressed")
+    assert found["FashionMNIST/raw/t10k-labels-idx1-ubyte"] == ("right", "Fashion-MNIST test labels, decompressed")
+    assert {state for name, (state, _) in found.items() if name.startswith("digits/")} == {"right"}
+    assert {state for name, (state, _) in found.items() if name.startswith("mxnet/")} == {"wrong"}
+    assert {each.claim for each in report.findings if "raw" in each.path.parts} == {
+        *("Fashion-MNIST test images", "Fashion-MNIST test labels"),
+    }
+    assert FASHION_MNIST in [each.part.spec for each in report.findings if each.part is not None]

@@ -44,6 +44,7 @@ _LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
 _OWN = (".lock", ".tmp", ".json", ".npy", ".arrow")
+_DAMAGED = (ValueError, TypeError, KeyError, RecursionError)  # what comes of reading a record that is
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
 
 
@@ -206,7 +207,7 @@ class Cache:
                 return _checksums(mapped, len(mapped)) == tuple(record["xxh3"])
         except FileNotFoundError:
             return False
-        except (ValueError, TypeError, KeyError, RecursionError):  # damaged
+        except _DAMAGED:
             return False
         except OSError as error:
             raise unusable(path, error) from error
@@ -235,7 +236,7 @@ class Cache:
         try:
             note = _read_record(_note_file(path))
             return str(note["url"]) if note["format"] == _NOTE_FORMAT and note["md5"] == file.md5 else None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):  # lost or damaged: the file is not
+        except (OSError, *_DAMAGED):  # lost or damaged: the file is not
             return None
 
     @staticmethod
@@ -253,7 +254,7 @@ class Cache:
             record = Record(**{**fields, **sequences})
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError, RecursionError):  # damaged, or of another version
+        except _DAMAGED:  # or of another version
             return None
         except OSError as error:
             raise unusable(path, error) from error
@@ -365,9 +366,7 @@ def recorded(path: Path) -> dict[str, str]:
     """
     found = {}
     for each in sorted(path.parent.glob("*.json")) if _is_ours(path.parent / _TAG) else []:
-        with contextlib.suppress(
-            OSError, ValueError, TypeError, KeyError, RecursionError
-        ):  # damaged, or of another kind
+        with contextlib.suppress(OSError, *_DAMAGED):  # or of another kind
             fields = _read_record(each)
             if each == _note_file(path) and path.parent.name.startswith("archive-"):
                 found[str(fields["md5"])] = path.name

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import splits
-from idxhub.cache import Cache, Record, Stored
+from idxhub.cache import Cache, Stored
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
 from idxhub.errors import ArgumentError, CacheError, IdxFormatError, UnknownNameError
+from idxhub.records import Record
 from idxhub.storage import SETTING, absolute
 
 T = TypeVar("T")

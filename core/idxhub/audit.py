@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from idxhub.cache import recorded
 from idxhub.catalog import DatasetSpec
 from idxhub.contents import Content, Seen, absolute, beginning, look
+from idxhub.folders import recorded
 from idxhub.idx import Header
 from idxhub.known import Claim, Index, Names, Part, Recognised, archives
 from idxhub.local import Places, known_folders

@@ -9,75 +9,42 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import math
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
-from idxhub.errors import CacheError
+from idxhub.folders import mark
+from idxhub.records import (
+    DAMAGED,
+    FORMAT,
+    Record,
+    RunningSums,
+    checksums_of,
+    checksums_of_mapped,
+    note_origin,
+    noted_origin,
+    now,
+    read_record,
+    write_record,
+)
 from idxhub.storage import (
     NewFile,
     appearing,
     locked,
     open_regular,
-    sweep,
     touch,
     unusable,
     write_atomically,
     write_stream,
 )
-
-CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
-_RECORD_FORMAT = 4
-_NOTE_FORMAT = 1  # of what is noted of a kept file: it outlives the records
-_SEAL = "record_xxh3"  # a record's field for the XXH3 of its other fields
-_LARGEST_RECORD = 1 << 24  # bytes; 4 TiB of data have one of about this size
-# bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
-_TAG = "CACHEDIR.TAG"
-_OWN = (".lock", ".tmp", ".json", ".npy", ".arrow")
-_DAMAGED = (ValueError, TypeError, KeyError, RecursionError)  # what comes of reading a record that is
-_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
-
-
-class Record(NamedTuple):
-    """Where a published array came from, and what proves that it is whole: its provenance.
-
-    `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name, MD5 and
-    SHA-256, and `member` are given for a file that was read out of an archive. `source` is the path or URL that the
-    bytes were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
-    otherwise both are the same. `form` is "published", "recompressed" or "decompressed". `steps` are what was done to
-    the decoded array, `lowest` and `highest` its extremes if it holds labels. `published` is when the array was
-    written, UTC in ISO 8601, `version` that of idxhub. `xxh3` holds one checksum for each 4 MiB of the array's bytes,
-    XXH3 of 64 bits in hex.
-    """
-
-    dataset: str
-    release: str
-    filename: str
-    md5: str
-    sha256: str | None
-    payload_sha256: str
-    archive: tuple[str, str, str | None] | None
-    member: str | None
-    source: str
-    origin: str
-    form: str
-    steps: tuple[str, ...]
-    lowest: int | None
-    highest: int | None
-    published: str
-    version: str
-    xxh3: tuple[str, ...]
-    format: int = _RECORD_FORMAT
 
 
 class Stored(NamedTuple):
@@ -131,7 +98,7 @@ class Cache:
         if opened is None:
             return None
         array, mapped = opened
-        if verify and _checksums(mapped, array.nbytes) != record.xxh3:
+        if verify and checksums_of_mapped(mapped, array.nbytes) != record.xxh3:
             return None
         return Stored(array, record)
 
@@ -148,7 +115,7 @@ class Cache:
     ) -> None:
         """Write a verified array and its record; what is said of its bytes is as in `Record`. Raises `CacheError`."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        self._mark(self.folder)
+        mark(self.folder)
         write_atomically(self.array_file(kept), _npy_header(kept), data)
         resource, archive = kept.resource, kept.resource.archive
         labels = kept.dtype == LABEL_DTYPE and array.size > 0
@@ -167,11 +134,11 @@ class Cache:
             steps=kept.steps,
             lowest=int(array.min()) if labels else None,
             highest=int(array.max()) if labels else None,
-            published=_now(),
+            published=now(),
             version=__version__,
-            xxh3=_checksums_of(data),
+            xxh3=checksums_of(data),
         )
-        _write_record(self.record_file(kept), record._asdict())
+        record.write(self.record_file(kept))
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
         """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
@@ -189,33 +156,31 @@ class Cache:
             if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
                 return path
             parts = make()
-            self._mark(self.folder)
-            sums = _RunningSums()
+            mark(self.folder)
+            sums = RunningSums()
             write_stream(path, sums.over(_ahead(parts, lambda: touch(lock))))
-            record = {"format": _RECORD_FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
-            _write_record(path.with_name(f"{filename}.json"), record)
+            record = {"format": FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
+            write_record(path.with_name(f"{filename}.json"), record)
         return path
 
     def _is_whole(self, path: Path, *, verify: bool) -> bool:
         try:
-            record = _read_record(path.with_name(f"{path.name}.json"))
-            if record["format"] != _RECORD_FORMAT or os.stat(path).st_size != record["size"]:
+            record = read_record(path.with_name(f"{path.name}.json"))
+            if record["format"] != FORMAT or os.stat(path).st_size != record["size"]:
                 return False
             if not verify or not record["size"]:
                 return True
             with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return _checksums(mapped, len(mapped)) == tuple(record["xxh3"])
-        except FileNotFoundError:
-            return False
-        except _DAMAGED:
+                return checksums_of_mapped(mapped, len(mapped)) == tuple(record["xxh3"])
+        except (FileNotFoundError, *DAMAGED):
             return False
         except OSError as error:
             raise unusable(path, error) from error
 
     def keep(self, resource: Resource, data: bytes, url: str) -> None:
         """Keep a downloaded file as published, and note where it came from. Raises `CacheError`."""
-        self._mark(self.folder)
-        _note(self.file(resource), resource, url)
+        mark(self.folder)
+        note_origin(self.file(resource), resource, url)
         write_atomically(self.file(resource), data)
 
     @contextlib.contextmanager
@@ -224,41 +189,19 @@ class Cache:
         came from is noted beside it, for datasets that are read out of it later.
         """
         path = self.file(archive)
-        self._mark(path.parent)
+        mark(path.parent)
         with appearing(path) as new:
             yield new
-        _note(path, archive, url)
+        note_origin(path, archive, url)
 
     def origin(self, path: Path, file: Resource | Archive) -> str | None:
         """Where a kept file was downloaded from; None if `path` is not one, or nothing is known."""
-        if path != self.file(file):
-            return None
-        try:
-            note = _read_record(_note_file(path))
-            return str(note["url"]) if note["format"] == _NOTE_FORMAT and note["md5"] == file.md5 else None
-        except (OSError, *_DAMAGED):  # lost or damaged: the file is not
-            return None
-
-    @staticmethod
-    def _mark(folder: Path) -> None:
-        if not _is_ours(folder / _TAG):
-            write_atomically(folder / _TAG, _TAG_CONTENT)
+        return noted_origin(path, file) if path == self.file(file) else None
 
     def record(self, kept: ArraySpec) -> Record | None:
         """The record of a published array; None if there is none, or one that does not belong to `kept`."""
-        path, resource = self.record_file(kept), kept.resource
-        try:
-            fields = _read_record(path)
-            archive = fields["archive"] and tuple(fields["archive"])
-            sequences = {"archive": archive, "steps": tuple(fields["steps"]), "xxh3": tuple(fields["xxh3"])}
-            record = Record(**{**fields, **sequences})
-        except FileNotFoundError:
-            return None
-        except _DAMAGED:  # or of another version
-            return None
-        except OSError as error:
-            raise unusable(path, error) from error
-        if record.format != _RECORD_FORMAT or record.md5 != resource.md5 or record.steps != kept.steps:
+        record, resource = Record.read(self.record_file(kept)), kept.resource
+        if record is None or record.md5 != resource.md5 or record.steps != kept.steps:
             return None
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
@@ -267,128 +210,6 @@ class Cache:
 
 def _key(kept: ArraySpec | Resource) -> str:
     return kept.key if isinstance(kept, ArraySpec) else kept.stem
-
-
-def _note(path: Path, file: Resource | Archive, url: str) -> None:
-    """Note beside a kept file where it was downloaded from."""
-    note = {"format": _NOTE_FORMAT, "version": __version__, "url": url, "md5": file.md5, "downloaded": _now()}
-    _write_record(_note_file(path), note)
-
-
-def _note_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.origin.json")  # that of a file without ending would be its array's record
-
-
-def _now() -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415 -- as above
-
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _write_record(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write a record as JSON, with a checksum of itself."""
-    write_atomically(path, json.dumps({**fields, _SEAL: _seal(fields)}, indent=1).encode())
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    """A record's fields; `ValueError`, or one of its like, if it is not as it was written."""
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
-        fields = json.loads(file.read(min(size, _LARGEST_RECORD)))
-    if not isinstance(fields, dict) or fields.pop(_SEAL, None) != _seal(fields):
-        raise ValueError(f"{path} is not a record as idxhub writes them")
-    return fields
-
-
-def _seal(fields: Mapping[str, Any]) -> str:
-    return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
-
-
-def sweep_all(root: Path) -> None:
-    """Remove the temp files that killed processes left long ago, in all that idxhub made in a cache."""
-    with contextlib.suppress(CacheError):  # what cannot be read is for others to say
-        for folder in datasets_in(root):
-            sweep(folder)
-
-
-def remove(root: Path) -> int:
-    """Remove the datasets in a cache; returns the bytes freed. Only folders that idxhub made are touched."""
-    freed = 0
-    for folder in datasets_in(root):
-        freed += size_of(folder)
-        try:
-            import shutil  # noqa: PLC0415 -- removing only
-
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise unusable(folder, error) from error
-    return freed
-
-
-def datasets_in(root: Path) -> list[Path]:
-    """The folders in a cache that idxhub made; none where it is not made yet.
-
-    Raises `CacheError` if it, or one of them, cannot be read: what is not known is not said to be empty.
-    """
-    try:
-        with os.scandir(root) as entries:
-            found = [entry.name for entry in entries if _is_named(entry.name) and not entry.is_symlink()]
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and not os.path.islink(root):
-            return []
-        raise unusable(root, error) from error
-    return sorted(root / name for name in found if _is_tagged(root / name))
-
-
-def _is_named(folder: str) -> bool:
-    name, _, fingerprint = folder.rpartition("-")
-    return bool(name) and len(fingerprint) == 12 and set(fingerprint) <= set("0123456789abcdef")
-
-
-def _is_tagged(folder: Path) -> bool:
-    try:
-        os.stat(folder / _TAG)
-    except PermissionError as error:  # perhaps
-        raise unusable(folder, error) from error
-    except OSError:
-        return False
-    return _is_ours(folder / _TAG)
-
-
-def is_own(path: Path) -> bool:
-    """Whether a file is one that idxhub writes for itself, in a folder that it made: not one kept as published."""
-    return path.suffix in _OWN and _is_ours(path.parent / _TAG)
-
-
-def recorded(path: Path) -> dict[str, str]:
-    """What the records beside a file that idxhub keeps say of it: MD5s, as published, and whose each is: a dataset's
-    name, or the file's own if it is an archive.
-    """
-    found = {}
-    for each in sorted(path.parent.glob("*.json")) if _is_ours(path.parent / _TAG) else []:
-        with contextlib.suppress(OSError, *_DAMAGED):  # or of another kind
-            fields = _read_record(each)
-            if each == _note_file(path) and path.parent.name.startswith("archive-"):
-                found[str(fields["md5"])] = path.name
-            elif fields["filename"] == path.name:
-                found[str(fields["md5"])] = str(fields["dataset"])
-    return found
-
-
-def _is_ours(tag: Path) -> bool:
-    try:
-        with open_regular(tag) as file:
-            return file.read(len(_TAG_CONTENT) + 1) == _TAG_CONTENT
-    except OSError:  # not to be read, so not to be removed
-        return False
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder. Raises `CacheError`."""
-    try:
-        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    except OSError as error:
-        raise unusable(folder, error) from error
 
 
 def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], mmap.mmap] | None:
@@ -426,50 +247,3 @@ def _ahead(parts: Iterable[bytes | memoryview], alive: Callable[[], None]) -> It
             coming = other.submit(next, source, None)
             alive()
             yield part
-
-
-class _RunningSums:
-    """The checksums of a file, reckoned while its parts pass by."""
-
-    def __init__(self) -> None:
-        self.size, self.xxh3 = 0, list[str]()
-
-    def over(self, parts: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
-        """The same parts."""
-        chunk = xxhash.xxh3_64()
-        for part in parts:
-            whole = rest = memoryview(part).cast("B")
-            while rest:
-                begun = self.size % CHUNK
-                piece, rest = rest[: CHUNK - begun], rest[CHUNK - begun :]
-                if begun:
-                    self.xxh3.pop()
-                else:
-                    chunk.reset()
-                chunk.update(piece)
-                self.xxh3.append(chunk.hexdigest())
-                self.size += len(piece)
-            yield whole
-
-
-def _checksums(mapped: mmap.mmap, size: int) -> tuple[str, ...]:
-    """The checksum of each chunk of the last `size` bytes, leaving their pages out of the process's resident memory."""
-    sums = []
-    with memoryview(mapped) as whole:
-        for begin in range(len(whole) - size, len(whole), CHUNK):
-            with whole[begin : begin + CHUNK] as chunk:
-                sums.append(xxhash.xxh3_64_hexdigest(chunk))
-            _release(mapped, begin, min(begin + CHUNK, len(whole)))
-    return tuple(sums)
-
-
-def _checksums_of(data: memoryview) -> tuple[str, ...]:
-    return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
-
-
-def _release(mapped: mmap.mmap, begin: int, end: int) -> None:
-    # the page that two chunks share is read again from the page cache: cheap, and never wrong,
-    # since nothing has been written into the mapping yet
-    if hasattr(mmap, "MADV_DONTNEED"):
-        begin -= begin % mmap.PAGESIZE
-        mapped.madvise(mmap.MADV_DONTNEED, begin, end - begin)

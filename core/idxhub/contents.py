@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from idxhub.archives import DAMAGE, in_words, obstacle, opened
-from idxhub.cache import is_own, recorded
 from idxhub.errors import IdxFormatError
+from idxhub.folders import is_own, recorded
 from idxhub.idx import MAX_HEADER_SIZE, Header, is_page, read_header
 from idxhub.inflate import Readable, inflated, is_compressed, peek
 from idxhub.known import Claim, Digests, Names, Part

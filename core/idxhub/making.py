@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import idx
-from idxhub.cache import Cache, Stored, sweep_all
+from idxhub.cache import Cache, Stored
 from idxhub.catalog import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
 from idxhub.fetch import Verified, find
+from idxhub.folders import sweep_all
 from idxhub.local import Places
 from idxhub.storage import ending_in_order, locked, touch
 from idxhub.threads import Threads

@@ -14,8 +14,8 @@ from support import made
 from support.server import ok
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec, plugins
-from idxhub.cache import _checksums_of, _read_record, _write_record
 from idxhub.cli import commands
+from idxhub.records import checksums_of, read_record, write_record
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ def falsified(cache_dir, key):
     )
     false = np.zeros_like(labels)
     array.write_bytes(array.read_bytes()[: -false.nbytes] + false.tobytes())
-    fields = _read_record(record) | {"xxh3": _checksums_of(false.reshape(-1).view(np.uint8).data)}
-    _write_record(record, fields)
+    fields = read_record(record) | {"xxh3": checksums_of(false.reshape(-1).view(np.uint8).data)}
+    write_record(record, fields)
 
 
 @pytest.mark.parametrize("key", ["labels-idx2.column-1.minus-1", "images-idx3.transposed"])

@@ -12,7 +12,8 @@ import idxhub
 from idxhub import Arrays, Conventions, Plugins, as_layout, errors, get_dataset, hookimpl, load, to_float32
 from idxhub.arrays import LAYOUTS
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.cache import Cache, datasets_in
+from idxhub.cache import Cache
+from idxhub.folders import datasets_in
 
 
 @pytest.fixture

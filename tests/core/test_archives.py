@@ -21,7 +21,8 @@ from support.server import ok, page, short, slow, status
 
 from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
 from idxhub.archives import read_member
-from idxhub.cache import Cache, datasets_in, remove
+from idxhub.cache import Cache
+from idxhub.folders import datasets_in, remove
 
 NAMES = ("letters", "digits")
 

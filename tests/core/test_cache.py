@@ -12,8 +12,10 @@ from support.processes import python, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, load
 from idxhub.arrays import cache_root
-from idxhub.cache import CHUNK, Cache, datasets_in, remove, size_of
+from idxhub.cache import Cache
 from idxhub.catalog import ArraySpec
+from idxhub.folders import datasets_in, remove, size_of
+from idxhub.records import CHUNK
 
 
 @pytest.fixture

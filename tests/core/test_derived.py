@@ -10,7 +10,7 @@ import pytest
 import xxhash
 
 from idxhub import errors, load
-from idxhub.cache import CHUNK
+from idxhub.records import CHUNK
 
 
 @pytest.fixture

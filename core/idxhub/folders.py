@@ -1,0 +1,109 @@
+"""The folders that idxhub makes in a cache, known by a tag in each; no other is ever touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from idxhub.errors import CacheError
+from idxhub.records import DAMAGED, note_file, read_record
+from idxhub.storage import open_regular, sweep, unusable, write_atomically
+
+# bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
+_TAG = "CACHEDIR.TAG"
+_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
+_OWN = (".lock", ".tmp", ".json", ".npy", ".arrow")
+
+
+def mark(folder: Path) -> None:
+    """Make a folder, if need be, and say that it is idxhub's. Raises `CacheError`."""
+    if not _is_ours(folder / _TAG):
+        write_atomically(folder / _TAG, _TAG_CONTENT)
+
+
+def datasets_in(root: Path) -> list[Path]:
+    """The folders in a cache that idxhub made; none where it is not made yet.
+
+    Raises `CacheError` if it, or one of them, cannot be read: what is not known is not said to be empty.
+    """
+    try:
+        with os.scandir(root) as entries:
+            found = [entry.name for entry in entries if _is_named(entry.name) and not entry.is_symlink()]
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.islink(root):
+            return []
+        raise unusable(root, error) from error
+    return sorted(root / name for name in found if _is_tagged(root / name))
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder. Raises `CacheError`."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def remove(root: Path) -> int:
+    """Remove the datasets in a cache; returns the bytes freed. Only folders that idxhub made are touched."""
+    freed = 0
+    for folder in datasets_in(root):
+        freed += size_of(folder)
+        try:
+            import shutil  # noqa: PLC0415 -- removing only
+
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise unusable(folder, error) from error
+    return freed
+
+
+def sweep_all(root: Path) -> None:
+    """Remove the temp files that killed processes left long ago, in all that idxhub made in a cache."""
+    with contextlib.suppress(CacheError):  # what cannot be read is for others to say
+        for folder in datasets_in(root):
+            sweep(folder)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is one that idxhub writes for itself, in a folder that it made: not one kept as published."""
+    return path.suffix in _OWN and _is_ours(path.parent / _TAG)
+
+
+def recorded(path: Path) -> dict[str, str]:
+    """What the records beside a file that idxhub keeps say of it: MD5s, as published, and whose each is: a dataset's
+    name, or the file's own if it is an archive.
+    """
+    found = {}
+    for each in sorted(path.parent.glob("*.json")) if _is_ours(path.parent / _TAG) else []:
+        with contextlib.suppress(OSError, *DAMAGED):  # or of another kind
+            fields = read_record(each)
+            if each == note_file(path) and path.parent.name.startswith("archive-"):
+                found[str(fields["md5"])] = path.name
+            elif fields["filename"] == path.name:
+                found[str(fields["md5"])] = str(fields["dataset"])
+    return found
+
+
+def _is_named(folder: str) -> bool:
+    name, _, fingerprint = folder.rpartition("-")
+    return bool(name) and len(fingerprint) == 12 and set(fingerprint) <= set("0123456789abcdef")
+
+
+def _is_tagged(folder: Path) -> bool:
+    try:
+        os.stat(folder / _TAG)
+    except PermissionError as error:  # perhaps
+        raise unusable(folder, error) from error
+    except OSError:
+        return False
+    return _is_ours(folder / _TAG)
+
+
+def _is_ours(tag: Path) -> bool:
+    try:
+        with open_regular(tag) as file:
+            return file.read(len(_TAG_CONTENT) + 1) == _TAG_CONTENT
+    except OSError:  # not to be read, so not to be removed
+        return False

@@ -14,7 +14,6 @@ An adapter takes part through a `Subject`, which says how to read its native dat
 docs/how-to/write-an-adapter.md.
 """
 
-from idxhub.conformance import loader_checks as _loader_checks  # noqa: F401 -- adds its checks
 from idxhub.conformance.checks import CHECKS
 from idxhub.conformance.kit import Case, Check, NotHere, Report, Result, Violation, run
 from idxhub.conformance.subject import Subject, subject

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub._api import get_loader
-from idxhub.conformance.checks import check, laid_out, same
+from idxhub.conformance.checks.common import check, laid_out, same
 from idxhub.conformance.kit import Case, require
 from idxhub.errors import ArgumentError, StateError
 from idxhub.loader import Loader

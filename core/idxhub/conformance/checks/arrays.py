@@ -1,0 +1,150 @@
+"""What the arrays of a native dataset are: bytes, types, layout, and which examples a split has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idxhub.conformance.checks.common import check, given, laid_out, same
+from idxhub.conformance.kit import Case, require
+
+SLICES = {
+    "train[:80%]": slice(0, 206),  # 205.6 rounds to 206
+    "train[80%:]": slice(206, None),
+    "train[100:200]": slice(100, 200),
+    "train[-10:]": slice(-10, None),
+}
+
+
+@check()
+def image_bytes(case: Case) -> None:
+    """Every image has the bytes of the decoded file, in the file's order."""
+    for split in ("train", "test"):
+        images, _ = case.read(case.dataset(split))
+        same(case.flat(images), case.truth.images[split], f"{split} images")
+
+
+@check()
+def label_values(case: Case) -> None:
+    """Every label is the file's, in the file's order."""
+    for split in ("train", "test"):
+        _, labels = case.read(case.dataset(split))
+        same(labels, case.truth.labels[split], f"{split} labels")
+
+
+@check()
+def counts(case: Case) -> None:
+    """There are as many images and labels as in the file."""
+    for split, expected in (("train", 257), ("test", 61)):
+        images, labels = case.read(case.dataset(split))
+        require(
+            len(images) == len(labels) == expected,
+            f"{split}: {len(images)} images and {len(labels)} labels, expected {expected}",
+        )
+
+
+@check("length")
+def length(case: Case) -> None:
+    """The dataset knows its length."""
+    for split, expected in (("train", 257), ("test", 61), ("train[:10]", 10)):
+        seen = given(case.subject.length)(case.dataset(split))
+        require(seen == expected, f"{split}: length {seen}, expected {expected}")
+
+
+@check()
+def image_dtype(case: Case) -> None:
+    """Images are uint8 unless asked otherwise."""
+    for arguments in ({}, {"dtype": "uint8"}):
+        images, _ = case.read(case.dataset(**arguments))
+        require(images.dtype == np.uint8, f"{arguments}: {images.dtype}")
+
+
+@check("float32")
+def float32_bits(case: Case) -> None:
+    """With dtype='float32' an image is pixel/255, correctly rounded, bit for bit."""
+    images, _ = case.read(case.dataset(dtype="float32"))
+    require(images.dtype == np.float32, f"dtype {images.dtype}")
+    # in float64 the quotient is rounded twice; for the 256 values of a byte that gives the same float32
+    expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
+    same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
+
+
+@check()
+def label_dtype(case: Case) -> None:
+    """Labels are of the integer type that the adapter declares."""
+    declared = case.plugins.adapter(case.subject.framework).conventions.label_dtype
+    _, labels = case.read(case.dataset())
+    require(labels.dtype == np.dtype(declared), f"labels are {labels.dtype}, declared {declared}")
+
+
+@check()
+def native_byte_order(case: Case) -> None:
+    """Arrays are in the machine's byte order."""
+    for batch in case.subject.batches(case.dataset(), 300):
+        for array in map(case.array, batch):  # joined, they would be: NumPy's concatenate swaps
+            require(array.dtype.isnative, f"{array.dtype!r}")
+
+
+@check()
+def default_layout(case: Case) -> None:
+    """Without layout= it is the layout that the adapter declares."""
+    declared = case.plugins.adapter(case.subject.framework).conventions.layout
+    images, _ = case.read(case.dataset())
+    same(images, laid_out(case.truth.images["train"], declared), f"layout {declared}")
+
+
+@check("layouts")
+def layouts(case: Case) -> None:
+    """The layouts HW, CHW and HWC are what they say."""
+    for layout in ("HW", "CHW", "HWC"):
+        images, _ = case.read(case.dataset(layout=layout))
+        same(images, laid_out(case.truth.images["train"], layout), f"layout {layout}")
+
+
+@check("classes")
+def class_names(case: Case) -> None:
+    """Class names are the spec's, in label order, the class without examples included."""
+    seen = tuple(given(case.subject.class_names)(case.dataset()))
+    require(seen == case.truth.spec.classes, f"{seen}, expected {case.truth.spec.classes}")
+
+
+@check("records")
+def provenance(case: Case) -> None:
+    """A dataset leads to the records of the files that it was made of: their digests, and where they came from."""
+    for split, made_of in case.truth.spec.splits.items():
+        records = given(case.subject.records)(case.dataset(split))
+        seen = {record["md5"]: record["source"] for record in records}
+        expected = {each.md5: str(case.truth.folder / each.filename) for each in (made_of.images, made_of.labels)}
+        require(seen == expected, f"{split}: {seen}, expected {expected}")
+
+
+@check()
+def split_slices(case: Case) -> None:
+    """Slices of a split are the examples that TFDS would give."""
+    for text, where in SLICES.items():
+        images, labels = case.read(case.dataset(text))
+        same(case.flat(images), case.truth.images["train"][where], f"{text} images")
+        same(labels, case.truth.labels["train"][where], f"{text} labels")
+
+
+@check()
+def split_sum(case: Case) -> None:
+    """'train+test' is one after the other."""
+    images, labels = case.read(case.dataset("train+test"))
+    same(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
+    same(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")
+
+
+@check()
+def split_tuple(case: Case) -> None:
+    """A sequence of splits gives a tuple of datasets."""
+    both = case.dataset(("train", "test"))
+    require(type(both) is tuple and len(both) == 2, f"got {type(both).__name__}")
+    for native, split in zip(both, ("train", "test"), strict=True):
+        same(case.flat(case.read(native)[0]), case.truth.images[split], split)
+
+
+@check()
+def empty_slice(case: Case) -> None:
+    """An empty slice is an empty dataset."""
+    images, labels = case.read(case.dataset("train[5:5]"))
+    require(len(images) == len(labels) == 0, f"{len(images)} images and {len(labels)} labels")

@@ -1,0 +1,46 @@
+"""How a check is written: its registration, and what several of them say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub.conformance.kit import Case, Check, require
+
+T = TypeVar("T")
+CHECKS: list[Check] = []
+
+
+def check(needs: str = "") -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
+    """Add a function to `CHECKS` under its own name, its docstring the promise."""
+
+    def add(function: Callable[[Case], None]) -> Callable[[Case], None]:
+        promise = (function.__doc__ or "").strip()
+        CHECKS.append(Check(function.__name__.replace("_", "-"), promise, frozenset(needs.split()), function))
+        return function
+
+    return add
+
+
+def given(capability: T | None) -> T:
+    """What a subject gives, for a check that is run only where it does."""
+    if capability is None:
+        raise TypeError("the check needs a capability that it did not ask for")
+    return capability
+
+
+def same(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
+    """Raise `Violation` unless two arrays are equal; say how many examples differ, and which is the first."""
+    require(seen.shape == expected.shape, f"{what}: shape {seen.shape}, expected {expected.shape}")
+    different = np.flatnonzero((seen != expected).reshape(len(seen), -1).any(axis=1))
+    require(
+        different.size == 0, f"{what}: {different.size} of {len(seen)} differ, the first at {different[:1].tolist()}"
+    )
+
+
+def laid_out(images: NDArray[Any], layout: str) -> NDArray[Any]:
+    """(N, H, W) in a layout."""
+    return {"HW": images, "CHW": images[:, np.newaxis], "HWC": images[..., np.newaxis]}[layout]

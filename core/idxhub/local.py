@@ -16,6 +16,7 @@ from idxhub.errors import ArgumentError, DownloadError, Failure
 from idxhub.storage import open_regular
 
 _MOST_FILES = 10_000  # looked at by size in one folder; by name always
+_MIRROR = re.compile(r"\s*(?:https?://[^/@]*@)?[^,]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,9 @@ class Places:
                 "search the usual places, and to download"
             )
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
-        mirrors = os.environ.get("IDXHUB_MIRRORS", "").split(",")
         return cls(
             folder,
-            tuple(mirror.strip() for mirror in mirrors if mirror.strip()),
+            mirrors_in(os.environ.get("IDXHUB_MIRRORS", "")),
             download and not offline,
             "IDXHUB_OFFLINE is set" if offline else "download=False",
         )
@@ -104,6 +104,11 @@ def _lack(folder: Path) -> str:
 
 def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     return [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
+
+
+def mirrors_in(setting: str) -> tuple[str, ...]:
+    """The mirrors named in IDXHUB_MIRRORS, separated by commas; one in a URL's password is not between two of them."""
+    return tuple(mirror.strip() for mirror in _MIRROR.findall(setting) if mirror.strip())
 
 
 def check_mirrors(spec: DatasetSpec, places: Places) -> None:

@@ -119,7 +119,7 @@ def test_doctor_shows_a_framework_that_is_there_under_another_name(tmp_path):
     assert ["big", "installed", "bigframe_cpu", "2.5"] in rows(done.stdout)
 
 
-MIRRORS = "https://me:secret@one.example/{dataset}, HTTP://two.example,/srv/files"
+MIRRORS = "https://me:sec,ret@one.example/{dataset}, HTTP://two.example,/srv/files"
 
 
 @pytest.mark.parametrize(("offline", "mark"), [("", ""), ("1", " (not tried: IDXHUB_OFFLINE is set)")])
@@ -133,5 +133,6 @@ def test_doctor_shows_ones_own_mirrors_first(offline, mark, run, monkeypatch):
     assert all(line.endswith("not tried: IDXHUB_OFFLINE is set)") == bool(offline) for line in shown)
     assert "  /srv/files (not there)" in lines
     report = json.loads(run("doctor", "--json").stdout)
+    assert report["settings"]["IDXHUB_MIRRORS"] == "https://one.example/{dataset}, HTTP://two.example, /srv/files"
     assert report["download"] == (not offline)
     assert report["datasets"]["mnist"]["mirrors"][0] == "https://one.example/mnist"

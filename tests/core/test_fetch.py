@@ -19,7 +19,7 @@ from idxhub.cache import Cache
 from idxhub.catalog import without_password
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
 from idxhub.fetch import find, verify
-from idxhub.local import Places, check_mirrors, known_folders
+from idxhub.local import Places, check_mirrors, known_folders, mirrors_in
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -418,6 +418,20 @@ LOGINS = {
     "u:hunter2@host/x": "host/x",
     "//user:hunter2@host/x": "//host/x",
 }
+
+
+@pytest.mark.parametrize(
+    ("setting", "mirrors"),
+    [
+        ("https://me:pa,ss@host/x, /srv", ["https://me:pa,ss@host/x", "/srv"]),
+        ("/srv , HTTPS://a,b:,c,@host", ["/srv", "HTTPS://a,b:,c,@host"]),
+        ("https://a.example,https://me:pass@b.example/x,", ["https://a.example", "https://me:pass@b.example/x"]),
+        ("https://a.example/@,b@c,http://d", ["https://a.example/@", "b@c", "http://d"]),
+        (" , ,,", []),
+    ],
+)
+def test_mirrors_are_told_apart_and_a_password_stays_whole(setting, mirrors):
+    assert mirrors_in(setting) == tuple(mirrors)
 
 
 @pytest.mark.parametrize("mirror", LOGINS)

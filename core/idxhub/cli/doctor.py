@@ -19,7 +19,7 @@ from idxhub.cache import Cache
 from idxhub.catalog import without_password
 from idxhub.cli.output import json_option, print_json, print_table, say
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
-from idxhub.local import Places, check_mirrors, is_url, known_folders
+from idxhub.local import Places, check_mirrors, is_url, known_folders, mirrors_in
 from idxhub.plugins import installed
 from idxhub.storage import reason_of
 
@@ -61,7 +61,7 @@ def _examine() -> dict[str, Any]:
         "byte_order": sys.byteorder,
         "packages": _packages(),
         "frameworks": frameworks,
-        "settings": {name: _shown(os.environ.get(name)) for name in _SETTINGS},
+        "settings": {name: _setting(name) for name in _SETTINGS},
         "download": Places.from_environment().download,
         "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not obstacle},
         "datasets": {name: _data(name, root) for name in installed().datasets()},
@@ -86,9 +86,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _shown(value: str | None) -> str | None:
-    """A setting without the passwords of the mirrors in it: what doctor prints is shown to others."""
-    return value and ",".join(map(without_password, value.split(",")))
+def _setting(name: str) -> str | None:
+    """A variable's value, without the passwords of the mirrors in it: what doctor prints is shown to others."""
+    value = os.environ.get(name)
+    if value and name == "IDXHUB_MIRRORS":
+        return ", ".join(map(without_password, mirrors_in(value)))
+    return value
 
 
 def _framework(name: str) -> dict[str, str]:

@@ -23,9 +23,10 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     An element is `(image, label)`: a uint8 tensor (1, 28, 28), or float32 of pixel/255, and an int; the tensor is the
     caller's own. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time.
-    Without them a DataLoader gathers each batch in one step: `[images, labels]`, uint8 or float32 (B, 1, 28, 28)
-    and int64 (B,). `data`, (N, 28, 28) as stored, and `targets`, (N,), are tensors over the mapped file; what is
-    written into them stays in this process, and travels with the dataset when it is pickled.
+    A DataLoader gathers each batch in one step, and gives it as it is where there are no transforms:
+    `[images, labels]`, uint8 or float32 (B, 1, 28, 28) and int64 (B,). `data`, (N, 28, 28) as stored, and `targets`,
+    (N,), are tensors over the mapped file; what is written into them stays in this process, and travels with the
+    dataset when it is pickled.
     """
 
     def __init__(

@@ -90,13 +90,20 @@ def get_loader(
     plugins: Plugins | None = None,
     **others: Any,
 ) -> Loader[Any]:
-    """Native batches `(images, labels)`, the same examples in the same batches in every framework: see `Loader`.
+    """Native batches of images and labels, the same examples in the same batches in every framework: see `Loader`.
 
-    The last batch is short unless `drop_last`. `shard=(i, n)` is part i of n, for data-parallel training: the parts
-    are disjoint and complete; `equal="drop"` or `"pad"` makes them equally long. `prefetch` is how many batches a
-    thread makes ahead. `device`, the framework's own object or a name such as "cuda", keeps images and labels there
-    as stored and gathers the same batches there; which adapters can is in the documentation, and in the error of one
-    that cannot. The other arguments are those of `get_dataset`.
+    A batch is `Arrays(images, labels)` for NumPy and JAX, `[images, labels]` for PyTorch, `(images, labels)` for
+    TensorFlow, and `{"image": images, "label": labels}` of NumPy arrays for Hugging Face and Ray. Images are
+    (B, 28, 28) for Fashion-MNIST, in the layout and dtype that `get_dataset` has, labels (B,).
+
+    With `shuffle` the order depends on `seed` and the epoch alone. The last batch is short unless `drop_last`.
+    `shard=(i, n)` is part i of n, for data-parallel training: the parts are disjoint and complete; `equal="drop"` or
+    `"pad"` makes them equally long. `prefetch` is how many batches a thread makes ahead. `device`, the framework's own
+    object or a name such as "cuda", keeps images and labels there as stored and gathers the same batches there; which
+    adapters can is in the documentation, and in the error of one that cannot. The other arguments are those of
+    `get_dataset`.
+
+    Raises what `get_dataset` does; `ArgumentError` for a size, seed, shard or device that cannot be.
     """
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
@@ -130,7 +137,11 @@ def load(
     verify: bool = True,
     plugins: Plugins | None = None,
 ) -> Split:
-    """The arrays behind every framework's dataset, as NumPy: see `Split`; arguments as for `get_dataset`."""
+    """The arrays behind every framework's dataset, as NumPy: see `Split`; arguments as for `get_dataset`.
+
+    Of Fashion-MNIST images are uint8 (N, 28, 28) as stored, labels int64 (N,). Raises what `get_dataset` does, but for
+    the two errors of adapters.
+    """
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
     _check_request(spec, split, None, None)

@@ -69,9 +69,10 @@ class Split:
     """The examples of a split string.
 
     `images` is (N, H, W) as stored, uint8 in every built-in dataset: mapped copy-on-write from the cache where the
-    split is one range, a copy where it joins several. `labels` is (N,) of `label_dtype`. `dtype` and `layout` are
-    what the caller wants the images to become; `batch` makes them so. Pickling sends a reference where nothing
-    was written into the arrays, so that worker processes map the same file.
+    split is one range, a copy where it joins several. `labels` is (N,): int64 from `load`, the adapter's type of
+    labels where a hook is given the split. `dtype` and `layout` are what the caller wants the images to become; `batch`
+    makes them so. `source` is how the split was loaded. Pickling sends a reference where nothing was written into the
+    arrays, so that worker processes map the same file.
     """
 
     images: NDArray[Any]
@@ -95,7 +96,7 @@ class Split:
         return len(self.images)
 
     def batch(self, where: slice = slice(None)) -> NDArray[Any]:
-        """The images of a slice, all by default, in the dtype and layout asked for.
+        """The images of a slice, all by default, in the dtype and layout asked for: (n, *element_shape).
 
         As stored this is a view of the mapped file; for "float32" a new array of pixel/255.
         """
@@ -103,10 +104,14 @@ class Split:
         return images if images.dtype == self.dtype else to_float32(images)
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
-        """The images at `where`, int64 indices in 0..n-1: a new, aligned array in the dtype and layout asked for.
+        """The images at `where`, an array of n int64 indices from 0: a new array, (n, *element_shape), in the dtype and
+        layout asked for, that starts on a 64-byte boundary.
 
-        Raises `IndexError` for any other index; a negative one too.
+        Raises `IndexError` for an index out of range, a negative one too, and `ArgumentError` for indices of another
+        type.
         """
+        if not isinstance(where, np.ndarray) or where.dtype != np.int64:
+            raise ArgumentError("where", where, "an array of int64")
         # negative numbers are the largest of all without a sign
         if np.maximum.reduce(where.view(np.uint64), initial=0) >= len(self.images) and len(where):
             raise IndexError(f"an index is out of range for {len(self.images):,} examples, counted from 0")
@@ -122,13 +127,14 @@ class Split:
         return to_float32(scaled, out=scaled)
 
     def whole(self, name: str) -> Split:
-        """One of the spec's splits, whole and as stored."""
+        """One of the spec's splits, whole and as stored. Raises `UnknownNameError`, and what `idxhub.load` does."""
         return load(self.source._replace(split=name))
 
     def derived(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]]) -> Path:
         """A file in another format, kept beside the arrays in the cache: made once, by `make`, which gives its bytes.
 
         For adapters whose framework maps a format of its own. Checked against its checksums each time, as arrays are.
+        Raises `ArgumentError` for what is no plain file name, and `CacheError`.
         """
         cache = Cache(cache_root(self.source.cache_dir), self.source.spec)
         return cache.derive(filename, make, verify=self.source.verify)
@@ -145,7 +151,11 @@ class Split:
 
 
 def to_float32(images: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """pixel/255 in float32, each quotient correctly rounded: the same bits everywhere."""
+    """pixel/255 in float32, each quotient correctly rounded: the same bits everywhere.
+
+    `images` is an array of any shape, of integers or float32; `out`, a float32 array of the same shape, is filled and
+    returned.
+    """
     scaled: NDArray[np.float32] = np.divide(images, np.float32(255), out=out, dtype=np.float32)
     return scaled
 
@@ -158,10 +168,16 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
 
 
 def as_layout(images: NDArray[Any], layout: Layout | None) -> NDArray[Any]:
-    """(N, H, W) as (N, H, W), (N, 1, H, W) or (N, H, W, 1): a view. None leaves them as stored."""
+    """(N, H, W) as (N, H, W), (N, 1, H, W) or (N, H, W, 1): a view. None leaves them as stored.
+
+    Raises `UnknownNameError` for another layout.
+    """
     if layout in (None, "HW"):
         return images
-    return images[:, None] if layout == "CHW" else images[..., None]
+    if layout == "CHW":
+        return images[:, None]
+    check_choice("layout", layout, LAYOUTS)
+    return images[..., None]
 
 
 def load(source: Source, *, verify: bool | None = None, make: bool = True) -> Split:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from idxhub.catalog import DatasetSpec
 from idxhub.contents import Content, Seen, absolute, beginning, look
+from idxhub.errors import IdxFormatError
 from idxhub.folders import recorded
 from idxhub.idx import Header
 from idxhub.known import Claim, Index, Names, Part, Recognised, archives
@@ -59,12 +60,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """`findings` in the order met; how many `others` were left alone; `mixed`, the folders in which files of different
-    datasets go by one dataset's names.
+    """`findings` in the order met; how many `others` were left alone; how many of those by names that say nothing are
+    `closed`, not to be read; `mixed`, the folders in which files of different datasets go by names that they share.
     """
 
     findings: tuple[Finding, ...]
     others: int
+    closed: int
     mixed: tuple[str, ...]
 
     @property
@@ -79,18 +81,29 @@ def places(specs: Iterable[DatasetSpec], cache: Path) -> list[Path]:
     found: list[Path] = []
     for spec in specs:
         found += known_folders(spec, settings)
-        found += [absolute(root) / each for root in _ROOTS for each in spec.subfolders if "/" in each]
-    found += [absolute(folder) for folder in map(os.path.expandvars, _FOLDERS) if "$" not in folder]
+        found += [_expanded(root) / each for root in _ROOTS for each in spec.subfolders if "/" in each]
+    found += [_expanded(folder) for folder in map(os.path.expandvars, _FOLDERS) if "$" not in folder]
     installed = Path(__file__).parent  # the sample in it is no copy
     return [folder for folder in dict.fromkeys([*found, cache]) if not folder.is_relative_to(installed)]
 
 
+def _expanded(folder: str) -> Path:
+    return absolute(os.path.expanduser(folder))
+
+
 def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
     """Examine files, and all that lies in folders; below the paths given, links to folders are not followed."""
-    specs = tuple(specs)
+    specs, paths = tuple(specs), tuple(map(absolute, paths))
     index = Index(specs)
-    seen = list(look(paths, Names(specs), archives(specs), index.largest))
-    ours = [(each, each.content) for each in seen if each.content is not None]
+    ours: list[tuple[Seen, Content]] = []
+    others = closed = 0
+    for each in look(paths, Names(specs), archives(specs), index.largest):
+        if each.content is None:
+            others += 1
+        elif each.content.unreadable and not (each.claim.parts or each.is_folder or each.path in paths):
+            closed += 1
+        else:
+            ours.append((each, each.content))
     sound = []
     for each, content in ours:  # before any is judged: a decoded copy may come before the published file that proves it
         recognised = _recognised(content, index)
@@ -100,7 +113,7 @@ def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
             if each.member is None:
                 sound.append((each.path, content.header, recognised.part))
     findings = tuple(_judged(each, content, index, sound) for each, content in ours)
-    return Report(findings, len(seen) - len(ours), tuple(_mixed((each for each, _ in ours), findings)))
+    return Report(findings, others, closed, tuple(_mixed((each for each, _ in ours), findings)))
 
 
 def _judged(seen: Seen, content: Content, index: Index, sound: list[tuple[Path, Header, Part]]) -> Finding:
@@ -177,7 +190,7 @@ def _looks_like(content: Content, index: Index, sound: list[tuple[Path, Header, 
             return f"; its content is {whole.part}"
         if content.length >= header.size + _TELLING:
             for path, other, part in sound:
-                if other == header and beginning(path, content.length) == digests.content_sha256:
+                if other == header and _begins(path, content.length, digests.content_sha256):
                     return f"; begins like {part}"
     like = index.shaped(header.shape, header.dtype.newbyteorder("=").name)
     if 0 < len(like) <= _NAMED:
@@ -185,11 +198,20 @@ def _looks_like(content: Content, index: Index, sound: list[tuple[Path, Header, 
     return "" if content.shape in content.damage else f"; the header says {content.shape}"
 
 
+def _begins(path: Path, length: int, sha256: str) -> bool:
+    """Whether a file's content begins so. It was read before, and may be gone, or another one, by now."""
+    try:
+        return beginning(path, length) == sha256
+    except (OSError, IdxFormatError):
+        return False
+
+
 def _mixed(seen: Iterable[Seen], findings: Iterable[Finding]) -> Iterator[str]:
     """Folders in which names that several datasets share are borne by files of more than one."""
     datasets: dict[Path, dict[str, None]] = {}
     for each, finding in zip(seen, findings, strict=True):
-        if finding.part is not None and each.claim.exact and not each.claim.certain and not recorded(each.path):
+        shared = each.claim.exact and not each.claim.certain and len({part.dataset for part in each.claim.parts}) > 1
+        if finding.part is not None and shared and not recorded(each.path):
             datasets.setdefault(each.folder, {})[finding.part.dataset] = None
     for folder, names in datasets.items():
         if len(names) > 1:

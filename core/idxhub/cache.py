@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
+from idxhub.errors import ArgumentError
 from idxhub.folders import mark
 from idxhub.records import (
     DAMAGED,
@@ -147,7 +148,7 @@ class Cache:
         checksums; a file that does not agree with it is made again.
         """
         if not is_plain_name(filename):
-            raise ValueError(f"{filename!r} is not a plain file name")
+            raise ArgumentError("filename", filename, "a plain file name")
         path = self.folder / filename
         if self._is_whole(path, verify=verify):
             return path
@@ -205,7 +206,7 @@ class Cache:
             return None
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
-        return record
+        return record._replace(release=self.spec.release)  # another description of the same files may call it otherwise
 
 
 def _key(kept: ArraySpec | Resource) -> str:

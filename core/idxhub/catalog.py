@@ -195,7 +195,8 @@ class SplitSpec:
     `label_column` is the column that holds the labels where the file is a table, (N, K). `label_offset` is subtracted
     from the file's labels, so that those of the first class become 0. `transposed` says that the file has columns
     where images have rows, and that they are to be set upright. `start` and `stop` make the split a range of the
-    files' examples: other splits may have the rest, or the whole.
+    files' examples, the one at `stop` not included: other splits may have the rest, or the whole. Images are kept and
+    handed out in the file's type, labels as int64.
     """
 
     images: Resource

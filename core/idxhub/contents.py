@@ -1,7 +1,7 @@
 """What lies in some folders, file by file: the name and what it says, the content's digests, and what is damaged.
 
-Nothing is believed by name, and nothing is extracted. Files are read block by block, and none further than an array of
-its header can reach.
+Nothing is believed by name, and nothing is extracted. Files are read block by block: of what is no IDX file the first
+few KiB, or, if it is compressed, the first block; and none further than an array of its header can reach.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from idxhub.known import Claim, Digests, Names, Part
 from idxhub.storage import open_regular
 
 _BLOCK = 1 << 18  # bytes
+_START = 1 << 12  # bytes: a header, and whether it is compressed
 _LARGEST = 1 << 32  # bytes; what is longer than this, and than any known file, is not read
 _ZIP_MAGIC = b"PK"
 
@@ -94,41 +95,73 @@ def beginning(path: Path, length: int) -> str:
     return digest.hexdigest()
 
 
-def absolute(folder: str | Path) -> Path:
+def absolute(path: str | Path) -> Path:
     """The path as it is reported."""
-    return Path(os.path.abspath(os.path.expanduser(folder)))
+    return Path(os.path.abspath(path))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at a path, or nothing can be said because the way to it is closed."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, str]]:
     """Every file below the paths, once, with the folder that was to be looked through; and each folder that cannot be
     listed, with the reason.
     """
-    folders: set[str] = set()
+    listed: set[str] = set()  # folders, by their real paths; of files only those that were given are kept in mind
+    closed: set[str] = set()
     files: set[tuple[str, str]] = set()
     for path in map(absolute, paths):
         if not os.path.isdir(path):
             place = os.path.realpath(path.parent), path.name
-            if os.path.lexists(path) and place not in files:
-                files.add(place)
+            if place[0] in listed or place in files or not is_there(path):
+                continue
+            files.add(place)
+            try:
+                os.lstat(path)
+            except OSError as error:
+                yield path, path.parent, error.strerror or str(error)
+            else:
                 yield path, path.parent, ""
             continue
-        unlisted: list[OSError] = []
-        for folder, below, inside in os.walk(path, onerror=unlisted.append):
+        waiting = [str(path)]  # a stack: recursion has an end before folders have
+        while waiting:
+            folder = waiting.pop()
             real = os.path.realpath(folder)
-            if real in folders:
-                below.clear()
+            if real in listed or real in closed:
                 continue
-            folders.add(real)
-            below.sort()
-            for name in sorted(inside):
-                if (real, name) not in files:
-                    files.add((real, name))
-                    yield Path(folder, name), path, ""
-        for error in unlisted:
-            real = os.path.realpath(error.filename)
-            if real not in folders:
-                folders.add(real)
-                yield Path(error.filename), path, error.strerror or str(error)
+            try:
+                below, inside = _listed(folder)
+            except OSError as error:
+                closed.add(real)
+                yield Path(folder), path, error.strerror or str(error)
+                continue
+            listed.add(real)
+            yield from ((Path(folder, name), path, "") for name in inside if (real, name) not in files)
+            waiting += [os.path.join(folder, name) for name in reversed(below)]
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, and those of the files, sorted. Links to folders are neither."""
+    below, inside = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                is_folder = entry.is_dir()
+            except OSError:  # a link in a circle
+                is_folder = False
+            if not is_folder:
+                inside.append(entry.name)
+            elif not entry.is_symlink():
+                below.append(entry.name)
+    return sorted(below), sorted(inside)
 
 
 class _Reader:
@@ -149,16 +182,22 @@ class _Reader:
             elif _is_archive(path, claim):
                 yield from self._archive(path, root, claim, status.st_size)
             else:
-                key = status.st_dev, status.st_ino, claimed
-                if key not in self._contents:
-                    with open_regular(path) as file:
-                        self._contents[key] = self._content(file, status.st_size, claimed=claimed)
-                yield Seen(path, None, claim, self._contents[key])
+                yield Seen(path, None, claim, self._file(path, status, claimed=claimed))
         except OSError as error:
             if isinstance(error, FileNotFoundError) and path.is_symlink():
                 yield Seen(path, None, claim, Content(damage="a link that leads nowhere") if claimed else None)
             else:
                 yield Seen(path, None, claim, Content(unreadable=error.strerror or str(error)))
+
+    def _file(self, path: Path, status: os.stat_result, *, claimed: bool) -> Content | None:
+        key = status.st_dev, status.st_ino, claimed
+        if key in self._contents:
+            return self._contents[key]
+        with open_regular(path) as file:
+            content = self._content(file, status.st_size, claimed=claimed)
+        if content is not None or status.st_nlink > 1:  # of what is no concern of ours there may be millions
+            self._contents[key] = content
+        return content
 
     def _archive(self, path: Path, root: Path, claim: Claim, size: int) -> Iterator[Seen]:
         """A .zip as a whole, if it is a published one, or goes by the name of one and is of no use; and its members."""
@@ -206,6 +245,8 @@ class _Reader:
         within = root if root in path.parent.parents else path.parent.parent
         with opened(path) as archive:
             for info in archive.infolist():
+                if archive.getinfo(info.filename) is not info:
+                    continue  # of two members of one name the last is the one that is read by it
                 claim = self._names.claim(_inside(path, info.filename), within)
                 if claim.parts and not info.is_dir() and not any(part.archive for part in claim.parts):
                     yield Seen(path, info.filename, claim, self._member(archive, info))
@@ -221,7 +262,9 @@ class _Reader:
 
     def _content(self, file: Readable, size: int, *, claimed: bool) -> Content | None:
         """A file's digests and what is wrong with it; None if it is none of ours by content, and not `claimed`."""
-        head = file.read(_BLOCK)
+        head = file.read(_START)
+        if claimed or is_compressed(head):
+            head += file.read(_BLOCK - _START)
         try:
             header = read_header(peek(head, MAX_HEADER_SIZE))
         except IdxFormatError as error:

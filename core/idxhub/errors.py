@@ -6,8 +6,8 @@ IdxHubError
 ├── MissingFrameworkError (+ ImportError) the framework asked for cannot be imported
 ├── AdapterError                          a plugin broke its contract
 ├── SpecError            (+ ValueError)   a description of a dataset that makes no sense
-├── DownloadError        (+ OSError)      nothing right was found anywhere; every place and its reason
-├── ChecksumError                         a file is there and is not the published one
+├── DownloadError        (+ OSError)      the file was found nowhere; every place and its reason
+├── ChecksumError                         a file was found, here or at a mirror, and is not the published one
 ├── CacheError           (+ OSError)      the cache cannot be read or written
 ├── StateError           (+ ValueError)   a loader's state that belongs to another loader
 └── IdxFormatError       (+ ValueError)   bytes that are not a sound IDX file, or arrays that cannot be one
@@ -25,7 +25,9 @@ class IdxHubError(Exception):
 
 
 class UnknownNameError(IdxHubError, LookupError):
-    """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead."""
+    """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead, `problem` and
+    `why`, which may be empty, what is wrong with it.
+    """
 
     def __init__(
         self, kind: str, name: object, choices: Iterable[str], *, why: str = "", problem: str = "unknown"
@@ -110,11 +112,15 @@ class _Tried(IdxHubError):  # noqa: N818 -- a base, never raised itself
 
 
 class DownloadError(_Tried, OSError):
-    """The file was found nowhere; `failures` lists each place with its reason."""
+    """No file was found anywhere; `failures` lists each place with its reason, `message` is the text before them. Also
+    raised for a `data_dir` that is no folder; then `failures` is empty.
+    """
 
 
 class ChecksumError(_Tried):
-    """A file is there and is not the one asked for; `failures` lists each wrong file and every other place tried."""
+    """A file was found, here or at a mirror, and is not the one asked for; `failures` lists each wrong file and every
+    other place tried, and `message` is the text before them.
+    """
 
 
 class CacheError(IdxHubError, OSError):

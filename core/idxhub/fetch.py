@@ -92,8 +92,8 @@ def find(
 
     A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes
     arrive, and `stop` ends a download when it is set.
-    Raises `ChecksumError` if all that was found locally is wrong and no mirror helped, `DownloadError` if
-    nothing was found at all; both list every place tried. `ArgumentError` for a mirror that cannot be one.
+    Raises `ChecksumError` if what was found is wrong, on this machine or at a mirror, and `DownloadError` if nothing
+    was found at all; both list every place tried. `ArgumentError` for a mirror that cannot be one.
     """
     check_mirrors(spec, places)
     wanted = _Wanted(spec, resource, cache, tuple(specs), alive, stop)
@@ -103,16 +103,17 @@ def find(
         found = wanted.read(copy, failures)
         if found is not None:
             return found
-    wrong_ones = bool(failures)
+    wrong = bool(failures)
     failures += without_it(spec, resource, places)
     published = urls(spec, resource, places)
     if not places.download:
         failures += [Failure(without_password(url), f"not tried: {places.why_not}") for url in published]
     elif published:
         downloaded = wanted.download(published, failures, before)
-        if downloaded is not None:
+        if isinstance(downloaded, Verified):
             return downloaded
-    if wrong_ones:
+        wrong = wrong or downloaded
+    if wrong:
         raise ChecksumError(f"{resource.filename} of {spec.name}: no sound copy found", failures)
     raise DownloadError(
         f"{resource.filename} of {spec.name} was not found; name a folder that has it (data_dir=), or a mirror "
@@ -123,7 +124,7 @@ def find(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A resource that is looked for. What does not serve is None, and its reason is added to `failures`."""
+    """A resource that is looked for. The reasons why something does not serve are added to `failures`."""
 
     spec: DatasetSpec
     resource: Resource
@@ -141,7 +142,8 @@ class _Wanted:
         origin = self.cache.origin(copy.path, self.resource.published)
         return found if origin is None else replace(found, origin=inside(origin, copy.member))
 
-    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> Verified | None:
+    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> Verified | bool:
+        """The bytes from the first mirror that serves; or whether one of them has a wrong file."""
         from idxhub.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
 
         archive = self.resource.archive
@@ -164,15 +166,17 @@ class _Wanted:
 
     def _from_the_first(
         self, urls: list[str], failures: list[Failure], get: Callable[[str], Verified]
-    ) -> Verified | None:
+    ) -> Verified | bool:
+        wrong = False
         for url in urls:
             try:
                 return get(url)
             except (DownloadError, ChecksumError) as error:
                 failures += _failures(without_password(url), error)
+                wrong = wrong or isinstance(error, ChecksumError)
                 if self.stop is not None and self.stop.is_set():
                     break
-        return None
+        return wrong
 
     def _file(self, downloads: Downloads, url: str) -> Verified:
         data, shown = downloads.get(url), without_password(url)

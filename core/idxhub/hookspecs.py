@@ -46,22 +46,26 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Any:
 
 @hookspec
 def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
-    """Raise for options that images, stored in `shape` and given in `dtype` and `layout`, cannot be had with."""
+    """Raise an error of `idxhub.errors` for options that images cannot be had with: `shape` is that of one as stored,
+    `dtype` and `layout` are those in which they will be given.
+    """
 
 
 @hookspec(firstresult=True)
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
-    """The native batch of two arrays, already in the dtype and layout asked for."""
+    """The native batch of two arrays: images, (B, ...), already in the dtype and layout asked for, and labels, (B,)."""
 
 
 @hookspec(firstresult=True)
 def idxhub_resident(split: Split, device: Any) -> Batches[Any] | None:
-    """Put the split on `device`; a function that gathers there, by a pass's indices and a batch size, its batches."""
+    """Put the split on `device`; a function that gathers there, by a pass's indices, int64 (n,), and a batch size, its
+    batches.
+    """
 
 
 @hookspec
 def idxhub_check_device(device: Any) -> None:
-    """Raise for a device that `idxhub_resident` cannot put a split on."""
+    """Raise an error of `idxhub.errors` for a device that `idxhub_resident` cannot put a split on."""
 
 
 @hookspec

@@ -85,7 +85,8 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
 def encode(array: NDArray[Any]) -> bytes:
     """The bytes of an IDX file that holds `array`: `decode(encode(a))` is `a`, dtype and shape included.
 
-    Takes uint8, int8, int16, int32, float32 and float64 of one dimension or more, in any byte order.
+    Takes uint8, int8, int16, int32, float32 and float64 of one dimension or more, in any byte order. Raises
+    `IdxFormatError` for other arrays.
     """
     array = np.asarray(array)
     return encode_header(array.shape, array.dtype) + array.astype(array.dtype.newbyteorder(">"), copy=False).tobytes(
@@ -94,7 +95,7 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
-    """The header of such a file alone."""
+    """The header of such a file alone: 4 bytes, and 4 for each dimension. Raises `IdxFormatError`, as `encode`."""
     stored = np.dtype(dtype).newbyteorder(">")
     if stored not in _CODES:
         names = ", ".join(known.name for known in _CODES)

@@ -43,12 +43,13 @@ class Batching:
 
 
 class Loader(Generic[T]):
-    """An iterable of native batches `(images, labels)`; each pass is the next epoch.
+    """An iterable of native batches, as `get_loader` describes them; each pass is the next epoch.
 
-    The examples of a pass are those of `order(n, seed, epoch)` (of the file's order without `shuffle`), taken by turns
-    by the shards. `len` is the number of batches in a pass. `state_dict` says where the newest pass stands;
-    after `load_state_dict` the next pass begins at the batch that would have come. Images and labels are arrays
-    of the batch alone: writing into them changes nothing else.
+    `split` is what is read, with its `info`, and `batching` how. The examples of a pass are those of
+    `order(n, seed, epoch)` (of the file's order without `shuffle`), taken by turns by the shards. `len` is the number
+    of batches in a pass. `state_dict` says where the newest pass stands; after `load_state_dict` the next pass begins
+    at the batch that would have come. Images and labels are arrays of the batch alone: writing into them changes
+    nothing else.
     """
 
     def __init__(self, split: Split, batches: Batches[T], batching: Batching) -> None:
@@ -72,7 +73,7 @@ class Loader(Generic[T]):
         return self._pass(self._at)
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be that of `epoch`, from its beginning."""
+        """Let the next pass be that of `epoch`, an integer from 0, from its beginning. Raises `ArgumentError`."""
         self._begin_at(integer("epoch", epoch), 0)
 
     def state_dict(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """A permutation of range(n): int64 of shape (n,), the same on every platform and NumPy release.
 
     NumPy freezes the streams of `RandomState` (NEP 19), so it is drawn from that, seeded through
-    `SeedSequence([seed, epoch])`. The global random state is neither read nor changed.
+    `SeedSequence([seed, epoch])`. The global random state is neither read nor changed. Raises `ArgumentError` unless
+    all three are integers from 0.
     """
     n, seed, epoch = integer("n", n, most=_MOST), integer("seed", seed), integer("epoch", epoch)
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))

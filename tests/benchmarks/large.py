@@ -1,6 +1,6 @@
 """A dataset many times Fashion-MNIST's train split: how long it takes to open, how fast an epoch is, what memory holds.
 
-    python tests/benchmarks/large.py --times 100
+    python tests/benchmarks/large.py --times 117
 
 Makes two datasets of one structure, of 60,000 images of 28x28 and of that many times as many, nearly all zeros so that
 the .gz is small; measures both by turns, each time in a process of its own; and removes what it made. Takes a little
@@ -36,7 +36,7 @@ EPOCHS = 5  # of a process, after its first
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--times", type=int, default=100, help="how many times Fashion-MNIST's train split")
+    parser.add_argument("--times", type=int, default=117, help="how many times Fashion-MNIST's train split")
     parser.add_argument("--rounds", type=int, default=15, help="processes that open each dataset; the median counts")
     parser.add_argument("--reads", type=int, default=3, help="processes that read each dataset; the median counts")
     parser.add_argument("--folder", type=Path, help="where to make it; a temporary folder by default")

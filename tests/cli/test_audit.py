@@ -253,15 +253,18 @@ def test_a_folder_that_is_named_and_closed_hides_no_other(open_dir):
         from idxhub.cli import commands
 
         os.environ["IDXHUB_CACHE"] = "/nowhere"
+        os.environ |= {"KERAS_HOME": f"{sys.argv[1]}/shut/keras", "HOME": f"{sys.argv[1]}/home"}
         os.chdir(sys.argv[1])
-        for paths in (["shut", "open"], ["shut"], ["."]):
+        for paths in (["shut", "open"], ["shut"], ["."], []):
             done = CliRunner().invoke(commands, ["audit", *paths])
             print(json.dumps([done.exit_code, done.output]))
     """
     imports = "click.testing, email.parser, email.message, email.policy, idxhub.cli"
     lines = python_as_nobody(code, open_dir, imports=imports).stdout.splitlines()
-    (both, said), (alone, only), (around, _) = map(json.loads, lines)
-    assert (both, alone, around) == (1, 1, 1)
+    (both, said), (alone, only), (around, _), (usual, listed) = map(json.loads, lines)
+    assert (both, alone, around, usual) == (1, 1, 1, 0)
+    assert "fashion-mnist/  -              cannot be read: Permission denied\n" in listed
+    assert listed.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
     assert "shut/" in said
     assert said.endswith("1 IDX file: 1 wrong; 1 folder unreadable; 0 others left alone\n")
     assert only.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
@@ -275,6 +278,8 @@ def test_without_a_path_the_usual_places(run, nowhere, folder, tmp_path, monkeyp
     assert last == "0 IDX files; 0 others left alone"
     (tmp_path / "data" / "fashion").mkdir()
     assert run().stdout == f"looked in\n  {tmp_path / 'data' / 'fashion'}\n0 IDX files; 0 others left alone\n"
+    monkeypatch.setenv("KERAS_HOME", f"/{'x' * 300}")
+    assert "File name too long" in run().stdout
     shutil.copytree(folder, tmp_path / "keras" / "datasets" / "fashion-mnist")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     result = run("--json")

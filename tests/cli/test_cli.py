@@ -91,6 +91,16 @@ def test_info(run):
     assert data["cached"] == {}
 
 
+def test_info_calls_nothing_cached_that_is_gone(run, cache_dir):
+    run("get", SAMPLE)
+    (gone,) = cache_dir.glob("*/train-images*.npy")
+    (cut,) = cache_dir.glob("*/t10k-images*.npy")
+    gone.unlink()
+    cut.write_bytes(b"")
+    cached = json.loads(run("info", SAMPLE, "--json").stdout)["cached"]
+    assert set(cached) == {"train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}
+
+
 def test_info_shows_where_a_cached_file_came_from(run):
     idxhub.load(SAMPLE, "test")
     cached = json.loads(run("info", SAMPLE, "--json").stdout)["cached"]

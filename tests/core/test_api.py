@@ -89,6 +89,11 @@ def test_layouts_are_views(layout):
     assert np.shares_memory(as_layout(images, layout), images)
 
 
+def test_an_unknown_layout_is_not_taken_for_another():
+    with pytest.raises(errors.UnknownNameError, match="unknown layout 'CWH'; did you mean 'CHW'"):
+        as_layout(np.zeros((4, 3, 2), np.uint8), "CWH")
+
+
 UNKNOWN = {
     "dataset": ({"name": "fashon-mnist"}, "dataset", "fashion-mnist"),
     "no dataset": ({"name": None}, "dataset", None),

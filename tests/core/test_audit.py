@@ -13,6 +13,7 @@ import pytest
 from support.made import make
 
 from idxhub import Plugins, SplitSpec, builtin, idx, load
+from idxhub import audit as module
 from idxhub.audit import audit
 from idxhub.cache import Cache
 from idxhub.errors import ChecksumError
@@ -141,6 +142,33 @@ def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
     assert found["2-train-images-idx3-ubyte"][1].endswith("; begins like twin train images")
     # too little to tell by
     assert found["3-train-images-idx3-ubyte"][1].endswith("has the shape of toy train images and of twin train images")
+
+
+@pytest.mark.parametrize("change", [None, b"<html>"], ids=["gone", "another"])
+def test_a_sound_file_that_changes_meanwhile_hides_no_other(toy, put, monkeypatch, change):
+    path = put(toy.bytes(toy.train_images))
+    put(gzip.decompress(toy.bytes(toy.train_images))[:-1], "train-images-idx3-ubyte", "looked/cut")
+
+    def gone(*arguments):
+        yield from look(*arguments)
+        path.unlink() if change is None else path.write_bytes(change)
+
+    look = module.look
+    monkeypatch.setattr(module, "look", gone)
+    sound, cut = audit([path.parent], [toy.spec]).findings
+    assert sound.state == "right"
+    assert cut.found.startswith("cut short at byte")
+
+
+def test_names_that_one_dataset_alone_has_mix_nothing(toy, put, tmp_path):
+    other = make(tmp_path / "other", name="other", seed=1)
+    own = replace(toy.train_images, filename="bespoke-images-idx3-ubyte.gz")
+    spec = replace(toy.spec, splits={"train": replace(toy.spec.splits["train"], images=own)})
+    put(toy.bytes(toy.train_images), own.filename)
+    path = put(other.bytes(other.train_labels), "train-labels-idx1-ubyte.gz")
+    report = audit([path.parent], [spec, other.spec])
+    assert {each.state for each in report.findings} == {"right"}
+    assert report.mixed == ()
 
 
 def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):

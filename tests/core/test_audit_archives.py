@@ -189,6 +189,16 @@ def test_a_directory_without_end_is_not_read(packed):
     assert finding.found == "a damaged .zip: its directory is larger than 1,048,576 bytes"
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_two_members_of_one_name_the_one_that_readers_get_is_told(toy, tmp_path):
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for resource in (toy.spec.splits["test"].images, toy.train_images):
+            archive.writestr(toy.train_images.filename, toy.bytes(resource))
+    (finding,) = audit([path], [toy.spec]).findings
+    assert (finding.state, finding.found) == ("right", "toy train images, official")
+
+
 def test_an_encrypted_member_is_not_called_damaged(toy, tmp_path):
     path = tmp_path / "secret.zip"
     with zipfile.ZipFile(path, "w") as packed:

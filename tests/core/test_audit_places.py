@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.processes import python_as_nobody
 
-from idxhub import builtin
+from idxhub import builtin, contents
 from idxhub.audit import audit, places
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
 
@@ -31,11 +31,14 @@ def test_links(toy, look, put, tmp_path):
         TRAIN: ("right", official),
         TEST: ("wrong", official),
         "train-labels-idx1-ubyte.gz": ("wrong", "a link that leads nowhere"),
-        "itself": ("unreadable", f"cannot be read: {os.strerror(errno.ELOOP)}"),
     }
+    (looked / "train-labels-idx1-ubyte").symlink_to("train-labels-idx1-ubyte")
+    assert look()["train-labels-idx1-ubyte"] == ("unreadable", f"cannot be read: {os.strerror(errno.ELOOP)}")
+    report = audit([looked], [toy.spec])
+    assert (report.closed, report.others) == (1, 0)  # the one called "itself"
     assert look(at=looked / "again").keys() == look().keys()  # a path that is named is followed
     both = audit([looked, looked / "again", tmp_path / "elsewhere"], [toy.spec])
-    assert len(both.findings) == 5
+    assert (len(both.findings), both.closed) == (5, 1)
 
 
 def test_a_pipe_is_not_waited_for(look, tmp_path):
@@ -65,6 +68,78 @@ def test_what_may_not_be_read_is_named(open_dir):
         (open_dir / "shut").chmod(0o755)
     reason = "unreadable|cannot be read: Permission denied"
     assert seen == [f"{TRAIN}|{reason}|False", f"shut|{reason}|True"]
+
+
+def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something(open_dir):
+    code = """
+        import sys
+        from pathlib import Path
+        from idxhub import builtin
+        from idxhub.audit import audit
+        root = Path(sys.argv[1])
+        for paths in ([root], [root, root / "secret.txt"]):
+            report = audit(paths, tuple(builtin.datasets().values()))
+            print([each.path.name for each in report.findings], report.closed, report.others)
+    """
+    (open_dir / TRAIN).write_bytes(b"x")
+    (open_dir / "secret.txt").write_bytes(b"x")
+    (open_dir / "open.txt").write_bytes(b"x")
+    for name in (TRAIN, "secret.txt"):
+        (open_dir / name).chmod(0)
+    seen = python_as_nobody(code, open_dir).stdout.splitlines()
+    assert seen == [f"['{TRAIN}'] 1 1", f"['secret.txt', '{TRAIN}'] 0 1"]
+
+
+def test_folders_may_lie_as_deep_as_paths_reach(toy, put, tmp_path):
+    folder = tmp_path / "looked"
+    deep = folder.joinpath(*"d" * 1_500)
+    here = os.getcwd()
+    try:
+        folder.mkdir()
+        os.chdir(folder)
+        for _ in range(1_500):  # a path of 3,000 characters at once is more than some systems make
+            os.mkdir("d")
+            os.chdir("d")
+        Path(TRAIN).write_bytes(toy.bytes(toy.train_images))
+    finally:
+        os.chdir(here)
+    (finding,) = audit([folder], [toy.spec]).findings
+    assert (finding.path, finding.state) == (deep / TRAIN, "right")
+
+
+def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    put(toy.bytes(toy.train_images), folder="home")
+    put(toy.bytes(toy.train_labels), "train-labels-idx1-ubyte.gz", folder="~")
+    (finding,) = audit([Path("~")], [toy.spec]).findings
+    assert finding.path == tmp_path / "~" / "train-labels-idx1-ubyte.gz"
+
+
+def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_path, monkeypatch):
+    for number in range(20):
+        put(b"\xff\xd8\xff\xe0" * 100_000, f"{number}.jpg")
+    read, wrapped = [], contents.open_regular
+
+    class Counted:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def read(self, size):
+            read.append(size)
+            return self.file.read(size)
+
+    monkeypatch.setattr(contents, "open_regular", lambda path: Counted(wrapped(path)))
+    report = audit([tmp_path / "looked"], [toy.spec])
+    assert (report.findings, report.others) == ((), 20)
+    assert len(read) == 20
+    assert max(read) <= 1 << 12
 
 
 def test_nothing_is_listed_twice(toy, put, tmp_path):

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,6 +286,13 @@ def test_a_cache_at_a_path_that_is_not_utf_8(toy, loaded, tmp_path):
         without("a file system that takes any bytes for a name")
     for _ in range(2):
         np.testing.assert_array_equal(loaded(cache_dir=folder).images, toy.array(toy.train_images))
+
+
+def test_the_same_files_are_called_as_their_description_calls_them(toy, cache_dir):
+    for release in ("1", "2"):
+        spec = replace(toy.spec, release=release, folders=(str(toy.folder),))
+        info = load(spec, cache_dir=cache_dir, plugins=Plugins([])).info
+        assert {record.release for record in info.records} == {release} == {info.spec.release}
 
 
 def test_releases_of_one_name_stay_apart(toy, warm, tmp_path, loaded, cache_dir):

@@ -105,7 +105,7 @@ def test_a_derived_files_record_may_be_anything(record, get):
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "", ".hidden", "a\0b"])
 def test_a_derived_file_stays_in_its_folder(name, get):
-    with pytest.raises(ValueError, match="is not a plain file name"):
+    with pytest.raises(errors.ArgumentError, match="it must be a plain file name"):
         get().derived(name, lambda: [b"abc"])
 
 

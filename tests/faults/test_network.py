@@ -32,7 +32,7 @@ from support.server import (
 from idxhub import Resource, Split, download, idx, load
 from idxhub.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.cache import Cache
-from idxhub.errors import DownloadError
+from idxhub.errors import ChecksumError, DownloadError, IdxHubError
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ class Fault:
     """What one mirror does, for good: how it answers for a file's bytes, what the error says of it, and how often it
     is asked for a file before it is given up. `url` is for a mirror that is not there at all; `limits` are deadlines.
     `expected` is what the error says should have come, if it can; `most` is how long a file can be that starts like
-    this one, where more than that comes.
+    this one, where more than that comes. What came whole and is another file is a `ChecksumError`.
     """
 
     row: int
@@ -63,6 +63,7 @@ class Fault:
     limits: dict[str, float] = field(default_factory=dict)
     expected: Callable[[Resource, bytes], str] = lambda *_: ""
     most: Callable[[bytes], int] | None = None
+    error: type[IdxHubError] = DownloadError
 
     def mirror(self, server: Server, toy: Made, monkeypatch: pytest.MonkeyPatch) -> str:
         """Set it up; its URL."""
@@ -116,10 +117,12 @@ FAULTS = {
     "page by its type": Fault(6, lambda _: ok(b"Log in", content_type="text/html"), "answered with an HTML page"),
     "page, long": Fault(6, lambda _: ok(b"<!doctype html>" + bytes(10**6)), "answered with an HTML page"),
     "page, no length": Fault(6, lambda _: unsized(b"<!DOCTYPE html>"), "answered with an HTML page"),
-    "other content": Fault(7, lambda body: ok(other(body)), "has the right shape and other content", expected=md5),
+    "other content": Fault(
+        7, lambda body: ok(other(body)), "has the right shape and other content", expected=md5, error=ChecksumError
+    ),
     "short": Fault(8, lambda body: short(body, half(body)), "connection lost after", asked=3),
     "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection lost", asked=3),
-    "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short", expected=md5),
+    "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short", expected=md5, error=ChecksumError),
     "one byte more": Fault(9, lambda body: ok(body + b"x"), "more than the", expected=published_size, most=len),
     "a thousand bytes more": Fault(
         9, lambda body: ok(body + bytes(1000)), "more than the", expected=published_size, most=len
@@ -198,7 +201,7 @@ def test_alone_it_is_named_and_the_next_call_succeeds(fault, toy, server, monkey
     server.route("/loop", redirect("/loop"))
     with monkeypatch.context() as patched:
         url = fault.mirror(server, toy, patched)
-        with pytest.raises(DownloadError) as caught:
+        with pytest.raises(fault.error) as caught:
             load(toy.mirrored(url), "train")
     assert any(fault.says in failure.why for failure in caught.value.failures)
     (resource,) = (each for each in toy.spec.resources if each.filename in str(caught.value))
@@ -273,7 +276,7 @@ def test_mnist_under_fashion_mnists_names_is_called_mnist(full_data_dir, mnist_d
         resource.stem: idx.decode(gzip.decompress((full_data_dir / resource.filename).read_bytes()))
         for resource in FASHION_MNIST.resources
     }
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(ChecksumError) as caught:
         load(bad, "test")
     invariant(
         caught.value,
@@ -294,7 +297,7 @@ def test_every_mirror_is_listed_with_its_reason(toy, server, monkeypatch, invari
             if fault.answer:
                 urls[name] = f"{server.url}/{number}"
                 server.route(f"/{number}/{resource.filename}", fault.answer(toy.bytes(resource)))
-        with pytest.raises(DownloadError) as caught:
+        with pytest.raises(ChecksumError) as caught:  # one of them has a file, and a wrong one
             load(toy.mirrored(*urls.values()), "train")
     failures = caught.value.failures
     assert [failure.where for failure in failures] == [f"{url}/{resource.filename}" for url in urls.values()]

@@ -60,10 +60,10 @@ _OF_THE_FLOOR = {"numpy": 0.8, "torch": 0.8, "tensorflow": 0.35, "jax": 0.3}
 
 # what limits them: microseconds for a batch of 128, the best of several passes, by tests/benchmarks/steps.py
 _WHY_FLOAT32 = """\
-Where nothing reads the batch, a step of a DataLoader over idxhub's dataset takes 119 µs: 24 are a DataLoader's over \
-nothing, 14 the gather, 28 pixel/255, which TensorDataset has computed beforehand, in four times the memory; the rest \
-are PyTorch's calls for indices, labels and collation. Where every byte is read, as here, steps take longer by more \
-than the reading, and these figures do not explain by what."""
+Where nothing reads the batch, a step of a DataLoader over idxhub's dataset takes 119 µs: 24 are a DataLoader's own, \
+14 the gather, 28 the division by 255, which TensorDataset has done beforehand, in four times the memory; the rest are \
+PyTorch's calls for indices, labels and collation. Where every byte is read, as here, steps take longer by more than \
+the reading, and these figures do not explain by what."""
 _WHY_COLD = """\
 Of the difference the greater part is fsync, which waits for the disk and for what others have written to it: the line \
 below is the same without. Keras forces nothing onto the disk."""

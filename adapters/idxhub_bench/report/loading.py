@@ -52,17 +52,18 @@ drawn over the whole set all the same. "load_dataset Parquet" begins with a Parq
 the .gz files. The PNG files of idxhub are not compressed, PIL's are. Processor time counts all threads and worker \
 processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. A verdict is that of the \
 medians; "within the spread" means that quartiles of ours against quartiles of theirs come out on both sides of the \
-goal. Warm means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep \
-nothing, and Keras reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, \
-less what the same processes have over a small dataset; what was imported is kept from Python's collector there, which \
-would write into those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory \
-from which this cannot be told are left out there, and in the other figures of memory theirs contain what the \
-framework sets up when it is first used."""
+goal. The floor is the row "NumPy X[permutation]": NumPy's own gather from arrays in memory, with no loader. Warm \
+means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras \
+reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
+processes have over a small dataset; what was imported is kept from Python's collector there, which would write into \
+those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory from which this \
+cannot be told are left out there, and in the other figures of memory theirs contain what the framework sets up when \
+it is first used."""
 
 
 _LARGE = """\
 Two more goals, opening and images/s at 100 times the data, take a dataset made for them: `tests/benchmarks/large.py`, \
-with its figures and verdicts in docs/explanation/large.md."""
+with its figures and verdicts on the page "Larger than Fashion-MNIST"."""
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:

@@ -16,7 +16,7 @@ from idxhub.audit import audit as examine
 from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
 from idxhub.cli.output import json_option, plain, print_json, print_table, say
-from idxhub.contents import absolute
+from idxhub.contents import absolute, is_there
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.fetch import verify
 from idxhub.local import Copy, Places
@@ -39,7 +39,7 @@ def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: 
     one is not what its name says, or is damaged, or if one of PATHS cannot be read.
     """
     specs = tuple(installed().specs())
-    looked_in = paths or [path for path in places(specs, cache_root()) if path.exists()]
+    looked_in = paths or [path for path in places(specs, cache_root()) if is_there(path)]
     report = examine(looked_in, specs)
     adopted = _adopt(report.findings) if adopt else []
     if as_json:
@@ -127,7 +127,10 @@ def _summary(report: Report) -> str:
         parts.append(f"{_count(len(report.mixed), 'folder')} mixed")
     if len(files) < len(report.findings):
         parts.append(f"{_count(len(report.findings) - len(files), 'folder')} unreadable")
-    return "; ".join([*parts, f"{_count(report.others, 'other')} left alone"])
+    parts.append(f"{_count(report.others, 'other')} left alone")
+    if report.closed:
+        parts.append(f"{_count(report.closed, 'other')} not to be read")
+    return "; ".join(parts)
 
 
 def _count(number: int, what: str) -> str:
@@ -182,6 +185,7 @@ def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
             for finding in report.findings
         ],
         "left_alone": report.others,
+        "unreadable": report.closed,
         "mixed": list(report.mixed),
         "ok": report.ok,
     }

@@ -50,12 +50,13 @@ def info(name: str, *, as_json: bool) -> None:
     """Show a dataset's files, classes, licence, citation."""
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    records = {kept.key: cache.record(kept) for kept in spec.arrays}
+    stored = {kept.key: cache.open(kept, verify=False) for kept in spec.arrays}
+    records = {key: each.record for key, each in stored.items() if each is not None}
     if as_json:
         cached = {
-            ", ".join([kept.resource.filename, *kept.steps]): record._asdict()
+            ", ".join([kept.resource.filename, *kept.steps]): records[kept.key]._asdict()
             for kept in spec.arrays
-            if (record := records[kept.key]) is not None
+            if kept.key in records
         }
         print_json(describe(spec) | {"cache": str(cache.folder), "cached": cached})
         return
@@ -79,7 +80,7 @@ def info(name: str, *, as_json: bool) -> None:
                 f"{kept.resource.size:,}" if kept.resource.size is not None else "?",
                 kept.resource.md5,
                 ", ".join([f"{'x'.join(f'{n:,}' for n in kept.resource.shape)} {kept.resource.dtype}", *kept.steps]),
-                record.origin if (record := records[kept.key]) is not None else "-",
+                record.origin if (record := records.get(kept.key)) is not None else "-",
             )
             for kept in spec.arrays
         ],

@@ -13,7 +13,7 @@ import click
 from idxhub import arrays, fetch
 from idxhub.cache import Cache
 from idxhub.catalog import ArraySpec, DatasetSpec, Resource
-from idxhub.cli.output import data_dir_option, json_option, plain, print_json, print_table, say
+from idxhub.cli.output import FOLDER, data_dir_option, json_option, plain, print_json, print_table, say
 from idxhub.errors import CacheError, ChecksumError
 from idxhub.fetch import Verified
 from idxhub.local import Copy, Places, local_copies
@@ -82,7 +82,7 @@ class Finding:
 
 @click.command()
 @click.argument("name")
-@data_dir_option
+@click.option("--data-dir", type=FOLDER, help="Look in this folder alone.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: bool) -> None:

@@ -11,11 +11,8 @@ from typing import Any
 import click
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder to look in first.",
-)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+data_dir_option = click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 
 
 def print_json(data: Any) -> None:

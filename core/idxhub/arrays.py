@@ -96,7 +96,7 @@ class Split:
         return len(self.images)
 
     def batch(self, where: slice = slice(None)) -> NDArray[Any]:
-        """The images of a slice, all by default, in the dtype and layout asked for: (n, *element_shape).
+        """The images of a slice, all by default, in the dtype and layout asked for: n arrays of `element_shape`.
 
         As stored this is a view of the mapped file; for "float32" a new array of pixel/255.
         """
@@ -104,8 +104,8 @@ class Split:
         return images if images.dtype == self.dtype else to_float32(images)
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
-        """The images at `where`, an array of n int64 indices from 0: a new array, (n, *element_shape), in the dtype and
-        layout asked for, that starts on a 64-byte boundary.
+        """The images at `where`, an array of n int64 indices from 0: n arrays of `element_shape`, in the dtype and layout
+        asked for, in new memory that starts on a 64-byte boundary.
 
         Raises `IndexError` for an index out of range, a negative one too, and `ArgumentError` for indices of another
         type.

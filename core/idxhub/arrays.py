@@ -104,8 +104,8 @@ class Split:
         return images if images.dtype == self.dtype else to_float32(images)
 
     def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
-        """The images at `where`, an array of n int64 indices from 0: n arrays of `element_shape`, in the dtype and layout
-        asked for, in new memory that starts on a 64-byte boundary.
+        """The images at `where`, an array of n int64 indices from 0: n arrays of `element_shape`, in the dtype and
+        layout asked for, in new memory that starts on a 64-byte boundary.
 
         Raises `IndexError` for an index out of range, a negative one too, and `ArgumentError` for indices of another
         type.

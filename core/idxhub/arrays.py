@@ -107,11 +107,12 @@ class Split:
         """The images at `where`, an array of n int64 indices from 0: n arrays of `element_shape`, in the dtype and
         layout asked for, in new memory that starts on a 64-byte boundary.
 
-        Raises `IndexError` for an index out of range, a negative one too, and `ArgumentError` for indices of another
-        type.
+        Raises `IndexError` for an index out of range, a negative one too, and `ArgumentError` for what is no array of
+        int64 of one dimension.
         """
-        if not isinstance(where, np.ndarray) or where.dtype != np.int64:
-            raise ArgumentError("where", where, "an array of int64")
+        if not isinstance(where, np.ndarray) or where.dtype != np.int64 or where.ndim != 1:
+            what = f"{where.dtype.str} {where.shape}" if isinstance(where, np.ndarray) else type(where).__name__
+            raise ArgumentError("where", what, "an array of int64, (n,)")
         # negative numbers are the largest of all without a sign
         if np.maximum.reduce(where.view(np.uint64), initial=0) >= len(self.images) and len(where):
             raise IndexError(f"an index is out of range for {len(self.images):,} examples, counted from 0")

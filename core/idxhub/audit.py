@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from idxhub.catalog import DatasetSpec
-from idxhub.contents import Content, Seen, absolute, beginning, look
+from idxhub.contents import Content, Seen, absolute, beginning, look, place
 from idxhub.errors import IdxFormatError
 from idxhub.folders import recorded
 from idxhub.idx import Header
@@ -60,8 +60,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """`findings` in the order met; how many `others` were left alone; how many of those by names that say nothing are
-    `closed`, not to be read; `mixed`, the folders in which files of different datasets go by names that they share.
+    """`findings` in the order met; how many `others` were left alone; how many more are `closed`, by names that say
+    nothing and not to be read; `mixed`, the folders in which files of different datasets go by names that they share.
     """
 
     findings: tuple[Finding, ...]
@@ -96,11 +96,12 @@ def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
     specs, paths = tuple(specs), tuple(map(absolute, paths))
     index = Index(specs)
     ours: list[tuple[Seen, Content]] = []
+    named = set(map(place, paths))
     others = closed = 0
     for each in look(paths, Names(specs), archives(specs), index.largest):
         if each.content is None:
             others += 1
-        elif each.content.unreadable and not (each.claim.parts or each.is_folder or each.path in paths):
+        elif each.content.unreadable and not (each.claim.parts or each.is_folder or place(each.path) in named):
             closed += 1
         else:
             ours.append((each, each.content))

@@ -100,6 +100,11 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(path))
 
 
+def place(path: Path) -> tuple[str, str]:
+    """What two spellings of one path have in common: its folder without links, and its name."""
+    return os.path.realpath(path.parent), path.name
+
+
 def is_there(path: Path) -> bool:
     """Whether there is something at a path, or nothing can be said because the way to it is closed."""
     try:
@@ -120,10 +125,10 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, str]]:
     files: set[tuple[str, str]] = set()
     for path in map(absolute, paths):
         if not os.path.isdir(path):
-            place = os.path.realpath(path.parent), path.name
-            if place[0] in listed or place in files or not is_there(path):
+            where = place(path)
+            if where[0] in listed or where in files or not is_there(path):
                 continue
-            files.add(place)
+            files.add(where)
             try:
                 os.lstat(path)
             except OSError as error:
@@ -131,10 +136,9 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, str]]:
             else:
                 yield path, path.parent, ""
             continue
-        waiting = [str(path)]  # a stack: recursion has an end before folders have
+        waiting = [(str(path), os.path.realpath(path))]  # a stack: recursion has an end before folders have
         while waiting:
-            folder = waiting.pop()
-            real = os.path.realpath(folder)
+            folder, real = waiting.pop()
             if real in listed or real in closed:
                 continue
             try:
@@ -145,7 +149,8 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, str]]:
                 continue
             listed.add(real)
             yield from ((Path(folder, name), path, "") for name in inside if (real, name) not in files)
-            waiting += [os.path.join(folder, name) for name in reversed(below)]
+            # no link is among them, so their real paths need not be looked for, which takes longer the deeper they lie
+            waiting += [(os.path.join(folder, name), os.path.join(real, name)) for name in reversed(below)]
 
 
 def _listed(folder: str) -> tuple[list[str], list[str]]:

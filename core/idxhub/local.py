@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from idxhub.errors import ArgumentError, DownloadError, Failure
 from idxhub.storage import open_regular
 
 _MOST_FILES = 10_000  # looked at by size in one folder; by name always
-_MIRROR = re.compile(r"\s*(?:https?://[^/@]*@)?[^,]+", re.IGNORECASE)
+_WHOLE = re.compile(r"[a-z][a-z0-9+.-]*://|[/~.\\]|[a-z]:[/\\]", re.IGNORECASE)  # how a mirror with an @ begins
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,18 @@ def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
 
 
 def mirrors_in(setting: str) -> tuple[str, ...]:
-    """The mirrors named in IDXHUB_MIRRORS, separated by commas; one in a URL's password is not between two of them."""
-    return tuple(mirror.strip() for mirror in _MIRROR.findall(setting) if mirror.strip())
+    """The mirrors named in IDXHUB_MIRRORS, separated by commas. Raises `ArgumentError`, which shows nothing, for what
+    may be a login that was cut in two.
+    """
+    mirrors = tuple(mirror.strip() for mirror in setting.split(",") if mirror.strip())
+    for before, mirror in itertools.pairwise(mirrors):
+        if ":" in before and "@" in mirror and not _WHOLE.match(mirror):
+            must_be = (
+                "mirrors separated by commas; a comma in a user name or password is written %2C, "
+                "and a folder with an @ in its name ./NAME"
+            )
+            raise ArgumentError("IDXHUB_MIRRORS", "(not shown)", must_be)
+    return mirrors
 
 
 def check_mirrors(spec: DatasetSpec, places: Places) -> None:

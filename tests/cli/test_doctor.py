@@ -119,7 +119,7 @@ def test_doctor_shows_a_framework_that_is_there_under_another_name(tmp_path):
     assert ["big", "installed", "bigframe_cpu", "2.5"] in rows(done.stdout)
 
 
-MIRRORS = "https://me:sec,ret@one.example/{dataset}, HTTP://two.example,/srv/files"
+MIRRORS = "https://me:sec%2Cret@one.example/{dataset}, HTTP://two.example,/srv/files"
 
 
 @pytest.mark.parametrize(("offline", "mark"), [("", ""), ("1", " (not tried: IDXHUB_OFFLINE is set)")])

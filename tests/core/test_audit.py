@@ -144,7 +144,7 @@ def test_a_cut_file_is_told_by_a_sound_one_of_the_same_content(toy, look, put):
     assert found["3-train-images-idx3-ubyte"][1].endswith("has the shape of toy train images and of twin train images")
 
 
-@pytest.mark.parametrize("change", [None, b"<html>"], ids=["gone", "another"])
+@pytest.mark.parametrize("change", [None, b"<html>", gzip.compress(bytes(99))[:-9]], ids=["gone", "a page", "cut"])
 def test_a_sound_file_that_changes_meanwhile_hides_no_other(toy, put, monkeypatch, change):
     path = put(toy.bytes(toy.train_images))
     put(gzip.decompress(toy.bytes(toy.train_images))[:-1], "train-images-idx3-ubyte", "looked/cut")

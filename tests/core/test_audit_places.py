@@ -77,17 +77,19 @@ def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something
         from idxhub import builtin
         from idxhub.audit import audit
         root = Path(sys.argv[1])
-        for paths in ([root], [root, root / "secret.txt"]):
+        for paths in ([root], [root, root / "secret.txt"], [root, root / "around" / "secret.txt"]):
             report = audit(paths, tuple(builtin.datasets().values()))
             print([each.path.name for each in report.findings], report.closed, report.others)
     """
     (open_dir / TRAIN).write_bytes(b"x")
     (open_dir / "secret.txt").write_bytes(b"x")
     (open_dir / "open.txt").write_bytes(b"x")
+    (open_dir / "around").symlink_to(open_dir)
     for name in (TRAIN, "secret.txt"):
         (open_dir / name).chmod(0)
     seen = python_as_nobody(code, open_dir).stdout.splitlines()
-    assert seen == [f"['{TRAIN}'] 1 1", f"['secret.txt', '{TRAIN}'] 0 1"]
+    named = f"['secret.txt', '{TRAIN}'] 0 1"
+    assert seen == [f"['{TRAIN}'] 1 1", named, named]
 
 
 def test_folders_may_lie_as_deep_as_paths_reach(toy, put, tmp_path):
@@ -119,7 +121,7 @@ def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypa
 def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_path, monkeypatch):
     for number in range(20):
         put(b"\xff\xd8\xff\xe0" * 100_000, f"{number}.jpg")
-    read, wrapped = [], contents.open_regular
+    read, readers, wrapped, made = [], [], contents.open_regular, contents._Reader
 
     class Counted:
         def __init__(self, file):
@@ -136,10 +138,12 @@ def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_pat
             return self.file.read(size)
 
     monkeypatch.setattr(contents, "open_regular", lambda path: Counted(wrapped(path)))
+    monkeypatch.setattr(contents, "_Reader", lambda *given: readers.append(made(*given)) or readers[-1])
     report = audit([tmp_path / "looked"], [toy.spec])
     assert (report.findings, report.others) == ((), 20)
     assert len(read) == 20
     assert max(read) <= 1 << 12
+    assert [reader._contents for reader in readers] == [{}]
 
 
 def test_nothing_is_listed_twice(toy, put, tmp_path):

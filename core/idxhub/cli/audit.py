@@ -16,7 +16,7 @@ from idxhub.audit import audit as examine
 from idxhub.cache import Cache
 from idxhub.catalog import DatasetSpec, Resource
 from idxhub.cli.output import json_option, plain, print_json, print_table, say
-from idxhub.contents import absolute, is_there
+from idxhub.contents import absolute, is_there, place
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.fetch import verify
 from idxhub.local import Copy, Places
@@ -48,8 +48,8 @@ def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: 
         _show(looked_in, report, named=bool(paths))
         if adopt:
             _show_adopted(adopted)
-    named = set(map(absolute, paths))
-    closed = any(finding.state == "unreadable" and finding.path in named for finding in report.findings)
+    named = {place(absolute(path)) for path in paths}
+    closed = any(finding.state == "unreadable" and place(finding.path) in named for finding in report.findings)
     if closed or not report.ok or any("failure" in row for row in adopted):
         ctx.exit(1)
 
@@ -185,7 +185,7 @@ def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
             for finding in report.findings
         ],
         "left_alone": report.others,
-        "unreadable": report.closed,
+        "left_unread": report.closed,
         "mixed": list(report.mixed),
         "ok": report.ok,
     }

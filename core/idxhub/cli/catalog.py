@@ -6,9 +6,11 @@ import click
 
 from idxhub.arrays import cache_root
 from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, describe, without_password
+from idxhub.catalog import ArraySpec, DatasetSpec, describe, without_password
 from idxhub.cli.output import json_option, print_json, print_table, say, size
+from idxhub.errors import CacheError
 from idxhub.plugins import installed
+from idxhub.records import Record
 
 _NO_LICENCE = "not stated"  # which is not to say that there is none
 
@@ -43,6 +45,17 @@ def list_(*, as_json: bool) -> None:
         click.echo(f"One download, {archive.filename} of {size(archive.size)}, for {names}")
 
 
+def _record(cache: Cache, kept: ArraySpec) -> Record | None:
+    """Of an array that is there as well, and as long as it must be."""
+    record = cache.record(kept)
+    if record is None:
+        return None
+    try:
+        return record if cache.open(kept, verify=False) is not None else None
+    except CacheError:  # for `verify` to say; what the dataset is does not depend on it
+        return None
+
+
 @click.command()
 @click.argument("name")
 @json_option
@@ -50,8 +63,7 @@ def info(name: str, *, as_json: bool) -> None:
     """Show a dataset's files, classes, licence, citation."""
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    stored = {kept.key: cache.open(kept, verify=False) for kept in spec.arrays}
-    records = {key: each.record for key, each in stored.items() if each is not None}
+    records = {kept.key: record for kept in spec.arrays if (record := _record(cache, kept)) is not None}
     if as_json:
         cached = {
             ", ".join([kept.resource.filename, *kept.steps]): records[kept.key]._asdict()

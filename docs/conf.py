@@ -9,8 +9,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import idxhub
-from idxhub import builtin
-from idxhub.catalog import ArraySpec
+from idxhub.catalog import builtin
+from idxhub.catalog.spec import ArraySpec
 from idxhub.conformance import CHECKS
 
 DATASETS = tuple(builtin.datasets().values())
@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
         r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
     ),
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
-    ("py:.*", r"idxhub(_adapters)?\.[a-z_]+\.\w+"),
+    ("py:.*", r"idxhub(_adapters)?(\.[a-z_]+)+\.\w+"),
     ("py:.*", r"T|Layout|Batches|Equal"),
     # a named tuple's fields are shown as they are annotated in its module
     ("py:.*", r"splits\.Range|Record"),

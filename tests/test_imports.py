@@ -18,25 +18,18 @@ import idxhub
 ROOT = Path(__file__).parents[1]
 CORE, ADAPTERS = ROOT / "core" / "idxhub", ROOT / "adapters"
 
-# a module imports from those above it only
-ORDER = (
-    *("_version", "errors"),
-    *("inflate", "idx", "splits", "arguments", "threads"),
-    "order",
-    "catalog",
-    *("known", "builtin", "storage", "records"),
-    *("folders", "cache", "archives"),
-    *("download", "local", "fetch", "contents", "audit"),
-    "making",
-    "arrays",
-    *("loader", "hookspecs", "manifest"),
-    "plugins",
-    "_api",
-    "__init__",
-    "conformance",
-    "cli",
-    "__main__",
-)
+ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
+
+
+def rooms() -> list[set[str]]:
+    """The rooms of the core from the table of the architecture page, the lowest first: those of a row are level."""
+    table = ARCHITECTURE.read_text(encoding="utf-8").partition("| room |")[2].partition("\n\n")[0]
+    return [set(re.findall(r"`([^`]+)`", row.split("|")[1])) for row in table.splitlines()[2:]]
+
+
+# a module imports from its own room and from rooms in earlier rows only
+ROOMS = rooms()
+LEVEL = {room: level for level, row in enumerate(ROOMS) for room in row}
 FRAMEWORKS = {
     *("torch", "torchvision", "torchdata", "pytorch", "lightning", "tensorflow", "keras", "jax", "jaxlib", "flax"),
     *("huggingface", "transformers", "mxnet", "paddle", "chainer", "ray", "mlx", "tinygrad", "cupy", "sklearn"),
@@ -56,7 +49,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def wrong_direction(module: str, tree: ast.AST) -> list[str]:
-    """What a core module imports from below itself; `module` is its file's place under core/idxhub."""
+    """What a core module imports from a room that is not below its own; `module` is its path under core/idxhub."""
     mine = module.partition(".")[0]
     wrong = []
     for source, name in imports(tree):
@@ -66,13 +59,13 @@ def wrong_direction(module: str, tree: ast.AST) -> list[str]:
         package, _, rest = source.partition(".")
         if package != "idxhub":
             continue
-        below = rest.partition(".")[0] or (name if name in ORDER else "__init__")
-        same_package = below == mine and (CORE / mine).is_dir()
-        if below == "_overloads":
+        room = rest.partition(".")[0] or (name if name in LEVEL else "__init__")
+        same_room = room == mine and (CORE / mine).is_dir()
+        if room == "_overloads":
             if mine != "__init__":
                 wrong.append("_overloads")
-        elif not same_package and ORDER.index(below) >= ORDER.index(mine):
-            wrong.append(below)
+        elif not same_room and LEVEL[room] >= LEVEL[mine]:
+            wrong.append(room)
     return wrong
 
 
@@ -123,8 +116,23 @@ def parsed(path: Path) -> ast.AST:
 CORE_MODULES = modules(CORE)
 
 
-def test_every_core_module_has_its_place():
-    assert {name_of(path, CORE).partition(".")[0] for path in CORE_MODULES} == set(ORDER)
+def test_the_table_of_rooms_names_every_room_once():
+    assert sorted(room for row in ROOMS for room in row) == sorted(LEVEL)
+    assert {name_of(path, CORE).partition(".")[0] for path in CORE_MODULES} == set(LEVEL)
+
+
+def test_the_audit_is_used_by_the_command_alone():
+    users = {
+        name_of(path, CORE).partition(".")[0]
+        for path in CORE_MODULES
+        if any(source.startswith("idxhub.audit") for source, _ in imports(parsed(path)))
+    }
+    assert users == {"audit", "cli"}
+
+
+@pytest.mark.parametrize("room", sorted(room for room in LEVEL if (CORE / room).is_dir()))
+def test_a_room_says_what_it_knows(room):
+    assert len((ast.get_docstring(parsed(CORE / room / "__init__.py")) or "").split()) > 5
 
 
 @pytest.mark.parametrize("path", CORE_MODULES, ids=lambda path: name_of(path, CORE))
@@ -134,7 +142,7 @@ def test_the_core_imports_in_one_direction(path):
 
 @pytest.mark.parametrize("path", CORE_MODULES, ids=lambda path: name_of(path, CORE))
 def test_the_core_names_no_framework(path):
-    paths_may = path.parent.name == "builtin" or path.name == "audit.py"
+    paths_may = path.parent.name in ("builtin", "audit")
     assert framework_names(parsed(path), paths_may=paths_may) == []
 
 
@@ -143,7 +151,7 @@ def test_only_plugins_touches_entry_points(path):
     touches = any(
         isinstance(node, ast.Attribute) and node.attr == "entry_points" for node in ast.walk(parsed(path))
     ) or any(name in ("entry_points", "EntryPoint") for _, name in imports(parsed(path)))
-    assert not touches or path.name in ("plugins.py", "manifest.py") or "conformance" in path.parts
+    assert not touches or path.parent.name == "plugins" or "conformance" in path.parts
 
 
 @pytest.mark.parametrize("path", modules(ADAPTERS), ids=lambda path: name_of(path, ADAPTERS))
@@ -155,18 +163,21 @@ def test_adapters_come_in_by_the_front_door(path):
 @pytest.mark.parametrize(
     ("module", "code", "wrong"),
     [
-        ("idx", "from idxhub.errors import IdxFormatError", []),
-        ("idx", "from idxhub.cache import Cache", ["cache"]),
-        ("idx", "import idxhub.cache", ["cache"]),
-        ("idx", "from idxhub import cache", ["cache"]),
-        ("idx", "from idxhub import load", ["__init__"]),
-        ("idx", "import idxhub", ["__init__"]),
-        ("idx", "from . import errors", [". is relative"]),
-        ("errors", "def f():\n from idxhub.idx import decode", ["idx"]),
+        ("formats.idx", "from idxhub.errors import IdxFormatError", []),
+        ("formats.zip_member", "from idxhub.formats.idx import decode", []),
+        ("formats.idx", "from idxhub.cache.store import Cache", ["cache"]),
+        ("formats.idx", "import idxhub.cache.store", ["cache"]),
+        ("formats.idx", "from idxhub import cache", ["cache"]),
+        ("formats.idx", "from idxhub import load", ["__init__"]),
+        ("formats.idx", "import idxhub", ["__init__"]),
+        ("formats.idx", "from . import errors", [". is relative"]),
+        ("errors", "def f():\n from idxhub.formats.idx import decode", ["formats"]),
         ("errors", "from idxhub.errors import x", ["errors"]),
-        ("arrays", "from idxhub._overloads import get_dataset", ["_overloads"]),
-        ("plugins", "from idxhub.cli import main", ["cli"]),
-        ("cli.cache", "from idxhub.cli.output import size\nfrom idxhub.cache import Cache", []),
+        ("arguments", "from idxhub.paths import x", ["paths"]),
+        ("data.split", "from idxhub._overloads import get_dataset", ["_overloads"]),
+        ("data.split", "from idxhub.audit.scan import x", ["audit"]),
+        ("plugins.manager", "from idxhub.cli import main", ["cli"]),
+        ("cli.cache", "from idxhub.cli.output import size\nfrom idxhub.cache.store import Cache", []),
         ("conformance.kit", "from idxhub.cli import main", ["cli"]),
     ],
 )
@@ -196,9 +207,9 @@ def test_a_framework_in_the_core_is_seen(code, found):
     ("code", "wrong"),
     [
         ("from idxhub import Split, hookimpl\nfrom idxhub.conformance import Subject\nimport torch", []),
-        ("from idxhub import arrays", ["idxhub arrays"]),
-        ("from idxhub.arrays import Split", ["idxhub.arrays Split"]),
-        ("import idxhub.arrays", ["idxhub.arrays"]),
+        ("from idxhub import data", ["idxhub data"]),
+        ("from idxhub.data.split import Split", ["idxhub.data.split Split"]),
+        ("import idxhub.data.split", ["idxhub.data.split"]),
         ("import idxhub", ["idxhub"]),
         ("from idxhub.conformance.kit import run", ["idxhub.conformance.kit run"]),
         ("from .numpy import x", [".numpy x"]),

@@ -1,9 +1,9 @@
-"""Make core/idxhub/sample: the first 200 train and 50 test images of each class, in their original order.
+"""Make core/idxhub/catalog/sample: the first 200 train and 50 test images of each class, in their original order.
 
     python tools/make_sample.py [--data-dir FOLDER] [--out FOLDER]
 
-Prints the `Resource` lines for core/idxhub/builtin.py. The .gz bytes depend on the zlib at hand, the payloads do
-not: a test compares those.
+Prints the `Resource` lines for core/idxhub/catalog/builtin/fashion_mnist.py. The .gz bytes depend on
+the zlib at hand, the payloads do not: a test compares those.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     """Write the four files and print their digests."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="where the four Fashion-MNIST files are")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "core/idxhub/sample")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "core/idxhub/catalog/sample")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for split, count in PER_CLASS.items():

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from idxhub import arguments, errors, idx
 from idxhub._api import adapters, datasets, load
 from idxhub._version import __version__
-from idxhub.arrays import Arrays, DatasetInfo, Split, as_layout, to_float32
-from idxhub.catalog import Archive, DatasetSpec, Resource, SplitSpec
-from idxhub.hookspecs import Conventions, hookimpl
-from idxhub.loader import Loader
-from idxhub.order import order
-from idxhub.plugins import Plugins
+from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.data.loader import Loader
+from idxhub.data.order import order
+from idxhub.data.split import Arrays, DatasetInfo, Split, as_layout, to_float32
+from idxhub.plugins.hookspecs import Conventions, hookimpl
+from idxhub.plugins.manager import Plugins
 
 if TYPE_CHECKING:
     # the same function, with the type that each framework's name gives

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from idxhub import arrays, splits
 from idxhub.arguments import boolean
-from idxhub.arrays import LAYOUTS, Layout, Source, Split, check_choice
-from idxhub.catalog import ArraySpec, DatasetSpec
+from idxhub.catalog import split_string as splits
+from idxhub.catalog.spec import ArraySpec, DatasetSpec
+from idxhub.data import split as arrays
+from idxhub.data.loader import Batching, Gathered, Loader
+from idxhub.data.order import Equal
+from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.errors import ArgumentError, UnknownNameError
-from idxhub.loader import Batching, Gathered, Loader
-from idxhub.order import Equal
-from idxhub.plugins import Adapter, Plugins, installed
-from idxhub.storage import absolute
+from idxhub.paths import absolute_path
+from idxhub.plugins.manager import Adapter, Plugins, installed
 
 
 def get_dataset(
@@ -242,7 +243,7 @@ def _source(
     download, verify = boolean("download", download), boolean("verify", verify)
     folder = _path("data_dir", data_dir)
     if folder is not None and not os.path.isdir(folder):
-        from idxhub.local import Places  # noqa: PLC0415 -- for what it raises; a warm call does without it
+        from idxhub.acquire.local import Places  # noqa: PLC0415 -- for what it raises; a warm call does without it
 
         Places.from_environment(data_dir)
     return Source(spec, "", folder, _path("cache_dir", cache_dir), download, verify)
@@ -255,4 +256,7 @@ def _path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or "\0" in text or not text:
         raise ArgumentError(argument, path, "a path: a string without NUL, not empty, or an os.PathLike of one")
-    return absolute(argument, text)
+    absolute = absolute_path(text)
+    if not os.path.isabs(absolute):
+        raise ArgumentError(argument, text, "an absolute path, since the working directory is gone")
+    return absolute

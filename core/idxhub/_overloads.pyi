@@ -17,11 +17,11 @@ from ray.data import Dataset as RayDataset
 from torch import Tensor
 from typing_extensions import Unpack
 
-from idxhub.arrays import Arrays, Layout
-from idxhub.catalog import DatasetSpec
-from idxhub.loader import Loader
-from idxhub.order import Equal
-from idxhub.plugins import Plugins
+from idxhub.catalog.spec import DatasetSpec
+from idxhub.data.loader import Loader
+from idxhub.data.order import Equal
+from idxhub.data.split import Arrays, Layout
+from idxhub.plugins.manager import Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class Common(TypedDict, total=False):

@@ -101,8 +101,8 @@ def test_a_checkout_on_the_path_is_enough(tmp_path):
     # without the folder of idxhub's metadata: there are no entry points, as where nothing is installed
     code = """
         import sys
-        import idxhub.manifest
-        idxhub.manifest.entry_points = lambda group: ()
+        import idxhub.plugins.entry_points
+        idxhub.plugins.entry_points.entry_points = lambda group: ()
         sys.argv = ["idxhub_bench", "device", *sys.argv[1:]]
         import runpy
         runpy.run_module("idxhub_bench", run_name="__main__")

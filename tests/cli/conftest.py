@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from idxhub.builtin import fashion_mnist
+from idxhub.catalog.builtin import fashion_mnist
 from idxhub.cli import commands
-from idxhub.plugins import installed
+from idxhub.plugins.manager import installed
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from support import made
 from support.server import ok
 
-from idxhub import Archive, DatasetSpec, Resource, SplitSpec, plugins
+from idxhub import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.cache.record import checksums_of, read_record, write_record
 from idxhub.cli import commands
-from idxhub.records import checksums_of, read_record, write_record
+from idxhub.plugins import manager as plugins
 
 
 @pytest.fixture

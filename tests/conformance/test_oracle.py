@@ -46,7 +46,7 @@ RESIDENT = "    images, labels = split.batch(), split.labels\n"
 
 
 def meddling(statement: str) -> tuple[str, str]:
-    return "KEPT = {}", f"KEPT = {{}}\nimport idxhub.loader as _l\n{statement}"
+    return "KEPT = {}", f"KEPT = {{}}\nimport idxhub.data.loader as _l\n{statement}"
 
 
 EVERY_WORKER_ALL = "[(start, size) for start in (*starts, *starts)]"
@@ -110,7 +110,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (
             "KEPT = {}",
             (
-                "KEPT = {}\nimport idxhub.splits as _s\n_parse = _s.parse\n"
+                "KEPT = {}\nimport idxhub.catalog.split_string as _s\n_parse = _s.parse\n"
                 "_s.parse = lambda text, *names: _parse('train' if text == 'tran' else text, *names)"
             ),
         ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idxhub.audit import audit
+from idxhub.audit.judge import audit
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from support.processes import python
 
 import idxhub
 from idxhub import Arrays, Conventions, Plugins, as_layout, errors, get_dataset, hookimpl, load, to_float32
-from idxhub.arrays import LAYOUTS
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.cache import Cache
-from idxhub.folders import datasets_in
+from idxhub.cache.layout import datasets_in
+from idxhub.cache.store import Cache
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.data.split import LAYOUTS
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from support.processes import python
 from support.server import ok, page, short, slow, status
 
 from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
-from idxhub.archives import read_member
-from idxhub.cache import Cache
-from idxhub.folders import datasets_in, remove
+from idxhub.cache.layout import datasets_in, remove
+from idxhub.cache.store import Cache
+from idxhub.formats.zip_member import read_member
 
 NAMES = ("letters", "digits")
 
@@ -274,7 +274,7 @@ def test_a_member_is_inflated_no_further_than_needed(tmp_path):
         """
         import resource, sys
         from pathlib import Path
-        from idxhub.archives import read_member
+        from idxhub.formats.zip_member import read_member
 
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:

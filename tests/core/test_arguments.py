@@ -19,7 +19,7 @@ from idxhub.errors import ArgumentError
         (arguments.function, None, None),
         (arguments.function, abs, abs),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_what_is_right_comes_back(check, value, expected):
     seen = check("x", value)
@@ -34,7 +34,7 @@ def test_what_is_right_comes_back(check, value, expected):
         *[(arguments.boolean, value, "True or False") for value in (0, 1, "no", None, [], np.array(True))],
         *[(arguments.function, value, "a callable, or None") for value in (3, "abs", [abs])],
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_what_is_wrong_is_named(check, value, must_be):
     with pytest.raises(ArgumentError) as caught:

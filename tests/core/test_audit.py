@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from support.made import make
 
-from idxhub import Plugins, SplitSpec, builtin, idx, load
-from idxhub import audit as module
-from idxhub.audit import audit
-from idxhub.cache import Cache
+from idxhub import Plugins, SplitSpec, idx, load
+from idxhub.acquire.find import verify
+from idxhub.audit import judge as module
+from idxhub.audit.judge import audit
+from idxhub.cache.store import Cache
+from idxhub.catalog import builtin
 from idxhub.errors import ChecksumError
-from idxhub.fetch import verify
 
 DATASETS = tuple(builtin.datasets().values())
 

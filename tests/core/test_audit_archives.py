@@ -9,8 +9,8 @@ import pytest
 from support import made
 
 from idxhub import Plugins, SplitSpec, idx, load
-from idxhub.audit import audit
-from idxhub.cache import Cache
+from idxhub.audit.judge import audit
+from idxhub.cache.store import Cache
 
 TRAIN = "train-images-idx3-ubyte"
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from support.made import make
 
-from idxhub import SplitSpec, builtin, idx
-from idxhub.audit import audit
-from idxhub.builtin.fashion_mnist import FASHION_MNIST_SAMPLE
+from idxhub import SplitSpec, idx
+from idxhub.audit.judge import audit
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST_SAMPLE
 
 DATASETS = tuple(builtin.datasets().values())
 TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"

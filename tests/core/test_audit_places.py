@@ -8,9 +8,10 @@ from pathlib import Path
 
 from support.processes import python_as_nobody
 
-from idxhub import builtin, contents
-from idxhub.audit import audit, places
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.audit import scan as contents
+from idxhub.audit.judge import audit, places
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
 DATASETS = tuple(builtin.datasets().values())
 TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
@@ -51,8 +52,8 @@ def test_what_may_not_be_read_is_named(open_dir):
     code = """
         import os, sys
         from pathlib import Path
-        from idxhub.audit import audit
-        from idxhub import builtin
+        from idxhub.audit.judge import audit
+        from idxhub.catalog import builtin
         DATASETS = tuple(builtin.datasets().values())
         root = Path(sys.argv[1])
         for each in audit([root, root / "shut"], DATASETS).findings:
@@ -74,8 +75,8 @@ def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something
     code = """
         import sys
         from pathlib import Path
-        from idxhub import builtin
-        from idxhub.audit import audit
+        from idxhub.catalog import builtin
+        from idxhub.audit.judge import audit
         root = Path(sys.argv[1])
         for paths in ([root], [root, root / "secret.txt"], [root, root / "around" / "secret.txt"]):
             report = audit(paths, tuple(builtin.datasets().values()))
@@ -124,7 +125,7 @@ def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypa
 def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_path, monkeypatch):
     for number in range(20):
         put(b"\xff\xd8\xff\xe0" * 100_000, f"{number}.jpg")
-    read, readers, wrapped, made = [], [], contents.open_regular, contents._Reader
+    read, readers, wrapped, made = [], [], contents.open_regular_file, contents._Reader
 
     class Counted:
         def __init__(self, file):
@@ -140,7 +141,7 @@ def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_pat
             read.append(size)
             return self.file.read(size)
 
-    monkeypatch.setattr(contents, "open_regular", lambda path: Counted(wrapped(path)))
+    monkeypatch.setattr(contents, "open_regular_file", lambda path: Counted(wrapped(path)))
     monkeypatch.setattr(contents, "_Reader", lambda *given: readers.append(made(*given)) or readers[-1])
     report = audit([tmp_path / "looked"], [toy.spec])
     assert (report.findings, report.others) == ((), 20)

@@ -12,11 +12,10 @@ from support import made
 from support.processes import python, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, load
-from idxhub.arrays import cache_root
-from idxhub.cache import Cache
-from idxhub.catalog import ArraySpec
-from idxhub.folders import datasets_in, remove, size_of
-from idxhub.records import CHUNK
+from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
+from idxhub.cache.record import CHUNK
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import ArraySpec
 
 
 @pytest.fixture
@@ -160,8 +159,8 @@ def test_a_warm_open_keeps_the_payload_out_of_memory(tmp_path):
         """
         import sys
         from pathlib import Path
-        from idxhub.cache import Cache
-        from idxhub.catalog import ArraySpec
+        from idxhub.cache.store import Cache
+        from idxhub.catalog.spec import ArraySpec
         from idxhub import Resource, SplitSpec, DatasetSpec
 
         def resident(line):

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from support import made
 
-from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, builtin, errors, idx, load
-from idxhub.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
-from idxhub.catalog import describe
+from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.cli.catalog import describe
 
 DATASETS = tuple(builtin.datasets().values())
 

@@ -10,7 +10,7 @@ import pytest
 import xxhash
 
 from idxhub import errors, load
-from idxhub.records import CHUNK
+from idxhub.cache.record import CHUNK
 
 
 @pytest.fixture

@@ -35,13 +35,14 @@ from support.server import (
 )
 from support.socks import Socks
 
-from idxhub import Resource, download, idx
-from idxhub.builtin.mnist import MNIST
-from idxhub.cache import Cache
-from idxhub.download import Downloads
+from idxhub import Resource, idx
+from idxhub.acquire import download
+from idxhub.acquire.download import Downloads
+from idxhub.acquire.find import find
+from idxhub.acquire.local import Places
+from idxhub.cache.store import Cache
+from idxhub.catalog.builtin.mnist import MNIST
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
-from idxhub.fetch import find
-from idxhub.local import Places
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ import pytest
 from support import made
 from support.server import closed_port, ok, status
 
-from idxhub import Plugins, builtin, idx, load
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.cache import Cache
-from idxhub.catalog import without_password
+from idxhub import Plugins, idx, load
+from idxhub.acquire.find import find, verify
+from idxhub.acquire.local import Places, known_folders
+from idxhub.acquire.mirrors import check_mirrors, hide_login, parse_mirrors
+from idxhub.cache.store import Cache
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
-from idxhub.fetch import find, verify
-from idxhub.local import Places, check_mirrors, known_folders, mirrors_in
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -431,7 +432,7 @@ LOGINS = {
     ],
 )
 def test_mirrors_are_told_apart(setting, mirrors):
-    assert mirrors_in(setting) == tuple(mirrors)
+    assert parse_mirrors(setting) == tuple(mirrors)
 
 
 @pytest.mark.parametrize(
@@ -453,10 +454,10 @@ def test_a_login_that_a_comma_cuts_is_refused_and_not_shown(toy, cache_dir, monk
 
 @pytest.mark.parametrize("mirror", LOGINS)
 def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir, monkeypatch, mirror):
-    assert without_password(mirror) == LOGINS[mirror]
+    assert hide_login(mirror) == LOGINS[mirror]
     monkeypatch.setenv("IDXHUB_MIRRORS", mirror)
     if mirror.startswith(("http://", "https://")):
-        check_mirrors(toy.spec, Places.from_environment())
+        check_mirrors(toy.spec, Places.from_environment().mirrors)
         return
     with pytest.raises(ArgumentError) as caught:
         load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
@@ -472,14 +473,14 @@ def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir
     ],
 )
 def test_an_at_sign_that_ends_no_login_is_shown(toy, mirror):
-    assert without_password(mirror) == mirror
-    check_mirrors(toy.mirrored(mirror), Places())
+    assert hide_login(mirror) == mirror
+    check_mirrors(toy.mirrored(mirror), ())
 
 
 @pytest.mark.parametrize("mirror", ["C:/files", "C://files", "files:of/mine", "./ftp", "{dataset}"])
 def test_a_folder_with_a_colon_is_a_folder(toy, mirror):
     spec = toy.mirrored(mirror)
-    check_mirrors(spec, Places())
+    check_mirrors(spec, ())
     assert len(known_folders(spec, Places())) == 2
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idxhub.errors import IdxFormatError
-from idxhub.inflate import inflate, is_compressed, peek
+from idxhub.formats.compression import inflate, is_compressed, peek
 
 CONTENT = b"".join(i.to_bytes(2, "big") for i in range(400))
 BOUNDED = 12 << 20  # bytes; 8 MiB of it is the dictionary that xz asks for by default

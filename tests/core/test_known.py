@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from support.made import make
 
-from idxhub import SplitSpec, builtin, idx, known
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.builtin.qmnist import QMNIST
-from idxhub.known import Digests, Index, parts, what_is
+from idxhub import SplitSpec, idx
+from idxhub.catalog import builtin
+from idxhub.catalog import recognise as known
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.catalog.builtin.qmnist import QMNIST
+from idxhub.catalog.recognise import Digests, Index, parts, what_is
 
 DATASETS = tuple(builtin.datasets().values())
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from support.needs import need
 
-import idxhub.loader
+import idxhub.data.loader
 from idxhub import Plugins, errors, get_loader, order
-from idxhub.loader import Gathered
+from idxhub.data.loader import Gathered
 
 N = 30  # train images of `toy`
 SHARDS = [(n, equal) for n in (1, 2, 3, 7, 31, 40) for equal in (None, "drop", "pad")]
@@ -314,8 +314,9 @@ def test_prefetching_changes_nothing(prefetch, loader, images):
 @pytest.mark.parametrize("prefetch", [0, 2, 10**9])
 def test_no_more_is_prefetched_than_there_is(prefetch, loader, monkeypatch):
     asked = []
-    real = idxhub.loader._ahead
-    monkeypatch.setattr(idxhub.loader, "_ahead", lambda batches, count: asked.append(count) or real(batches, count))
+    loaders = idxhub.data.loader
+    real = loaders._ahead
+    monkeypatch.setattr(loaders, "_ahead", lambda batches, count: asked.append(count) or real(batches, count))
     once = loader(prefetch=prefetch)
     assert len(list(once)) == 4
     state = once.state_dict() | {"epoch": 0, "batch": 3}

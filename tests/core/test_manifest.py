@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 from support.processes import python
 
-from idxhub import manifest
+from idxhub.plugins import entry_points as manifest
 
 
 def facts(found):

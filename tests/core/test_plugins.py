@@ -10,7 +10,8 @@ import pytest
 from support import made
 from support.processes import python
 
-from idxhub import Conventions, Plugins, builtin, get_dataset, hookimpl
+from idxhub import Conventions, Plugins, get_dataset, hookimpl
+from idxhub.catalog import builtin
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 
 DATASETS = tuple(builtin.datasets().values())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idxhub.catalog.split_string import Range, parse, resolve
 from idxhub.errors import ArgumentError, UnknownNameError
-from idxhub.splits import Range, parse, resolve
 
 SIZES = {"train": 60_000, "test": 10_000}
 

@@ -9,7 +9,7 @@ import pytest
 from support import made
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, errors, get_dataset, get_loader, idx, load
-from idxhub.cache import Cache
+from idxhub.cache.store import Cache
 
 
 @pytest.fixture

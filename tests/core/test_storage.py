@@ -10,9 +10,9 @@ import time
 import pytest
 from support.processes import python, python_as_nobody, running
 
-from idxhub import storage
+from idxhub.cache import atomic as storage
+from idxhub.cache.atomic import locked, touch, write_atomically
 from idxhub.errors import CacheError
-from idxhub.storage import locked, touch, write_atomically
 
 
 def names(folder):
@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_written(open_dir):
         import sys
         from pathlib import Path
         from idxhub.errors import CacheError
-        from idxhub.storage import locked, write_atomically
+        from idxhub.cache.atomic import locked, write_atomically
 
         path = Path(sys.argv[1]) / "file"
         with locked(path.with_name("lock")):  # goes on without one
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written(open_dir):
 HOLD = """
     import sys
     from pathlib import Path
-    from idxhub.storage import locked
+    from idxhub.cache.atomic import locked
 
     with locked(Path(sys.argv[1])):
         print("held", flush=True)
@@ -210,7 +210,7 @@ def test_the_lock_is_released_when_the_work_fails(tmp_path):
         """
         import sys, time
         from pathlib import Path
-        from idxhub.storage import locked
+        from idxhub.cache.atomic import locked
 
         began = time.monotonic()
         with locked(Path(sys.argv[1])):

@@ -12,15 +12,16 @@ from conftest import ROOT
 from support import made
 from support.server import ok
 
-from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, builtin, get_dataset, get_loader, idx, load
-from idxhub.builtin.emnist import DATASETS as EMNIST
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.builtin.kmnist import KMNIST
-from idxhub.builtin.mnist import MNIST
-from idxhub.builtin.qmnist import QMNIST
-from idxhub.cache import Cache
-from idxhub.fetch import find
-from idxhub.local import Places
+from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, get_dataset, get_loader, idx, load
+from idxhub.acquire.find import find
+from idxhub.acquire.local import Places
+from idxhub.cache.store import Cache
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.emnist import DATASETS as EMNIST
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.catalog.builtin.kmnist import KMNIST
+from idxhub.catalog.builtin.mnist import MNIST
+from idxhub.catalog.builtin.qmnist import QMNIST
 
 DATASETS = tuple(builtin.datasets().values())
 

@@ -20,8 +20,11 @@ import pytest
 from support.needs import need
 
 import idxhub
-from idxhub import builtin, conformance, errors, hookspecs, plugins
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
+from idxhub import conformance, errors
+from idxhub.catalog import builtin
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.plugins import hookspecs
+from idxhub.plugins import manager as plugins
 
 need("sybil")
 from sybil import Example, Sybil  # noqa: E402 -- after the skip where it is absent

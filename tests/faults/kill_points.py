@@ -27,8 +27,8 @@ import filelock  # noqa: F401 -- as above
 from support import calls, invariant
 from support.made import Made
 
-from idxhub import Plugins, download, load, making  # noqa: F401 -- as above
-from idxhub.cache import Cache
+from idxhub import Plugins, load
+from idxhub.cache.store import Cache
 
 NAME, CONTENT = "x.other", b"made from the arrays" * 100  # a derived file
 

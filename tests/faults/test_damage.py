@@ -6,8 +6,10 @@ import os
 import numpy as np
 import pytest
 
-from idxhub import Plugins, cache, fetch, load
-from idxhub.cache import Cache
+from idxhub import Plugins, load
+from idxhub.acquire import find as fetch
+from idxhub.cache import store as cache
+from idxhub.cache.store import Cache
 from idxhub.errors import ChecksumError, DownloadError
 
 

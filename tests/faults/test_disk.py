@@ -11,7 +11,7 @@ from support import calls, made
 from support.processes import handed_back, importable, python, python_as_nobody, python_mounted, python_traced, without
 
 from idxhub import Plugins, load
-from idxhub.cache import Cache
+from idxhub.cache.store import Cache
 from idxhub.errors import CacheError
 
 

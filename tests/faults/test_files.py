@@ -15,10 +15,10 @@ from hypothesis.extra import numpy as arrays
 from support import made
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, idx, load
-from idxhub.cache import Cache
+from idxhub.acquire.find import verify
+from idxhub.cache.store import Cache
 from idxhub.errors import ChecksumError, IdxFormatError, IdxHubError, SpecError
-from idxhub.fetch import verify
-from idxhub.inflate import inflate
+from idxhub.formats.compression import inflate
 
 BOUNDED = 12 << 20  # bytes; two files at a time, and nothing of the size of what they claim or inflate to
 

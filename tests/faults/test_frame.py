@@ -14,7 +14,7 @@ from support import invariant as shared
 from support import made
 from support.processes import importable, python_traced, without
 
-from idxhub.cache import Cache
+from idxhub.cache.store import Cache
 from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
 
 WRONG = {
@@ -94,7 +94,7 @@ def test_a_next_call_that_gives_something_else_is_seen(toy, cache_dir):
 
 IN_PLACE = """
     import os, runpy, sys
-    from idxhub import cache
+    from idxhub.cache import store as cache
 
     def in_place(path, *parts):
         if path.suffix != ".npy" or not path.exists():

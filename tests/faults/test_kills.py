@@ -13,8 +13,8 @@ import pytest
 from support import made
 from support.processes import importable, python_traced, running, without
 
-from idxhub import storage
-from idxhub.cache import Cache
+from idxhub.cache import atomic as storage
+from idxhub.cache.store import Cache
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
 
@@ -76,7 +76,7 @@ def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monke
 WRITING = """
     import os, pickle, signal, sys
     import idxhub
-    from idxhub import making
+    from idxhub.acquire import build as making
     from support import calls
 
     # started in the background, a shell has them ignored

@@ -29,9 +29,10 @@ from support.server import (
     unsized,
 )
 
-from idxhub import Resource, Split, download, idx, load
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.cache import Cache
+from idxhub import Resource, Split, idx, load
+from idxhub.acquire import download
+from idxhub.cache.store import Cache
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
 
 

@@ -15,7 +15,7 @@ from support.socks import Socks
 from support.tls import secure
 
 from idxhub import load
-from idxhub.download import Downloads
+from idxhub.acquire.download import Downloads
 from idxhub.errors import DownloadError
 
 pytestmark = pytest.mark.row(21)

@@ -8,7 +8,7 @@ import pytest
 from support.processes import handed_back, python, without
 
 from idxhub import Plugins, load
-from idxhub.cache import Cache
+from idxhub.cache.store import Cache
 from idxhub.errors import CacheError
 
 

@@ -19,14 +19,17 @@ from support.made import Made
 from support.processes import python, running, without
 from support.server import ok, silent, slow, stall, status
 
-from idxhub import Archive, Plugins, SplitSpec, load, making
-from idxhub.builtin.fashion_mnist import FASHION_MNIST
+from idxhub import Archive, Plugins, SplitSpec, load
+from idxhub.acquire import build as making
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
 PROCESSES = 16
 FETCH = """
     import hashlib, pickle, sys
-    from idxhub import Plugins, download, load, storage
-    import idxhub.making, filelock  # the slow part of starting
+    from idxhub import Plugins, load
+    from idxhub.acquire import download
+    from idxhub.cache import atomic as storage
+    import idxhub.acquire.build, filelock  # the slow part of starting
 
     spec, cache, locks, storage._PATIENCE, download.READ_TIMEOUT = pickle.load(open(sys.argv[1], "rb"))
     if locks == "nothing":  # as on some NFS: every lock is to be had at any time
@@ -183,7 +186,7 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
 
 STOPPED = """
     import pickle, signal, sys
-    import idxhub, idxhub.download
+    import idxhub, idxhub.acquire.download
 
     # started in the background, a shell has them ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["idxhub.idx", "idxhub.inflate", "idxhub.splits"]):
+with atheris.instrument_imports(include=["idxhub.idx", "idxhub.formats.compression", "idxhub.catalog.split_string"]):
     from targets import TARGETS
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from idxhub import idx, splits
+from idxhub import idx
+from idxhub.catalog import split_string as splits
 from idxhub.errors import IdxFormatError, UnknownNameError
-from idxhub.inflate import XZ_MAGIC, inflate, is_compressed
+from idxhub.formats.compression import XZ_MAGIC, inflate, is_compressed
 
 LIMIT = 1 << 16  # bytes that a file may inflate to
 SIZES = {"train": 60_000, "test": 10_000, "few": 3, "none": 0}

@@ -17,10 +17,10 @@ import numpy as np
 import xxhash
 
 from idxhub import Plugins, Split, load
-from idxhub.cache import Cache
-from idxhub.catalog import Archive, Resource
+from idxhub.cache.record import CHUNK
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import Archive, Resource
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
-from idxhub.records import CHUNK
 from support.made import Made
 
 TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n"

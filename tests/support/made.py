@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec, idx
-from idxhub.catalog import ArraySpec
+from idxhub.catalog.spec import ArraySpec
 
 CLASSES = ("ant", "bee", "cat")
 COMPRESS = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress, "": bytes}

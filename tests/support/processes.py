@@ -105,9 +105,9 @@ def python_as_nobody(
         without("a second user (root)")
     drop = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.geteuid() == 0 else ""
     modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, signal, "
-    modules += "idxhub.audit, idxhub.making"
+    modules += "idxhub.audit.judge, idxhub.acquire.build"
     modules += f", {imports}" if imports else ""
-    catalog = "import idxhub.builtin; idxhub.builtin.datasets()\n"  # imported family by family
+    catalog = "import idxhub.catalog.builtin as catalog; catalog.datasets()\n"  # imported family by family
     return python(f"import {modules}\n" + catalog + drop + textwrap.dedent(code), *arguments)
 
 

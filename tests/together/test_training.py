@@ -22,7 +22,7 @@ from idxhub_bench.train.command import train  # noqa: E402
 OTHER_ORDER = """\
 #!{python}
 import sys
-import idxhub.loader as loader
+import idxhub.data.loader as loader
 from idxhub_bench.train import child
 order = loader.order
 loader.order = lambda n, seed, epoch: order(n, seed, epoch)[::-1].copy()

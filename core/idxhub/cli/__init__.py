@@ -20,7 +20,7 @@ from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
 from idxhub.cli.output import plain, plain_lines
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
-from idxhub.plugins import installed
+from idxhub.plugins.manager import installed
 
 
 class Commands(click.Group):

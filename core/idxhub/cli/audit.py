@@ -10,18 +10,19 @@ from typing import Any
 
 import click
 
-from idxhub.arrays import cache_root
-from idxhub.audit import Finding, Report, places
-from idxhub.audit import audit as examine
-from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, Resource
+from idxhub.acquire.build import make
+from idxhub.acquire.find import verify
+from idxhub.acquire.local import Copy, Places
+from idxhub.audit.judge import Finding, Report, places
+from idxhub.audit.judge import audit as examine
+from idxhub.audit.scan import is_there, place
+from idxhub.cache.layout import cache_root
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.cli.output import json_option, plain, print_json, print_table, say
-from idxhub.contents import absolute, is_there, place
 from idxhub.errors import ChecksumError, IdxHubError
-from idxhub.fetch import verify
-from idxhub.local import Copy, Places
-from idxhub.making import make
-from idxhub.plugins import installed
+from idxhub.paths import absolute_path
+from idxhub.plugins.manager import installed
 
 _HEADINGS = ("FILE", "ITS NAME SAYS", "IT IS")
 
@@ -48,7 +49,7 @@ def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: 
         _show(looked_in, report, named=bool(paths))
         if adopt:
             _show_adopted(adopted)
-    named = {place(absolute(path)) for path in paths}
+    named = {place(Path(absolute_path(path, expand_user=False))) for path in paths}
     closed = any(finding.state == "unreadable" and place(finding.path) in named for finding in report.findings)
     if closed or not report.ok or any("failure" in row for row in adopted):
         ctx.exit(1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from idxhub.arrays import cache_root
+from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
 from idxhub.cli.output import json_option, plain, print_json, print_table, say, size
-from idxhub.folders import datasets_in, remove, size_of
 
 
 @click.command()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from idxhub.arrays import cache_root
-from idxhub.cache import Cache
-from idxhub.catalog import ArraySpec, DatasetSpec, describe, without_password
+from idxhub.acquire.mirrors import hide_login
+from idxhub.cache.layout import cache_root
+from idxhub.cache.record import Record
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.cli.output import json_option, print_json, print_table, say, size
 from idxhub.errors import CacheError
-from idxhub.plugins import installed
-from idxhub.records import Record
+from idxhub.plugins.manager import installed
 
 _NO_LICENCE = "not stated"  # which is not to say that there is none
 
@@ -107,7 +110,7 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.mirrors:
         click.echo()
         click.secho("MIRRORS", bold=True)
-        say("\n".join(map(without_password, spec.mirrors)))
+        say("\n".join(map(hide_login, spec.mirrors)))
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)
@@ -130,3 +133,46 @@ def _download_size(spec: DatasetSpec) -> str:
 
 
 COMMANDS = (list_, info)
+
+
+def describe(spec: DatasetSpec) -> dict[str, Any]:
+    """The spec as JSON-able data: what `idxhub info --json` prints."""
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "release": spec.release,
+        "fingerprint": spec.fingerprint,
+        "classes": list(spec.classes),
+        "license": spec.license,
+        "homepage": spec.homepage,
+        "citation": spec.citation,
+        "mirrors": [hide_login(mirror) for mirror in spec.mirrors],
+        "splits": {
+            name: {
+                "num_examples": split.num_examples,
+                "range": [split.start, split.end],
+                "images": _describe_array(split.arrays[0]),
+                "labels": _describe_array(split.arrays[1]),
+            }
+            for name, split in spec.splits.items()
+        },
+    }
+
+
+def _describe_array(array: ArraySpec) -> dict[str, Any]:
+    resource, archive = array.resource, array.resource.archive
+    return {
+        "filename": resource.filename,
+        "size": resource.size,
+        "md5": resource.md5,
+        "sha256": resource.sha256,
+        "payload_size": resource.payload_size,
+        "payload_md5": resource.payload_md5,
+        "payload_sha256": resource.payload_sha256,
+        "shape": list(resource.shape),
+        "dtype": resource.dtype,
+        "archive": None if archive is None else {k: getattr(archive, k) for k in ("filename", "md5", "size", "sha256")},
+        "member": resource.member,
+        "steps": list(array.steps),
+    }

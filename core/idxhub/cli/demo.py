@@ -17,7 +17,7 @@ from idxhub._api import get_dataset, get_loader, load
 from idxhub.cli.output import data_dir_option, json_option, print_json, print_table, say
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
-from idxhub.plugins import installed
+from idxhub.plugins.manager import installed
 
 _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 
@@ -92,7 +92,7 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
     shuffled = _digest(reader, (reader.pair(batch) for _ in range(epochs) for batch in loader))
     count, seconds = _timed(reader, native, batch_size)
     return {
-        "type": f"{type(native).__module__}.{type(native).__qualname__}",
+        "type": _public_name(type(native)),
         "batch": f"{_brief(reader, images)}, {_brief(reader, labels)}",
         "digest": digest,
         "shuffled_digest": shuffled,
@@ -162,6 +162,14 @@ def _print_read(name: str, shown: list[dict[str, Any]]) -> None:
             for row in shown
         ],
     )
+
+
+def _public_name(kind: type) -> str:
+    """The name of a class as users import it: from the outermost package that has it."""
+    name, parts = kind.__qualname__, kind.__module__.split(".")
+    packages = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    package = next((each for each in packages if getattr(sys.modules.get(each), name, None) is kind), packages[-1])
+    return f"{package}.{name}"
 
 
 COMMANDS = (demo,)

@@ -14,14 +14,14 @@ from typing import Any
 import click
 
 from idxhub._version import __version__
-from idxhub.arrays import cache_root
-from idxhub.cache import Cache
-from idxhub.catalog import without_password
+from idxhub.acquire.local import Places, known_folders
+from idxhub.acquire.mirrors import check_mirrors, hide_login, is_http_url, parse_mirrors
+from idxhub.cache.layout import cache_root
+from idxhub.cache.store import Cache
 from idxhub.cli.output import json_option, print_json, print_table, say
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
-from idxhub.local import Places, check_mirrors, is_url, known_folders, mirrors_in
-from idxhub.plugins import installed
-from idxhub.storage import reason_of
+from idxhub.paths import format_os_error
+from idxhub.plugins.manager import installed
 
 _SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
 
@@ -90,7 +90,7 @@ def _setting(name: str) -> str | None:
     """A variable's value, without the passwords of the mirrors in it: what doctor prints is shown to others."""
     value = os.environ.get(name)
     if value and name == "IDXHUB_MIRRORS":
-        return ", ".join(map(without_password, mirrors_in(value)))
+        return ", ".join(map(hide_login, parse_mirrors(value)))
     return value
 
 
@@ -109,7 +109,7 @@ def _framework(name: str) -> dict[str, str]:
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache, places = Cache(root, spec), Places.from_environment()
-    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if is_url(mirror))
+    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if is_http_url(mirror))
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
     except CacheError:  # which is among the problems
@@ -118,7 +118,7 @@ def _data(name: str, root: Path) -> dict[str, Any]:
         "cached": cached,
         "files": len(spec.arrays),
         "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, places)},
-        "mirrors": list(dict.fromkeys(map(without_password, urls))),
+        "mirrors": list(dict.fromkeys(map(hide_login, urls))),
     }
 
 
@@ -135,7 +135,7 @@ def _obstacle(root: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return reason_of(existing, error) + (f" ({existing})" if existing != root else "")
+        return format_os_error(existing, error) + (f" ({existing})" if existing != root else "")
     return ""
 
 
@@ -170,7 +170,7 @@ def _wrong_mirrors() -> list[str]:
     found = []
     for spec in installed().specs():
         try:
-            check_mirrors(spec, settings)
+            check_mirrors(spec, settings.mirrors)
         except ArgumentError as error:
             found.append(str(error))
     return list(dict.fromkeys(found))

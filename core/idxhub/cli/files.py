@@ -10,15 +10,16 @@ from pathlib import Path
 
 import click
 
-from idxhub import arrays, fetch
-from idxhub.cache import Cache
-from idxhub.catalog import ArraySpec, DatasetSpec, Resource
+from idxhub.acquire import find as fetch
+from idxhub.acquire.build import is_proven, make
+from idxhub.acquire.find import Verified
+from idxhub.acquire.local import Copy, Places, local_copies
+from idxhub.cache.layout import cache_root
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
 from idxhub.cli.output import FOLDER, data_dir_option, json_option, plain, print_json, print_table, say
 from idxhub.errors import CacheError, ChecksumError
-from idxhub.fetch import Verified
-from idxhub.local import Copy, Places, local_copies
-from idxhub.making import is_proven, make
-from idxhub.plugins import installed
+from idxhub.plugins.manager import installed
 
 
 @click.command()
@@ -32,7 +33,7 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
     the mirrors.
     """
     spec = installed().dataset(name)
-    cache = Cache(arrays.cache_root(), spec)
+    cache = Cache(cache_root(), spec)
     places = Places.from_environment(data_dir)
     specs = tuple(installed().specs())
     rows = []
@@ -92,7 +93,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
     this machine and at the decoded arrays in the cache. Downloads nothing.
     """
     spec = installed().dataset(name)
-    cache = Cache(arrays.cache_root(), spec)
+    cache = Cache(cache_root(), spec)
     places = Places.from_environment(data_dir, download=False)
     findings = [finding for resource in spec.resources for finding in _findings(spec, resource, cache, places)]
     if as_json:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from idxhub._api import get_dataset
 from idxhub.conformance.subject import Subject
 from idxhub.conformance.synthetic import Synthetic, make
-from idxhub.plugins import Plugins, installed
+from idxhub.plugins.manager import Plugins, installed
 
 
 class Violation(AssertionError):  # noqa: N818 -- what was promised and is not so; an error is something else

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub.errors import AdapterError, UnknownNameError
-from idxhub.plugins import Plugins, installed
+from idxhub.plugins.manager import Plugins, installed
 
 Batches = Iterable[tuple[Any, Any]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from idxhub.conformance.checks import CHECKS
 from idxhub.conformance.kit import Case, Check, Violation
 from idxhub.conformance.subject import Subject, subject
-from idxhub.plugins import Plugins
+from idxhub.plugins.manager import Plugins
 
 if TYPE_CHECKING:
     import pytest  # the kit does without it, and is imported by what has no tests

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import idx
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
+from idxhub.formats import idx
 
 # primes, so that no batch size divides them; 5 x 7, so that a transpose shows
 SIZES = {"train": 257, "test": 61}

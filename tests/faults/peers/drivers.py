@@ -31,7 +31,7 @@ def idxhub(urls, root, digests):
     from dataclasses import replace
 
     from idxhub import get_dataset
-    from idxhub.builtin.fashion_mnist import FASHION_MNIST
+    from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
     folders = ("~/.keras/datasets/fashion-mnist",)
     spec = replace(FASHION_MNIST, mirrors=tuple(urls), folders=folders)

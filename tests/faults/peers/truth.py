@@ -83,7 +83,7 @@ def _parquet(images: Any, labels: Any) -> bytes:
     import pyarrow.parquet  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
-    from idxhub.builtin.fashion_mnist import FASHION_MNIST  # noqa: PLC0415
+    from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST  # noqa: PLC0415
 
     pngs = []
     for image in images:

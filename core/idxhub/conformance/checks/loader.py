@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from idxhub._api import get_loader
 from idxhub.conformance.checks.common import check, laid_out, same
 from idxhub.conformance.kit import Case, require
+from idxhub.data.loader import Loader
 from idxhub.errors import ArgumentError, StateError
-from idxhub.loader import Loader
 
 # SHA-256 of order(257, 0, 0) as little-endian int64: whatever NumPy, the platform and we become
 GOLDEN = "13fa01b15b236c58f0f2dfc58f5e948b8bd350e0e2a113842b8c6776e1faaef0"

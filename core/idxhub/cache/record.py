@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import xxhash
 
 from idxhub._version import __version__
-from idxhub.catalog import Archive, Resource
-from idxhub.storage import open_regular, unusable, write_atomically
+from idxhub.cache.atomic import unusable, write_atomically
+from idxhub.catalog.spec import Archive, Resource
+from idxhub.paths import open_regular_file
 
 CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
 FORMAT = 4  # of records
@@ -78,7 +79,7 @@ class Record(NamedTuple):
 
 def read_record(path: Path) -> dict[str, Any]:
     """A record's fields. Raises `OSError` if it cannot be read, and one of `DAMAGED` if it is not as it was written."""
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
         fields = json.loads(file.read(min(size, _LARGEST)))
     if not isinstance(fields, dict) or fields.pop(_SEAL, None) != _seal(fields):

@@ -24,10 +24,10 @@ from tqdm import tqdm
 from urllib3.util import wait_for_read
 
 from idxhub._version import __version__
-from idxhub.catalog import Archive, Resource, size_limit
+from idxhub.catalog.spec import Archive, Resource, size_limit
 from idxhub.errors import DownloadError, IdxHubError
-from idxhub.idx import is_page
-from idxhub.inflate import XZ_MAGIC, is_compressed
+from idxhub.formats.compression import XZ_MAGIC, is_compressed
+from idxhub.formats.idx import is_page
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two arrivals

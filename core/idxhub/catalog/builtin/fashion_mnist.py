@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
 @online{xiao2017/online,

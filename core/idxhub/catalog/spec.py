@@ -1,6 +1,6 @@
 """What a dataset is: its files and their digests, classes, licence, citation, and where copies are kept.
 
-A dataset is described by data alone; `idxhub.builtin` holds the ones that come with the package, and a
+A dataset is described by data alone; `idxhub.catalog.builtin` holds the ones that come with the package, and a
 `DatasetSpec` of one's own serves wherever a name does.
 """
 
@@ -12,24 +12,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 import xxhash
 
-from idxhub import idx
 from idxhub.errors import IdxFormatError, SpecError
+from idxhub.formats import idx
 
 LABEL_DTYPE = "int64"  # of labels as they are kept and handed out
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEX = re.compile(r"[0-9a-f]+")
 _DIGITS = {"md5": 32, "sha256": 64, "payload_md5": 32, "payload_sha256": 64}
-_LOGIN = re.compile(
-    r"\A(?![a-z]:[/\\])"  # no drive
-    r"((?>[a-z][a-z0-9+.-]*:/+|//|))"
-    r"(?:[^/:]*:.*|(?<=/)[^/]*)@",
-    re.IGNORECASE | re.DOTALL,
-)
 _TAKEN = (".npy", ".json", ".lock", ".tmp", ".tag")  # endings of what the cache writes beside a file
 
 
@@ -131,7 +125,7 @@ class Resource:
         """
         import hashlib  # noqa: PLC0415 -- see `fingerprint`
 
-        from idxhub.inflate import inflate, peek  # noqa: PLC0415 -- most specs are written down, not read off a file
+        from idxhub.formats.compression import inflate, peek  # noqa: PLC0415 -- most specs are written down, not read off a file
 
         path = Path(path)
         data = path.read_bytes()
@@ -352,57 +346,6 @@ def size_limit(file: Resource | Archive) -> int:
     payload = file.payload_size
     # deflate stores what it cannot shrink, 5 bytes for each 16 KiB or less; see RFC 1951
     return payload + payload // 1000 + 1024
-
-
-def without_password(url: str) -> str:
-    """A URL, or what was meant for one, as it may be shown and kept: user name and password left out.
-
-    After a colon all up to the last @ goes: it may be a password with a slash that should have been escaped.
-    """
-    return _LOGIN.sub(r"\1", url)
-
-
-def describe(spec: DatasetSpec) -> dict[str, Any]:
-    """The spec as JSON-able data: what `idxhub info --json` prints."""
-    return {
-        "name": spec.name,
-        "title": spec.title,
-        "description": spec.description,
-        "release": spec.release,
-        "fingerprint": spec.fingerprint,
-        "classes": list(spec.classes),
-        "license": spec.license,
-        "homepage": spec.homepage,
-        "citation": spec.citation,
-        "mirrors": [without_password(mirror) for mirror in spec.mirrors],
-        "splits": {
-            name: {
-                "num_examples": split.num_examples,
-                "range": [split.start, split.end],
-                "images": _describe_array(split.arrays[0]),
-                "labels": _describe_array(split.arrays[1]),
-            }
-            for name, split in spec.splits.items()
-        },
-    }
-
-
-def _describe_array(array: ArraySpec) -> dict[str, Any]:
-    resource, archive = array.resource, array.resource.archive
-    return {
-        "filename": resource.filename,
-        "size": resource.size,
-        "md5": resource.md5,
-        "sha256": resource.sha256,
-        "payload_size": resource.payload_size,
-        "payload_md5": resource.payload_md5,
-        "payload_sha256": resource.payload_sha256,
-        "shape": list(resource.shape),
-        "dtype": resource.dtype,
-        "archive": None if archive is None else {k: getattr(archive, k) for k in ("filename", "md5", "size", "sha256")},
-        "member": resource.member,
-        "steps": list(array.steps),
-    }
 
 
 def _holds(whole: SplitSpec, part: SplitSpec) -> bool:

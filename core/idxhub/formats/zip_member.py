@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from idxhub.storage import open_regular
+from idxhub.paths import open_regular_file
 
 _STEP = 1 << 18  # bytes inflated by one call
 _MOST_AT_ONCE = 1 << 20  # bytes: a directory of some ten thousand members, which zipfile reads in one piece
@@ -43,7 +43,7 @@ def read_member(path: Path, member: str, most: int) -> bytes:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """An open .zip, its directory read within bounds. Raises `OSError`, without a number where it is the archive's."""
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         try:
             archive = zipfile.ZipFile(cast("io.BytesIO", _Bounded(file)))
         except DAMAGE as error:

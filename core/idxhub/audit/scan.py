@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from idxhub.archives import DAMAGE, in_words, obstacle, opened
+from idxhub.cache.layout import is_own, recorded
+from idxhub.catalog.recognise import Claim, Digests, Names, Part
 from idxhub.errors import IdxFormatError
-from idxhub.folders import is_own, recorded
-from idxhub.idx import MAX_HEADER_SIZE, Header, is_page, read_header
-from idxhub.inflate import Readable, inflated, is_compressed, peek
-from idxhub.known import Claim, Digests, Names, Part
-from idxhub.storage import open_regular
+from idxhub.formats.compression import Readable, inflated, is_compressed, peek
+from idxhub.formats.idx import MAX_HEADER_SIZE, Header, is_page, read_header
+from idxhub.formats.zip_member import DAMAGE, in_words, obstacle, opened
+from idxhub.paths import open_regular_file
 
 _BLOCK = 1 << 18  # bytes
 _START = 1 << 12  # bytes: a header, and whether it is compressed
@@ -84,7 +84,7 @@ def look(paths: Iterable[Path], names: Names, published: Iterable[Part], largest
 def beginning(path: Path, length: int) -> str:
     """The SHA-256 of the first bytes of a file's content."""
     digest = hashlib.sha256()
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         compressed = is_compressed(file.read(_BLOCK))
         file.seek(0)
         for block in inflated(file, _LARGEST) if compressed else _blocks(file, length):
@@ -93,11 +93,6 @@ def beginning(path: Path, length: int) -> str:
             if length <= 0:
                 break
     return digest.hexdigest()
-
-
-def absolute(path: str | Path) -> Path:
-    """The path as it is reported."""
-    return Path(os.path.abspath(path))
 
 
 def place(path: Path) -> tuple[str, str]:
@@ -123,7 +118,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, str]]:
     listed: set[str] = set()  # folders, by their real paths; of files only those that were given are kept in mind
     closed: set[str] = set()
     files: set[tuple[str, str]] = set()
-    for path in map(absolute, paths):
+    for path in paths:
         if not os.path.isdir(path):
             where = place(path)
             if where[0] in listed or where in files or not is_there(path):
@@ -198,7 +193,7 @@ class _Reader:
         key = status.st_dev, status.st_ino, claimed
         if key in self._contents:
             return self._contents[key]
-        with open_regular(path) as file:
+        with open_regular_file(path) as file:
             content = self._content(file, status.st_size, claimed=claimed)
         if content is not None or status.st_nlink > 1:  # of what is no concern of ours there may be millions
             self._contents[key] = content
@@ -236,7 +231,7 @@ class _Reader:
         if not like and (not records or size > self._largest):
             return None
         digests = Digests(size, compressed=False)
-        with open_regular(path) as file:
+        with open_regular_file(path) as file:
             for block in _blocks(file, size):
                 digests.file(block)
         for part in like:
@@ -354,7 +349,7 @@ def _is_archive(path: Path, claim: Claim) -> bool:
 
 def _no_archive(path: Path, size: int, claim: Claim, error: OSError) -> str:
     """What a file is that goes by an archive's name and cannot be opened."""
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         head = file.read(_BLOCK)
     if not head:
         return "empty"

@@ -14,18 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from idxhub.cache import Cache
-from idxhub.catalog import Archive, DatasetSpec, Resource, without_password
+from idxhub.acquire.local import Copy, Places, inside, local_copies, without_it
+from idxhub.acquire.mirrors import check_mirrors, file_urls, hide_login
+from idxhub.cache.atomic import NewFile, locked, touch
+from idxhub.cache.store import Cache
+from idxhub.catalog.recognise import what_is
+from idxhub.catalog.spec import Archive, DatasetSpec, Resource
 from idxhub.errors import ChecksumError, DownloadError, Failure, IdxFormatError
-from idxhub.idx import MAX_HEADER_SIZE, read_header
-from idxhub.inflate import inflate, is_compressed, peek
-from idxhub.known import what_is
-from idxhub.local import Copy, Places, check_mirrors, inside, local_copies, urls, without_it
-from idxhub.storage import NewFile, locked, touch
+from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
 from idxhub.threads import Threads
 
 if TYPE_CHECKING:
-    from idxhub.download import Downloads
+    from idxhub.acquire.download import Downloads
 
 Form = Literal["published", "recompressed", "decompressed"]
 
@@ -96,7 +97,7 @@ def find(
     was found at all; both list every place tried. What a mirror has that is longer than the file can be is not read to
     its end, and no file found. `ArgumentError` for a mirror that cannot be one.
     """
-    check_mirrors(spec, places)
+    check_mirrors(spec, places.mirrors)
     wanted = _Wanted(spec, resource, cache, tuple(specs), alive, stop)
     failures: list[Failure] = []
     before = _identity(cache.file(resource.published))
@@ -106,9 +107,9 @@ def find(
             return found
     wrong = bool(failures)
     failures += without_it(spec, resource, places)
-    published = urls(spec, resource, places)
+    published = file_urls(spec, resource, places.mirrors)
     if not places.download:
-        failures += [Failure(without_password(url), f"not tried: {places.why_not}") for url in published]
+        failures += [Failure(hide_login(url), f"not tried: {places.why_not}") for url in published]
     elif published:
         downloaded = wanted.download(published, failures, before)
         if isinstance(downloaded, Verified):
@@ -145,7 +146,7 @@ class _Wanted:
 
     def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> Verified | bool:
         """The bytes from the first mirror that serves; or whether one of them has a wrong file."""
-        from idxhub.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
+        from idxhub.acquire.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
 
         archive = self.resource.archive
         if archive is None:
@@ -173,21 +174,21 @@ class _Wanted:
             try:
                 return get(url)
             except (DownloadError, ChecksumError) as error:
-                failures += _failures(without_password(url), error)
+                failures += _failures(hide_login(url), error)
                 wrong = wrong or isinstance(error, ChecksumError)
                 if self.stop is not None and self.stop.is_set():
                     break
         return wrong
 
     def _file(self, downloads: Downloads, url: str) -> Verified:
-        data, shown = downloads.get(url), without_password(url)
+        data, shown = downloads.get(url), hide_login(url)
         verified = verify(self.resource, data, shown, self.specs)
         if verified.form == "published":
             self.cache.keep(self.resource, data, shown)
         return verified
 
     def _archived(self, downloads: Downloads, archive: Archive, kept: Copy, url: str) -> Verified:
-        shown = without_password(url)
+        shown = hide_login(url)
         with self.cache.receiving(archive, shown) as new:
             arriving = _Arriving(new)
             downloads.save(url, arriving)

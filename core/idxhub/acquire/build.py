@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import idx
-from idxhub.cache import Cache, Stored
-from idxhub.catalog import ArraySpec, DatasetSpec
+from idxhub.acquire.find import Verified, find
+from idxhub.acquire.local import Places
+from idxhub.cache.atomic import ending_in_order, locked, touch
+from idxhub.cache.layout import sweep_all
+from idxhub.cache.store import Cache, Stored
+from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, IdxFormatError
-from idxhub.fetch import Verified, find
-from idxhub.folders import sweep_all
-from idxhub.local import Places
-from idxhub.storage import ending_in_order, locked, touch
+from idxhub.formats import idx
 from idxhub.threads import Threads
 
 

@@ -6,7 +6,7 @@ pins them; of their content the MD5 alone is known.
 
 from __future__ import annotations
 
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
 @misc{lecun1998mnist,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
 @misc{clanuwat2018deep,

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idxhub.catalog import Archive, DatasetSpec, Resource
+from idxhub.catalog.spec import Archive, DatasetSpec, Resource
 from idxhub.errors import IdxFormatError
-from idxhub.idx import MAX_HEADER_SIZE, read_header
-from idxhub.inflate import inflate, is_compressed, peek
+from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
 
 _FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idxhub.errors import ArgumentError, CacheError, IdxHubError
+from idxhub.errors import CacheError, IdxHubError
+from idxhub.paths import BINARY, dangling_link, format_os_error
 
 if TYPE_CHECKING:
     import threading
@@ -83,7 +82,7 @@ def _temporary(path: Path) -> Iterator[NewFile]:
         descriptor = None
         try:
             # O_EXCL: a link planted at the temp path is refused, not followed
-            descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
             with open(descriptor, "wb", buffering=0) as file:
                 yield NewFile(path, file.fileno())
                 os.fsync(file.fileno())
@@ -135,7 +134,7 @@ def ending_in_order() -> Iterator[None]:
 
 def unusable(path: Path, error: OSError) -> CacheError:
     """The `CacheError` for an `OSError` met at `path`: what happened, and what to do about it."""
-    reason = reason_of(path, error)
+    reason = format_os_error(path, error)
     if error.errno == errno.EDQUOT:  # how much of it is left, nothing says
         mend = f"make room, or {SETTING}"
     elif error.errno == errno.ENOSPC:
@@ -151,37 +150,6 @@ def unusable(path: Path, error: OSError) -> CacheError:
     else:
         mend = SETTING
     return CacheError(f"cannot use the cache at {path}: {reason}; {mend}")
-
-
-def reason_of(path: Path, error: OSError) -> str:
-    """What went wrong, in words: "File exists", of a link to nothing, and "No such file" do not name the cause."""
-    link = dangling_link(path)
-    return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
-
-
-def dangling_link(path: Path) -> Path | None:
-    """The link to nothing that `path` is, or is below."""
-    with contextlib.suppress(OSError):
-        return next((p for p in (path, *path.parents) if os.path.islink(p) and not os.path.exists(p)), None)
-    return None
-
-
-def absolute(argument: str, path: str | os.PathLike[str]) -> str:
-    """The path made absolute, `~` expanded; raises `ArgumentError` where it is relative to a folder that is gone."""
-    try:
-        return os.path.abspath(os.path.expanduser(os.fspath(path)))
-    except OSError:
-        must_be = "an absolute path, since the working directory is gone"
-        raise ArgumentError(argument, os.fspath(path), must_be) from None
-
-
-def open_regular(path: Path) -> io.BufferedReader:
-    """Open a file for reading. Anything else counts as absent: a pipe would be waited for without end."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise FileNotFoundError(errno.ENOENT, "is not a file")
-    return open(descriptor, "rb")
 
 
 @contextlib.contextmanager
@@ -223,9 +191,6 @@ def touch(path: Path) -> None:
     """A sign of life from the lock's holder."""
     with contextlib.suppress(OSError):
         os.utime(path, follow_symlinks=False)
-
-
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
 
 
 def _write_all(descriptor: int, part: bytes | memoryview) -> None:

@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import splits
 from idxhub.arguments import boolean, integer
-from idxhub.arrays import Split
+from idxhub.catalog import split_string as splits
+from idxhub.data.order import Equal, check_shard, order, shard_size, sharded
+from idxhub.data.split import Split
 from idxhub.errors import ArgumentError, StateError, UnknownNameError
-from idxhub.order import Equal, check_shard, order, shard_size, sharded
 
 T = TypeVar("T")
 Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # of a pass's indices, in order, and the batch size

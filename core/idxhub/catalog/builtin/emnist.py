@@ -6,7 +6,7 @@ members' sizes, and digests of their content, are not known. The images in the f
 
 from __future__ import annotations
 
-from idxhub.catalog import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
 @misc{cohen2017emnist,

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pluggy
 
-from idxhub import builtin, hookspecs, manifest
-from idxhub.arrays import LAYOUTS, Layout, Split
-from idxhub.catalog import DatasetSpec
+from idxhub.catalog import builtin
+from idxhub.catalog.spec import DatasetSpec
+from idxhub.data.loader import Batches
+from idxhub.data.split import LAYOUTS, Layout, Split
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
-from idxhub.hookspecs import Conventions
-from idxhub.loader import Batches
+from idxhub.plugins import entry_points as manifest
+from idxhub.plugins import hookspecs
+from idxhub.plugins.hookspecs import Conventions
 
 if TYPE_CHECKING:
     from importlib import metadata

@@ -6,7 +6,7 @@ its datasets is asked for: most processes ask for one.
 
 import importlib
 
-from idxhub.catalog import DatasetSpec
+from idxhub.catalog.spec import DatasetSpec
 
 _FAMILIES = {
     "fashion-mnist": "fashion_mnist",

@@ -6,9 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
+from idxhub.cache.atomic import SETTING, sweep, unusable, write_atomically
+from idxhub.cache.record import DAMAGED, note_file, read_record
 from idxhub.errors import CacheError
-from idxhub.records import DAMAGED, note_file, read_record
-from idxhub.storage import open_regular, sweep, unusable, write_atomically
+from idxhub.paths import absolute_path, open_regular_file
 
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
@@ -20,6 +21,28 @@ def mark(folder: Path) -> None:
     """Make a folder, if need be, and say that it is idxhub's. Raises `CacheError`."""
     if not _is_ours(folder / _TAG):
         write_atomically(folder / _TAG, _TAG_CONTENT)
+
+
+def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches. Raises `CacheError`."""
+    argument = "cache_dir" if cache_dir is not None else "IDXHUB_CACHE"
+    if cache_dir is None:
+        cache_dir = os.environ.get("IDXHUB_CACHE") or None
+    if cache_dir is None:
+        import platformdirs  # noqa: PLC0415 -- where nothing was set only
+
+        try:
+            found = platformdirs.user_cache_path("idxhub")
+        except RuntimeError as error:  # neither HOME nor an entry for this user
+            raise CacheError(f"no folder for the cache is known: {error}; {SETTING}") from error
+        if not found.is_absolute():  # the same, in older releases
+            raise CacheError(f"no folder for the cache is known: this user has no home; {SETTING}")
+        return found
+    root = absolute_path(cache_dir)
+    if not os.path.isabs(root):
+        must_be = "an absolute path, since the working directory is gone"
+        raise CacheError(f"{argument} is {os.fspath(cache_dir)!r}; it must be {must_be}")
+    return Path(root)
 
 
 def datasets_in(root: Path) -> list[Path]:
@@ -103,7 +126,7 @@ def _is_tagged(folder: Path) -> bool:
 
 def _is_ours(tag: Path) -> bool:
     try:
-        with open_regular(tag) as file:
+        with open_regular_file(tag) as file:
             return file.read(len(_TAG_CONTENT) + 1) == _TAG_CONTENT
     except OSError:  # not to be read, so not to be removed
         return False

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from idxhub.catalog import DatasetSpec
-from idxhub.contents import Content, Seen, absolute, beginning, look, place
+from idxhub.acquire.local import Places, known_folders
+from idxhub.audit.scan import Content, Seen, beginning, look, place
+from idxhub.cache.layout import recorded
+from idxhub.catalog.recognise import Claim, Index, Names, Part, Recognised, archives
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import IdxFormatError
-from idxhub.folders import recorded
-from idxhub.idx import Header
-from idxhub.known import Claim, Index, Names, Part, Recognised, archives
-from idxhub.local import Places, known_folders
+from idxhub.formats.idx import Header
+from idxhub.paths import absolute_path
 
 State = Literal["right", "wrong", "unknown", "unreadable"]
 _TELLING = 64  # bytes after the header; so many do not agree by chance
@@ -83,17 +84,17 @@ def places(specs: Iterable[DatasetSpec], cache: Path) -> list[Path]:
         found += known_folders(spec, settings)
         found += [_expanded(root) / each for root in _ROOTS for each in spec.subfolders if "/" in each]
     found += [_expanded(folder) for folder in map(os.path.expandvars, _FOLDERS) if "$" not in folder]
-    installed = Path(__file__).parent  # the sample in it is no copy
+    installed = Path(__file__).parents[1]  # the sample in it is no copy
     return [folder for folder in dict.fromkeys([*found, cache]) if not folder.is_relative_to(installed)]
 
 
 def _expanded(folder: str) -> Path:
-    return absolute(os.path.expanduser(folder))
+    return Path(absolute_path(folder))
 
 
 def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
     """Examine files, and all that lies in folders; below the paths given, links to folders are not followed."""
-    specs, paths = tuple(specs), tuple(map(absolute, paths))
+    specs, paths = tuple(specs), tuple(Path(absolute_path(path, expand_user=False)) for path in paths)
     index = Index(specs)
     ours: list[tuple[Seen, Content]] = []
     named = set(map(place, paths))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -11,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from idxhub.cache import Cache
-from idxhub.catalog import DatasetSpec, Resource, without_password
-from idxhub.errors import ArgumentError, DownloadError, Failure
-from idxhub.storage import open_regular
+from idxhub.acquire.mirrors import is_http_url, is_malformed, parse_mirrors
+from idxhub.cache.store import Cache
+from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.errors import DownloadError, Failure
+from idxhub.paths import absolute_path, open_regular_file
 
 _MOST_FILES = 10_000  # looked at by size in one folder; by name always
-_WHOLE = re.compile(r"[a-z][a-z0-9+.-]*://|[/~.\\]|[a-z]:[/\\]", re.IGNORECASE)  # how a mirror with an @ begins
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Copy:
         """Its bytes; `OSError` if they are far more than the resource can have, or the archive is not sound."""
         if self.member is None:
             return read(self.path, resource)
-        from idxhub.archives import read_member  # noqa: PLC0415 -- few datasets are in archives
+        from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are in archives
 
         return read_member(self.path, self.member, _most(resource))
 
@@ -55,7 +54,7 @@ class Places:
         """With IDXHUB_MIRRORS (comma-separated) and IDXHUB_OFFLINE. Raises `DownloadError` for a `data_dir`
         that is not a folder.
         """
-        folder = None if data_dir is None else _absolute(data_dir)
+        folder = None if data_dir is None else Path(absolute_path(data_dir))
         if folder is not None and not os.path.isdir(folder):
             state = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise DownloadError(
@@ -65,7 +64,7 @@ class Places:
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         return cls(
             folder,
-            mirrors_in(os.environ.get("IDXHUB_MIRRORS", "")),
+            parse_mirrors(os.environ.get("IDXHUB_MIRRORS", "")),
             download and not offline,
             "IDXHUB_OFFLINE is set" if offline else "download=False",
         )
@@ -107,40 +106,11 @@ def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     return [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
 
 
-def mirrors_in(setting: str) -> tuple[str, ...]:
-    """The mirrors named in IDXHUB_MIRRORS, separated by commas. Raises `ArgumentError`, which shows nothing, for what
-    may be a login that was cut in two.
-    """
-    mirrors = tuple(mirror.strip() for mirror in setting.split(",") if mirror.strip())
-    for before, mirror in itertools.pairwise(mirrors):
-        if ":" in before and "@" in mirror and not _WHOLE.match(mirror):
-            must_be = (
-                "mirrors separated by commas; a comma in a user name or password is written %2C, "
-                "and a folder with an @ in its name ./NAME"
-            )
-            raise ArgumentError("IDXHUB_MIRRORS", "(not shown)", must_be)
-    return mirrors
-
-
-def check_mirrors(spec: DatasetSpec, places: Places) -> None:
-    """Raise `ArgumentError` for a mirror that is neither a URL of a scheme that is understood nor a folder."""
-    for setting, mirrors in (("IDXHUB_MIRRORS", places.mirrors), (f"mirrors of {spec.name}", spec.mirrors)):
-        for mirror in filter(_is_foreign, mirrors):
-            must_be = "a URL that begins with https://, http:// or file://, or a folder"
-            raise ArgumentError(setting, without_password(mirror), must_be)
-
-
-def urls(spec: DatasetSpec, resource: Resource, places: Places) -> list[str]:
-    """Where the file is published, at each mirror that is a URL, in the order in which they are tried."""
-    bases = [mirror.replace("{dataset}", spec.name) for mirror in (*places.mirrors, *spec.mirrors) if is_url(mirror)]
-    return [f"{base.rstrip('/')}/{resource.published.filename}" for base in bases]
-
-
 def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
     folders = [folder for folder in map(_expanded, spec.folders) if folder is not None]
     for mirror in (*places.mirrors, *spec.mirrors):
-        if not is_url(mirror) and not _is_foreign(mirror):
+        if not is_http_url(mirror) and not is_malformed(mirror):
             base = _folder(mirror.replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
@@ -148,11 +118,11 @@ def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
 
 def _expanded(folder: str) -> Path | None:
     """A spec's folder; None if it names a variable that is not set."""
-    literal = _absolute(folder)
+    literal = Path(absolute_path(folder))
     if os.path.isabs(folder) and os.path.isdir(literal):  # its name has a dollar sign of its own
         return literal
     expanded = os.path.expandvars(folder)
-    return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else _absolute(expanded)
+    return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else Path(absolute_path(expanded))
 
 
 def _folder(mirror: str) -> Path:
@@ -160,7 +130,7 @@ def _folder(mirror: str) -> Path:
         from urllib.request import url2pathname  # noqa: PLC0415 -- it brings an HTTP client
 
         mirror = url2pathname(urlsplit(mirror).path)
-    return _absolute(mirror)
+    return Path(absolute_path(mirror))
 
 
 def _copies(folder: Path, resource: Resource) -> list[Copy]:
@@ -190,7 +160,7 @@ def _candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> l
 def read(path: Path, resource: Resource) -> bytes:
     """A local file's bytes; `OSError` if they are far more than the resource can have."""
     most = _most(resource)
-    with open_regular(path) as file:
+    with open_regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
         data = file.read(min(size, most) + 1)
     if len(data) > most:
@@ -205,24 +175,3 @@ def _most(resource: Resource) -> int:
 def inside(where: str, member: str | None) -> str:
     """A file, or its member, in one line."""
     return where if member is None else f"{where}#{member}"
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(os.path.abspath(os.path.expanduser(path)))
-    except OSError:  # the working directory is gone
-        return Path(path)
-
-
-def is_url(mirror: str) -> bool:
-    """Whether a mirror is one to download from; others are folders."""
-    return re.match(r"https?://", mirror, re.IGNORECASE) is not None
-
-
-def _is_foreign(mirror: str) -> bool:
-    """Whether a mirror is the URL of a scheme that is not understood, or one with a slip before its host.
-
-    One letter before the colon is a drive.
-    """
-    slips = r"https?:(?!//)|(//)?(?![a-z]:[/\\])[^/]+:.*@"
-    return re.match(rf"(?!https?://|file:)([a-z][a-z0-9+.-]+://|{slips})", mirror, re.IGNORECASE) is not None

@@ -20,10 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub._version import __version__
-from idxhub.catalog import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
-from idxhub.errors import ArgumentError
-from idxhub.folders import mark
-from idxhub.records import (
+from idxhub.cache.atomic import (
+    NewFile,
+    appearing,
+    locked,
+    touch,
+    unusable,
+    write_atomically,
+    write_stream,
+)
+from idxhub.cache.layout import mark
+from idxhub.cache.record import (
     DAMAGED,
     FORMAT,
     Record,
@@ -36,16 +43,9 @@ from idxhub.records import (
     read_record,
     write_record,
 )
-from idxhub.storage import (
-    NewFile,
-    appearing,
-    locked,
-    open_regular,
-    touch,
-    unusable,
-    write_atomically,
-    write_stream,
-)
+from idxhub.catalog.spec import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
+from idxhub.errors import ArgumentError
+from idxhub.paths import open_regular_file
 
 
 class Stored(NamedTuple):
@@ -90,7 +90,7 @@ class Cache:
         if record is None:
             return None
         try:
-            with open_regular(self.array_file(kept)) as file:
+            with open_regular_file(self.array_file(kept)) as file:
                 opened = _map(file, kept)
         except FileNotFoundError:
             return None
@@ -171,7 +171,7 @@ class Cache:
                 return False
             if not verify or not record["size"]:
                 return True
-            with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            with open_regular_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 return checksums_of_mapped(mapped, len(mapped)) == tuple(record["xxh3"])
         except (FileNotFoundError, *DAMAGED):
             return False

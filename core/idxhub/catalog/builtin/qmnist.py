@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from idxhub.catalog import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
 @inproceedings{yadav2019cold,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import splits
-from idxhub.cache import Cache, Stored
-from idxhub.catalog import ArraySpec, DatasetSpec, Resource
+from idxhub.cache.layout import cache_root
+from idxhub.cache.record import Record
+from idxhub.cache.store import Cache, Stored
+from idxhub.catalog import split_string as splits
+from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
 from idxhub.errors import ArgumentError, CacheError, IdxFormatError, UnknownNameError
-from idxhub.records import Record
-from idxhub.storage import SETTING, absolute
 
 T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
@@ -202,7 +201,7 @@ def load_all(
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
     made: dict[str, Stored] = {}
     if missing:
-        from idxhub.making import make_all  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
+        from idxhub.acquire.build import make_all  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
         made = make_all(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
     splits_ = []
@@ -236,27 +235,6 @@ def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str
     records = tuple(each.record for each in stored.values())
     info = DatasetInfo(spec.name, source.split, len(joined_images), ranges, spec, records)
     return Split(joined_images, joined_labels, info, source, joined_images.dtype.name)
-
-
-def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The cache folder: the argument, IDXHUB_CACHE, or the platform's folder for caches. Raises `CacheError`."""
-    argument = "cache_dir" if cache_dir is not None else "IDXHUB_CACHE"
-    if cache_dir is None:
-        cache_dir = os.environ.get("IDXHUB_CACHE") or None
-    if cache_dir is None:
-        import platformdirs  # noqa: PLC0415 -- where nothing was set only
-
-        try:
-            found = platformdirs.user_cache_path("idxhub")
-        except RuntimeError as error:  # neither HOME nor an entry for this user
-            raise CacheError(f"no folder for the cache is known: {error}; {SETTING}") from error
-        if not found.is_absolute():  # the same, in older releases
-            raise CacheError(f"no folder for the cache is known: this user has no home; {SETTING}")
-        return found
-    try:
-        return Path(absolute(argument, cache_dir))
-    except ArgumentError as error:  # raised where the caller's own argument is read; a setting is no argument
-        raise CacheError(str(error)) from error
 
 
 def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: str) -> Split:

@@ -1,0 +1,5 @@
+"""The file formats: bytes to bytes, or bytes to arrays.
+
+Knows the IDX format, .gz and .xz streams, and how to read a member of a .zip, all within bounds that the caller sets.
+Knows nothing of datasets, digests, folders or the network.
+"""

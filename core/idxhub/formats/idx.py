@@ -1,0 +1,124 @@
+"""The IDX format: bytes to ndarray and back. No I/O, no compression.
+
+A file is two zero bytes, one byte for the element type, one for the number of dimensions, each dimension as
+a big-endian uint32, then the elements, big-endian, last dimension fastest. Source: the MNIST page of
+Y. LeCun, C. Cortes and C. Burges, "The IDX file format".
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub.errors import IdxFormatError
+
+_DTYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype(">u1"),
+    0x09: np.dtype(">i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+_MAX_DIMENSIONS = 64  # NumPy's own limit; older NumPy has 32 and says so itself
+MAX_HEADER_SIZE = 4 + 4 * 255
+
+
+class Header(NamedTuple):
+    """What the first bytes say: `dtype` as stored (big-endian), `shape`, and `size`, the header's own bytes."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    size: int
+
+    @property
+    def payload_size(self) -> int:
+        """Bytes of the whole file: header and elements."""
+        return self.size + math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(data: bytes | memoryview) -> Header:
+    """Parse the header. Raises `IdxFormatError` with the byte at which it stops making sense."""
+    if len(data) < 4:
+        raise IdxFormatError(f"too short for an IDX magic number: {len(data)} of 4 bytes")
+    if data[0] or data[1]:
+        raise IdxFormatError(f"not IDX: bytes 0-1 are {data[0]:02x} {data[1]:02x}, not 00 00{_guess(data)}")
+    code, ndim = data[2], data[3]
+    if code not in _DTYPES:
+        known = ", ".join(f"{known:#04x}" for known in _DTYPES)
+        raise IdxFormatError(f"unknown IDX element type {code:#04x} at byte 2; known: {known}")
+    if not 1 <= ndim <= _MAX_DIMENSIONS:
+        raise IdxFormatError(f"{ndim} dimensions at byte 3; 1 to {_MAX_DIMENSIONS} can be read")
+    size = 4 + 4 * ndim
+    if len(data) < size:
+        raise IdxFormatError(
+            f"header cut short: {ndim} dimensions need {size} bytes, the data ends at byte {len(data)}"
+        )
+    return Header(_DTYPES[code], struct.unpack_from(f">{ndim}I", data, 4), size)
+
+
+def decode(data: bytes | memoryview) -> NDArray[Any]:
+    """The array in an IDX file's bytes, in native byte order.
+
+    One-byte types are a read-only view of `data`; wider ones are a converted copy. The claimed size is checked
+    against the bytes present before anything is allocated. Raises `IdxFormatError`.
+    """
+    header = read_header(data)
+    if header.payload_size != len(data):
+        more = "too short" if len(data) < header.payload_size else "too long"
+        raise IdxFormatError(
+            f"{more}: shape {header.shape} of {header.dtype.name} makes {header.payload_size:,} bytes, "
+            f"{len(data):,} are there"
+        )
+    try:
+        elements = np.frombuffer(data, header.dtype, offset=header.size).reshape(header.shape)
+    except ValueError as error:  # empty, with other dimensions larger than an address
+        raise IdxFormatError(f"shape {header.shape} cannot be an array: {error}") from error
+    return elements.astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def encode(array: NDArray[Any]) -> bytes:
+    """The bytes of an IDX file that holds `array`: `decode(encode(a))` is `a`, dtype and shape included.
+
+    Takes uint8, int8, int16, int32, float32 and float64 of one dimension or more, in any byte order. Raises
+    `IdxFormatError` for other arrays.
+    """
+    array = np.asarray(array)
+    return encode_header(array.shape, array.dtype) + array.astype(array.dtype.newbyteorder(">"), copy=False).tobytes(
+        "C"
+    )
+
+
+def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
+    """The header of such a file alone: 4 bytes, and 4 for each dimension. Raises `IdxFormatError`, as `encode`."""
+    stored = np.dtype(dtype).newbyteorder(">")
+    if stored not in _CODES:
+        names = ", ".join(known.name for known in _CODES)
+        raise IdxFormatError(f"IDX has no element type for {np.dtype(dtype).name}; it has {names}")
+    if not 1 <= len(shape) <= _MAX_DIMENSIONS:
+        raise IdxFormatError(f"IDX takes 1 to {_MAX_DIMENSIONS} dimensions, not {len(shape)}")
+    for length in shape:
+        if not 0 <= length < 2**32:
+            raise IdxFormatError(f"a dimension of {length:,} does not fit IDX's 32 bits")
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, _CODES[stored], len(shape), *shape)
+
+
+def is_page(data: bytes | memoryview) -> bool:
+    """Whether `data` starts like an HTML page: what servers and log-in gates answer in place of a file."""
+    return bytes(data[:512]).lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def _guess(data: bytes | memoryview) -> str:
+    data = bytes(data[:512])
+    if is_page(data):
+        return " (this is an HTML page)"
+    if data.startswith(b"\x1f\x8b"):
+        return " (this is gzip: inflate it first)"
+    if data.startswith(b"\xfd7zXZ"):
+        return " (this is xz: inflate it first)"
+    return ""

@@ -1,0 +1,49 @@
+"""Paths and files as every room treats them: absolute, regular files only, and what went wrong in words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+
+BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+
+
+def absolute_path(path: str | os.PathLike[str], *, expand_user: bool = True) -> str:
+    """The path made absolute, by default with a leading `~` expanded.
+
+    If the path is relative and the working directory no longer exists, the path comes back relative.
+    """
+    text = os.path.expanduser(path) if expand_user else os.fspath(path)
+    try:
+        return os.path.abspath(text)
+    except OSError:
+        return text
+
+
+def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a regular file for reading, in binary.
+
+    Raises `FileNotFoundError` for a pipe, a socket, a device or a folder: reading from a pipe could block for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | BINARY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "is not a file")
+    return open(descriptor, "rb")
+
+
+def format_os_error(path: Path, error: OSError) -> str:
+    """What went wrong at `path`, in words. A dangling link is named: the system only says "No such file"."""
+    link = dangling_link(path)
+    return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
+
+
+def dangling_link(path: Path) -> Path | None:
+    """The link without a target that `path` is, or that one of its parent folders is; None if there is no such link."""
+    with contextlib.suppress(OSError):
+        return next((p for p in (path, *path.parents) if os.path.islink(p) and not os.path.exists(p)), None)
+    return None

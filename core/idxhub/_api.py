@@ -243,9 +243,9 @@ def _source(
     download, verify = boolean("download", download), boolean("verify", verify)
     folder = _path("data_dir", data_dir)
     if folder is not None and not os.path.isdir(folder):
-        from idxhub.acquire.local import Places  # noqa: PLC0415 -- for what it raises; a warm call does without it
+        from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- for what it raises; a warm call does without it
 
-        Places.from_environment(data_dir)
+        SearchSettings.from_environment(data_dir)
     return Source(spec, "", folder, _path("cache_dir", cache_dir), download, verify)
 
 

@@ -42,6 +42,11 @@ def format_os_error(path: Path, error: OSError) -> str:
     return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
 
 
+def format_member(path: str, member: str | None) -> str:
+    """A file, or a member of an archive, in one line: `path`, or `path#member`."""
+    return path if member is None else f"{path}#{member}"
+
+
 def dangling_link(path: Path) -> Path | None:
     """The link without a target that `path` is, or that one of its parent folders is; None if there is no such link."""
     with contextlib.suppress(OSError):

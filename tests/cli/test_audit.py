@@ -200,7 +200,7 @@ def test_adopting_nothing(run, folder):
 def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, monkeypatch):
     from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
 
-    monkeypatch.setattr(audit.Copy, "read", lambda copy, resource: b"changed")
+    monkeypatch.setattr(audit.LocalCopy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
     assert result.exit_code == 1
     assert result.stdout.count("  not taken over  ") == 4

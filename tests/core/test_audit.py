@@ -13,7 +13,7 @@ import pytest
 from support.made import make
 
 from idxhub import Plugins, SplitSpec, idx, load
-from idxhub.acquire.find import verify
+from idxhub.acquire.find import verify_bytes
 from idxhub.audit import judge as module
 from idxhub.audit.judge import audit
 from idxhub.cache.store import Cache
@@ -111,11 +111,11 @@ def test_a_sound_content_in_a_damaged_file_is_wrong_just_where_it_is_not_accepte
     path = put(change(whole), name)
     (finding,) = audit([path], [toy.spec]).findings
     if damage is None:
-        assert verify(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
+        assert verify_bytes(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
         assert (finding.state, finding.part.resource) == ("right", toy.train_images)
         return
     with pytest.raises(ChecksumError):
-        verify(toy.train_images, path.read_bytes(), "here")
+        verify_bytes(toy.train_images, path.read_bytes(), "here")
     sizes = {"cut4": f"{len(whole) - 4:,}", "cut8": f"{len(whole) - 8:,}"}
     assert finding.found.startswith(damage.format(f"{len(whole):,}", **sizes))
     assert finding.found.endswith("; its content is toy train images")

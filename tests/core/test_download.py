@@ -37,9 +37,9 @@ from support.socks import Socks
 
 from idxhub import Resource, idx
 from idxhub.acquire import download
-from idxhub.acquire.download import Downloads
-from idxhub.acquire.find import find
-from idxhub.acquire.local import Places
+from idxhub.acquire.download import Downloader
+from idxhub.acquire.find import find_file
+from idxhub.acquire.local import SearchSettings
 from idxhub.cache.store import Cache
 from idxhub.catalog.builtin.mnist import MNIST
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
@@ -64,11 +64,11 @@ def body(toy, resource):
 @pytest.fixture
 def get(resource, server, monkeypatch):
     """Download /x from the server; retries do not pause."""
-    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    monkeypatch.setattr(download, "_BACKOFF", 0.01)
 
     def get_it(url=None, **options):
-        with Downloads(resource, **options) as downloads:
-            return downloads.get(url or f"{server.url}/x")
+        with Downloader(resource, **options) as downloader:
+            return downloader.download(url or f"{server.url}/x")
 
     return get_it
 
@@ -76,11 +76,11 @@ def get(resource, server, monkeypatch):
 @pytest.fixture
 def find_it(toy, cache_dir, monkeypatch):
     """Find the train images with these mirrors."""
-    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    monkeypatch.setattr(download, "_BACKOFF", 0.01)
 
     def find_with(*mirrors, resource=toy.train_images, stop=None):
         spec = toy.mirrored(*mirrors)
-        return find(spec, resource, Cache(cache_dir, spec), Places(), specs=[toy.spec], stop=stop)
+        return find_file(spec, resource, Cache(cache_dir, spec), SearchSettings(), specs=[toy.spec], stop=stop)
 
     return find_with
 
@@ -173,7 +173,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(get, server):
 
 WAITING = {
     "for an answer": (silent(), {"READ_TIMEOUT": 0.5}, 5),
-    "for leave to ask again": (status(503, retry_after="1"), {"_TRIES": 2}, 5),
+    "for leave to ask again": (status(503, retry_after="1"), {"_MAX_ATTEMPTS": 2}, 5),
     "for more of the body": (stall(bytes(100), 50), {"READ_TIMEOUT": 0.5}, 5),
 }
 
@@ -181,13 +181,13 @@ WAITING = {
 @pytest.mark.parametrize("what", WAITING)
 def test_signs_of_life_come_while_it_waits(get, server, monkeypatch, what):
     answer, limits, least = WAITING[what]
-    monkeypatch.setattr(download, "_GLANCE", 0.1)
+    monkeypatch.setattr(download, "_POLL_INTERVAL", 0.1)
     for name, value in limits.items():
         monkeypatch.setattr(download, name, value)
     server.route("/x", answer)
     signs = []
     with pytest.raises(DownloadError):
-        get(alive=lambda: signs.append(1))
+        get(heartbeat=lambda: signs.append(1))
     assert len(signs) >= least
 
 
@@ -220,8 +220,8 @@ def test_at_most_one_byte_more_is_kept(resource, server, body, monkeypatch):
         return block
 
     monkeypatch.setattr(urllib3.HTTPResponse, "read1", reading)
-    with Downloads(resource) as downloads, pytest.raises(DownloadError, match="more than the"):
-        downloads.get(f"{server.url}/x")
+    with Downloader(resource) as downloader, pytest.raises(DownloadError, match="more than the"):
+        downloader.download(f"{server.url}/x")
     assert sum(sizes) == len(body) + 1
 
 
@@ -286,7 +286,7 @@ def test_one_connection_serves_several_mirrors_and_is_closed(get, server, body):
 def test_signs_of_life_come_as_bytes_arrive(get, server, body):
     server.route("/x", ok(body))
     signs = []
-    get(alive=lambda: signs.append(1))
+    get(heartbeat=lambda: signs.append(1))
     assert signs
 
 
@@ -391,22 +391,22 @@ def test_no_part_of_an_answer_outlasts_the_deadline(answer, proxy, server, resou
             without("PySocks")
         if proxy is not None:
             monkeypatch.setenv("http_proxy", stack.enter_context(proxy("a:b")).url_for("a:b"))
-        downloads = stack.enter_context(Downloads(resource, total=1.0))
+        downloader = stack.enter_context(Downloader(resource, total=1.0))
         began = time.monotonic()
         with pytest.raises(DownloadError, match=r"too slow: \d bytes in 1 s"):
-            downloads.get(f"{server.url}/x")
+            downloader.download(f"{server.url}/x")
         assert time.monotonic() - began < 3
 
 
 def test_the_body_of_a_redirect_is_not_read(server, resource):
     server.route("/x", _for_ever(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", bytes(1 << 20), pause=0))
-    with Downloads(resource, total=10.0) as downloads, pytest.raises(DownloadError, match="redirects without end"):
-        downloads.get(f"{server.url}/x")
+    with Downloader(resource, total=10.0) as downloader, pytest.raises(DownloadError, match="redirects without end"):
+        downloader.download(f"{server.url}/x")
     assert server.count("/x") == 10
 
 
 def test_a_connection_that_is_reset_before_the_answer_is_tried_again(get, server, body, monkeypatch):
-    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    monkeypatch.setattr(download, "_BACKOFF", 0.01)
     server.route("/x", raw(b""), raw(b""), ok(body))
     assert get() == body
 

@@ -14,9 +14,9 @@ from support import made
 from support.server import closed_port, ok, status
 
 from idxhub import Plugins, idx, load
-from idxhub.acquire.find import find, verify
-from idxhub.acquire.local import Places, known_folders
-from idxhub.acquire.mirrors import check_mirrors, hide_login, parse_mirrors
+from idxhub.acquire.find import find_file, verify_bytes
+from idxhub.acquire.local import SearchSettings, known_folders
+from idxhub.acquire.mirrors import check_mirrors, parse_mirrors, redact_url
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
@@ -27,11 +27,11 @@ DATASETS = tuple(builtin.datasets().values())
 
 @pytest.fixture
 def look(toy, cache_dir):
-    """Look for the train images, as `load` would; keywords as for `Places.from_environment`."""
+    """Look for the train images, as `load` would; keywords as for `SearchSettings.from_environment`."""
 
     def look_for_it(data_dir=None, *, spec=toy.spec, resource=None, **options):
-        places = Places.from_environment(data_dir, **options)
-        return find(spec, resource or spec.splits["train"].images, Cache(cache_dir, spec), places, specs=DATASETS)
+        places = SearchSettings.from_environment(data_dir, **options)
+        return find_file(spec, resource or spec.splits["train"].images, Cache(cache_dir, spec), places, specs=DATASETS)
 
     return look_for_it
 
@@ -210,19 +210,19 @@ def test_a_file_that_cannot_be_read_is_named(toy, look, tmp_path):
 
 def test_mnist_under_fashion_mnists_names_is_recognised(mnist_dir, full_data_dir, cache_dir):
     images, labels = FASHION_MNIST.splits["test"].images, FASHION_MNIST.splits["test"].labels
-    places = Places.from_environment(mnist_dir, download=False)
+    places = SearchSettings.from_environment(mnist_dir, download=False)
     nowhere_else = replace(FASHION_MNIST, folders=())
     for resource, what in (
         (images, "MNIST test images"),
         (labels, "MNIST test labels"),
     ):
         with pytest.raises(ChecksumError) as caught:
-            find(nowhere_else, resource, Cache(cache_dir, FASHION_MNIST), places, specs=DATASETS)
+            find_file(nowhere_else, resource, Cache(cache_dir, FASHION_MNIST), places, specs=DATASETS)
         assert f"this is {what}" in str(caught.value)
         assert str(mnist_dir / resource.filename) in str(caught.value)
 
     passed_over = replace(FASHION_MNIST, folders=(str(full_data_dir),))
-    found = find(passed_over, images, Cache(cache_dir, FASHION_MNIST), places)
+    found = find_file(passed_over, images, Cache(cache_dir, FASHION_MNIST), places)
     assert found.source == str(full_data_dir / images.filename)
     assert found.payload_sha256 == images.payload_sha256
 
@@ -253,7 +253,7 @@ def test_the_real_files_recompressed_as_debian_does(full_data_dir, tmp_path, cac
         data = gzip.decompress((full_data_dir / resource.filename).read_bytes())
         (folder / resource.filename).write_bytes(gzip.compress(data, 1, mtime=0))
         spec = replace(FASHION_MNIST, folders=(str(folder),))
-        found = find(spec, resource, Cache(cache_dir, spec), Places(download=False))
+        found = find_file(spec, resource, Cache(cache_dir, spec), SearchSettings(download=False))
         assert (found.form, found.payload_sha256) == ("recompressed", resource.payload_sha256)
 
 
@@ -374,7 +374,7 @@ def test_known_folders_expand(monkeypatch, tmp_path, toy):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     spec = replace(toy.spec, folders=("~/a", "$KERAS_HOME/b", "$UNSET_FOLDER/c", "d"))
     monkeypatch.chdir(tmp_path)
-    assert known_folders(spec, Places()) == [Path("~/a").expanduser(), tmp_path / "b", tmp_path / "d"]
+    assert known_folders(spec, SearchSettings()) == [Path("~/a").expanduser(), tmp_path / "b", tmp_path / "d"]
 
 
 def test_the_digest_is_right_and_the_file_is_not(tmp_path, toy):
@@ -382,7 +382,7 @@ def test_the_digest_is_right_and_the_file_is_not(tmp_path, toy):
     resource = made.write(tmp_path, "x-idx1-ubyte.gz", np.zeros(20, np.uint8))
     data = (tmp_path / "x-idx1-ubyte.gz").read_bytes()
     with pytest.raises(IdxFormatError, match="the digest is right, but inflates to more than the 18 bytes"):
-        verify(replace(resource, shape=(10,)), data, "here")
+        verify_bytes(replace(resource, shape=(10,)), data, "here")
     split = replace(toy.spec.splits["train"], images=replace(toy.train_images, shape=(30, 5, 6)))
     with pytest.raises(IdxFormatError, match=r"the digest is right, but it holds uint8 of shape \(30, 6, 5\)"):
         load(replace(toy.spec, splits={"train": split}), data_dir=toy.folder, plugins=Plugins([]))
@@ -402,7 +402,7 @@ def test_a_mirror_of_another_scheme_is_refused_by_the_name_of_its_setting(toy, c
     monkeypatch.delenv("IDXHUB_MIRRORS")
     with pytest.raises(ArgumentError, match=f"^mirrors of toy is {re.escape(repr(shown))}; it must be a URL"):
         load(toy.mirrored(mirror), cache_dir=cache_dir, plugins=Plugins([]))
-    assert known_folders(toy.mirrored(mirror), Places()) == []
+    assert known_folders(toy.mirrored(mirror), SearchSettings()) == []
 
 
 # as given, and as shown
@@ -454,15 +454,15 @@ def test_a_login_that_a_comma_cuts_is_refused_and_not_shown(toy, cache_dir, monk
 
 @pytest.mark.parametrize("mirror", LOGINS)
 def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir, monkeypatch, mirror):
-    assert hide_login(mirror) == LOGINS[mirror]
+    assert redact_url(mirror) == LOGINS[mirror]
     monkeypatch.setenv("IDXHUB_MIRRORS", mirror)
     if mirror.startswith(("http://", "https://")):
-        check_mirrors(toy.spec, Places.from_environment().mirrors)
+        check_mirrors(toy.spec, SearchSettings.from_environment().mirrors)
         return
     with pytest.raises(ArgumentError) as caught:
         load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
     assert str(caught.value).startswith(f"IDXHUB_MIRRORS is {LOGINS[mirror]!r}; it must be a URL")
-    assert known_folders(toy.mirrored(mirror), Places()) == []
+    assert known_folders(toy.mirrored(mirror), SearchSettings()) == []
 
 
 @pytest.mark.parametrize(
@@ -473,7 +473,7 @@ def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir
     ],
 )
 def test_an_at_sign_that_ends_no_login_is_shown(toy, mirror):
-    assert hide_login(mirror) == mirror
+    assert redact_url(mirror) == mirror
     check_mirrors(toy.mirrored(mirror), ())
 
 
@@ -481,7 +481,7 @@ def test_an_at_sign_that_ends_no_login_is_shown(toy, mirror):
 def test_a_folder_with_a_colon_is_a_folder(toy, mirror):
     spec = toy.mirrored(mirror)
     check_mirrors(spec, ())
-    assert len(known_folders(spec, Places())) == 2
+    assert len(known_folders(spec, SearchSettings())) == 2
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")

@@ -13,8 +13,8 @@ from support import made
 from support.server import ok
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, get_dataset, get_loader, idx, load
-from idxhub.acquire.find import find
-from idxhub.acquire.local import Places
+from idxhub.acquire.find import find_file
+from idxhub.acquire.local import SearchSettings
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.emnist import DATASETS as EMNIST
@@ -176,7 +176,7 @@ def test_mnists_files_are_as_described(mnist_dir, cache_dir):
         data = (mnist_dir / each.filename).read_bytes()
         described = Resource.from_file(mnist_dir / each.filename)
         assert replace(described, payload_md5=each.payload_md5) == each
-        assert find(MNIST, each, cache, Places(mnist_dir, download=False)).form == "published"
+        assert find_file(MNIST, each, cache, SearchSettings(mnist_dir, download=False)).form == "published"
         assert hashlib.md5(gzip.decompress(data), usedforsecurity=False).hexdigest() == each.payload_md5
 
 

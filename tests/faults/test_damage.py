@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from idxhub import Plugins, load
-from idxhub.acquire import find as fetch
+from idxhub.acquire import find
 from idxhub.cache import store as cache
 from idxhub.cache.store import Cache
 from idxhub.errors import ChecksumError, DownloadError
@@ -230,7 +230,7 @@ def test_an_array_swapped_after_it_was_checked(toy, fill, cache_dir, invariant, 
 @pytest.mark.parametrize("moment", ["before it is verified", "after"])
 def test_a_file_swapped_after_it_was_read(toy, cache_dir, invariant, monkeypatch, moment):
     """There is no second read: what was hashed is what is decoded."""
-    path, whole, verify = toy.path(toy.train_labels), toy.bytes(toy.train_labels), fetch.verify
+    path, whole, verify = toy.path(toy.train_labels), toy.bytes(toy.train_labels), find.verify_bytes
 
     def swapped(resource, data, source, specs=()):
         try:
@@ -244,7 +244,7 @@ def test_a_file_swapped_after_it_was_read(toy, cache_dir, invariant, monkeypatch
 
     published = {}
     with monkeypatch.context() as patched:
-        patched.setattr(fetch, "verify", swapped)
+        patched.setattr(find, "verify_bytes", swapped)
         split = load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache_dir, plugins=Plugins([]))
     np.testing.assert_array_equal(split.labels, toy.array(toy.train_labels))
     assert path.read_bytes() == b"swapped"

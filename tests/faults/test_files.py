@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from support import made
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, idx, load
-from idxhub.acquire.find import verify
+from idxhub.acquire.find import verify_bytes
 from idxhub.cache.store import Cache
 from idxhub.errors import ChecksumError, IdxFormatError, IdxHubError, SpecError
 from idxhub.formats.compression import inflate
@@ -188,7 +188,7 @@ def test_every_cut_and_every_flip_of_a_file(tmp_path, invariant, ending):
     accepted = refused = 0
     for damaged in cuts_and_flips(toy.bytes(resource)):
         try:
-            found = verify(resource, damaged, "here")
+            found = verify_bytes(resource, damaged, "here")
         except (ChecksumError, IdxFormatError):
             refused += 1
         else:

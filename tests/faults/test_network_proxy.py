@@ -15,7 +15,7 @@ from support.socks import Socks
 from support.tls import secure
 
 from idxhub import load
-from idxhub.acquire.download import Downloads
+from idxhub.acquire.download import Downloader
 from idxhub.errors import DownloadError
 
 pytestmark = pytest.mark.row(21)
@@ -95,8 +95,8 @@ def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, loaded, inva
         through(address(proxy))
         with pytest.raises(DownloadError) as caught:
             load(toy.mirrored(origin.url), "train")
-        with Downloads(toy.train_images) as downloads, pytest.raises(DownloadError) as inner:
-            downloads.get(f"{origin.url}/{toy.train_images.filename}")
+        with Downloader(toy.train_images) as downloader, pytest.raises(DownloadError) as inner:
+            downloader.download(f"{origin.url}/{toy.train_images.filename}")
         assert origin.count() == 0
         for seen in (shown(caught.value), shown(inner.value), caplog.text, *capfd.readouterr()):
             assert "hunter" not in seen

@@ -20,7 +20,7 @@ from support.processes import python, running, without
 from support.server import ok, silent, slow, stall, status
 
 from idxhub import Archive, Plugins, SplitSpec, load
-from idxhub.acquire import build as making
+from idxhub.acquire import build
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
 PROCESSES = 16
@@ -284,13 +284,13 @@ def test_a_fork_after_a_load(toy, server, cache_dir, tell, invariant):
 
 @pytest.mark.row(40)
 def test_sixteen_threads_at_once(toy, server, cache_dir, invariant, monkeypatch):
-    found, really_find = [], making.find
+    found, really_find = [], build.find_file
 
     def counted(spec, resource, *arguments, **options):
         found.append(resource.stem)
         return really_find(spec, resource, *arguments, **options)
 
-    monkeypatch.setattr(making, "find", counted)
+    monkeypatch.setattr(build, "find_file", counted)
     for resource in toy.spec.resources:
         server.route(f"/{resource.filename}", slow(ok(toy.bytes(resource)), 0.1))
     spec, sums, barrier = toy.mirrored(server.url), [], threading.Barrier(16)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub.acquire.find import Verified, find
-from idxhub.acquire.local import Places
+from idxhub.acquire.find import VerifiedFile, find_file
+from idxhub.acquire.local import SearchSettings
 from idxhub.cache.atomic import ending_in_order, locked, touch
 from idxhub.cache.layout import sweep_all
 from idxhub.cache.store import Cache, Stored
@@ -22,7 +22,7 @@ from idxhub.formats import idx
 from idxhub.threads import Threads
 
 
-def make_all(
+def build_arrays(
     arrays: Mapping[str, ArraySpec],
     cache: Cache,
     data_dir: str | os.PathLike[str] | None,
@@ -31,13 +31,14 @@ def make_all(
     specs: tuple[DatasetSpec, ...] = (),
 ) -> dict[str, Stored]:
     """Several arrays, two at a time. What ends the wait for them ends the work: Ctrl-C, SIGTERM too."""
-    places = Places.from_environment(data_dir, download)
+    settings = SearchSettings.from_environment(data_dir, download)
     sweep_all(cache.root)
     stop = threading.Event()
     with ending_in_order(), Threads(2) as pool:
         try:
             made = {
-                name: pool.submit(make, kept, cache, places, specs=specs, stop=stop) for name, kept in arrays.items()
+                name: pool.submit(build_array, kept, cache, settings, specs=specs, stop=stop)
+                for name, kept in arrays.items()
             }
             return {name: each.result() for name, each in made.items()}
         except BaseException:
@@ -46,14 +47,14 @@ def make_all(
             raise
 
 
-def make(
+def build_array(
     kept: ArraySpec,
     cache: Cache,
-    places: Places,
+    settings: SearchSettings,
     *,
     specs: tuple[DatasetSpec, ...] = (),
     stop: threading.Event | None = None,
-    found: Verified | None = None,
+    found: VerifiedFile | None = None,
 ) -> Stored:
     """One array: from the cache, or its file found, verified, decoded, and the array published there first.
 
@@ -66,10 +67,12 @@ def make(
         if stored is not None:
             return stored
         if found is None:
-            found = find(cache.spec, kept.resource, cache, places, specs=specs, alive=lambda: touch(lock), stop=stop)
+            found = find_file(
+                cache.spec, kept.resource, cache, settings, specs=specs, heartbeat=lambda: touch(lock), stop=stop
+            )
         cache.publish(
             kept,
-            _made(kept, found),
+            _decode(kept, found),
             payload_sha256=found.payload_sha256,
             sha256=found.sha256,
             source=found.source,
@@ -85,14 +88,14 @@ def make(
     return stored
 
 
-def is_proven(kept: ArraySpec, stored: Stored, published: Verified | None = None) -> bool | None:
+def matches_published(kept: ArraySpec, stored: Stored, published: VerifiedFile | None = None) -> bool | None:
     """Whether a cached array is what was published; None where only its own record says so.
 
     It is made again of the `published` file, where the caller has that; or what was done to it is undone, and the
     digest of the content reckoned. Of a column the rest of the file is gone, and of some files that is not known.
     """
     if published is not None:
-        return np.array_equal(_made(kept, published), stored.array)
+        return np.array_equal(_decode(kept, published), stored.array)
     if kept.column is not None:
         return None
     resource = kept.resource
@@ -110,7 +113,7 @@ def is_proven(kept: ArraySpec, stored: Stored, published: Verified | None = None
     return None if right and known is None else right
 
 
-def _made(kept: ArraySpec, found: Verified) -> NDArray[Any]:
+def _decode(kept: ArraySpec, found: VerifiedFile) -> NDArray[Any]:
     resource = kept.resource
     try:
         array = idx.decode(found.payload)

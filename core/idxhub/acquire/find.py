@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from idxhub.acquire.local import Copy, Places, inside, local_copies, without_it
-from idxhub.acquire.mirrors import check_mirrors, file_urls, hide_login
+from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies, list_missing
+from idxhub.acquire.mirrors import check_mirrors, file_urls, redact_url
 from idxhub.cache.atomic import NewFile, locked, touch
 from idxhub.cache.store import Cache
 from idxhub.catalog.recognise import what_is
@@ -23,16 +23,17 @@ from idxhub.catalog.spec import Archive, DatasetSpec, Resource
 from idxhub.errors import ChecksumError, DownloadError, Failure, IdxFormatError
 from idxhub.formats.compression import inflate, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
+from idxhub.paths import format_member
 from idxhub.threads import Threads
 
 if TYPE_CHECKING:
-    from idxhub.acquire.download import Downloads
+    from idxhub.acquire.download import Downloader
 
 Form = Literal["published", "recompressed", "decompressed"]
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedFile:
     """The decompressed content of a resource, checked.
 
     `source` is the path or URL it came from, `origin` the URL that a file kept in the cache was downloaded from;
@@ -48,7 +49,7 @@ class Verified:
     origin: str | None = None
 
 
-def verify(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> Verified:
+def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> VerifiedFile:
     """Check a file's bytes against its digests; raises `ChecksumError` if they are anything else.
 
     `specs` are the datasets that a wrong file may belong to instead.
@@ -66,53 +67,53 @@ def verify(resource: Resource, data: bytes, source: str, specs: Iterable[Dataset
         sha256 = None if published is None else published.result()
         if sha256 is not None:
             known = resource.payload_sha256 or hashlib.sha256(payload).hexdigest()
-            return Verified(payload, source, "published", known, sha256)
+            return VerifiedFile(payload, source, "published", known, sha256)
         payload_sha256 = hashlib.sha256(payload).hexdigest()
         if payload_sha256 == resource.payload_sha256 or (
             resource.payload_sha256 is None and resource.payload_md5 == _md5(payload)
         ):
             form: Form = "recompressed" if is_compressed(data) else "decompressed"
-            return Verified(payload, source, form, payload_sha256)
+            return VerifiedFile(payload, source, form, payload_sha256)
     raise ChecksumError(
         f"{resource.filename} is not the published file",
         [Failure(source, _diagnose(resource, data, specs))],
     )
 
 
-def find(
+def find_file(
     spec: DatasetSpec,
     resource: Resource,
     cache: Cache,
-    places: Places,
+    settings: SearchSettings,
     *,
     specs: Iterable[DatasetSpec] = (),
-    alive: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
-) -> Verified:
+) -> VerifiedFile:
     """The verified bytes of a resource from the first place that has them.
 
-    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `alive` is called as bytes
+    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `heartbeat` is called as bytes
     arrive, and `stop` ends a download when it is set.
     Raises `ChecksumError` if what was found is wrong, on this machine or at a mirror, and `DownloadError` if nothing
     was found at all; both list every place tried. What a mirror has that is longer than the file can be is not read to
     its end, and no file found. `ArgumentError` for a mirror that cannot be one.
     """
-    check_mirrors(spec, places.mirrors)
-    wanted = _Wanted(spec, resource, cache, tuple(specs), alive, stop)
+    check_mirrors(spec, settings.mirrors)
+    search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop)
     failures: list[Failure] = []
-    before = _identity(cache.file(resource.published))
-    for copy in local_copies(spec, resource, cache, places):
-        found = wanted.read(copy, failures)
+    before = _file_identity(cache.file(resource.published))
+    for copy in list_local_copies(spec, resource, cache, settings):
+        found = search.read(copy, failures)
         if found is not None:
             return found
     wrong = bool(failures)
-    failures += without_it(spec, resource, places)
-    published = file_urls(spec, resource, places.mirrors)
-    if not places.download:
-        failures += [Failure(hide_login(url), f"not tried: {places.why_not}") for url in published]
+    failures += list_missing(spec, resource, settings)
+    published = file_urls(spec, resource, settings.mirrors)
+    if not settings.download:
+        failures += [Failure(redact_url(url), f"not tried: {settings.offline_reason}") for url in published]
     elif published:
-        downloaded = wanted.download(published, failures, before)
-        if isinstance(downloaded, Verified):
+        downloaded = search.download(published, failures, before)
+        if isinstance(downloaded, VerifiedFile):
             return downloaded
         wrong = wrong or downloaded
     if wrong:
@@ -125,83 +126,83 @@ def find(
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Search:
     """A resource that is looked for. The reasons why something does not serve are added to `failures`."""
 
     spec: DatasetSpec
     resource: Resource
     cache: Cache
     specs: tuple[DatasetSpec, ...]
-    alive: Callable[[], None]
+    heartbeat: Callable[[], None]
     stop: threading.Event | None
 
-    def read(self, copy: Copy, failures: list[Failure]) -> Verified | None:
+    def read(self, copy: LocalCopy, failures: list[Failure]) -> VerifiedFile | None:
         try:
-            found = verify(self.resource, copy.read(self.resource), copy.source, self.specs)
+            found = verify_bytes(self.resource, copy.read(self.resource), copy.source, self.specs)
         except (OSError, ChecksumError) as error:
-            failures += _failures(copy.source, error)
+            failures += _failures_of(copy.source, error)
             return None
         origin = self.cache.origin(copy.path, self.resource.published)
-        return found if origin is None else replace(found, origin=inside(origin, copy.member))
+        return found if origin is None else replace(found, origin=format_member(origin, copy.member))
 
-    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> Verified | bool:
+    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> VerifiedFile | bool:
         """The bytes from the first mirror that serves; or whether one of them has a wrong file."""
-        from idxhub.acquire.download import Downloads  # noqa: PLC0415 -- it brings requests: a cache miss only
+        from idxhub.acquire.download import Downloader  # noqa: PLC0415 -- it brings requests: a cache miss only
 
         archive = self.resource.archive
         if archive is None:
-            with Downloads(self.resource, self.alive, stop=self.stop) as downloads:
-                return self._from_the_first(urls, failures, lambda url: self._file(downloads, url))
-        kept = Copy(self.cache.file(archive), self.resource.member)
+            with Downloader(self.resource, self.heartbeat, stop=self.stop) as downloader:
+                return self._try_mirrors(urls, failures, lambda url: self._download_file(downloader, url))
+        kept = LocalCopy(self.cache.file(archive), self.resource.member)
         lock = kept.path.with_name(f".{archive.filename}.lock")
 
-        def alive() -> None:
-            self.alive()
+        def heartbeat() -> None:
+            self.heartbeat()
             touch(lock)
 
-        with locked(lock, self.stop, self.alive), Downloads(archive, alive, stop=self.stop) as downloads:
-            if _identity(kept.path) not in (None, before):  # another thread or process has brought it meanwhile
+        with locked(lock, self.stop, self.heartbeat), Downloader(archive, heartbeat, stop=self.stop) as downloader:
+            if _file_identity(kept.path) not in (None, before):  # another thread or process has brought it meanwhile
                 found = self.read(kept, failures)
                 if found is not None:
                     return found
-            return self._from_the_first(urls, failures, lambda url: self._archived(downloads, archive, kept, url))
+            return self._try_mirrors(urls, failures, lambda url: self._download_member(downloader, archive, kept, url))
 
-    def _from_the_first(
-        self, urls: list[str], failures: list[Failure], get: Callable[[str], Verified]
-    ) -> Verified | bool:
+    def _try_mirrors(
+        self, urls: list[str], failures: list[Failure], get: Callable[[str], VerifiedFile]
+    ) -> VerifiedFile | bool:
         wrong = False
         for url in urls:
             try:
                 return get(url)
             except (DownloadError, ChecksumError) as error:
-                failures += _failures(hide_login(url), error)
+                failures += _failures_of(redact_url(url), error)
                 wrong = wrong or isinstance(error, ChecksumError)
                 if self.stop is not None and self.stop.is_set():
                     break
         return wrong
 
-    def _file(self, downloads: Downloads, url: str) -> Verified:
-        data, shown = downloads.get(url), hide_login(url)
-        verified = verify(self.resource, data, shown, self.specs)
+    def _download_file(self, downloader: Downloader, url: str) -> VerifiedFile:
+        data, shown = downloader.download(url), redact_url(url)
+        verified = verify_bytes(self.resource, data, shown, self.specs)
         if verified.form == "published":
             self.cache.keep(self.resource, data, shown)
         return verified
 
-    def _archived(self, downloads: Downloads, archive: Archive, kept: Copy, url: str) -> Verified:
-        shown = hide_login(url)
+    def _download_member(self, downloader: Downloader, archive: Archive, kept: LocalCopy, url: str) -> VerifiedFile:
+        shown = redact_url(url)
         with self.cache.receiving(archive, shown) as new:
-            arriving = _Arriving(new)
-            downloads.save(url, arriving)
-            arriving.check(archive, shown)
-        source = inside(shown, kept.member)
+            writer = _ArchiveWriter(new)
+            downloader.download_to(url, writer)
+            writer.check(archive, shown)
+        source = format_member(shown, kept.member)
         try:
             data = kept.read(self.resource)
         except OSError as error:
-            raise ChecksumError(f"{archive.filename}: the digest is right", _failures(source, error)) from error
-        return verify(self.resource, data, source, self.specs)
+            raise ChecksumError(f"{archive.filename}: the digest is right", _failures_of(source, error)) from error
+        return verify_bytes(self.resource, data, source, self.specs)
 
 
-class _Arriving:
+class _ArchiveWriter:
     """An archive on its way to the disk, hashed as it comes."""
 
     def __init__(self, new: NewFile) -> None:
@@ -228,7 +229,7 @@ class _Arriving:
         self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
+def _file_identity(path: Path) -> tuple[int, ...] | None:
     """What a file can be told by from one that takes its place; None if there is none."""
     try:
         state = os.stat(path)
@@ -237,7 +238,7 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     return state.st_ino, state.st_mtime_ns, state.st_size
 
 
-def _failures(where: str, error: OSError | ChecksumError) -> tuple[Failure, ...]:
+def _failures_of(where: str, error: OSError | ChecksumError) -> tuple[Failure, ...]:
     if isinstance(error, ChecksumError):
         return error.failures
     if isinstance(error, DownloadError):

@@ -14,13 +14,13 @@ from idxhub.acquire.mirrors import is_http_url, is_malformed, parse_mirrors
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.errors import DownloadError, Failure
-from idxhub.paths import absolute_path, open_regular_file
+from idxhub.paths import absolute_path, format_member, open_regular_file
 
-_MOST_FILES = 10_000  # looked at by size in one folder; by name always
+_MAX_LISTED_FILES = 10_000  # looked at by size in one folder; by name always
 
 
 @dataclass(frozen=True)
-class Copy:
+class LocalCopy:
     """A file on this machine that may be a resource, or an archive that may have it as a member."""
 
     path: Path
@@ -29,28 +29,28 @@ class Copy:
     @property
     def source(self) -> str:
         """Where it is, in one line."""
-        return inside(str(self.path), self.member)
+        return format_member(str(self.path), self.member)
 
     def read(self, resource: Resource) -> bytes:
         """Its bytes; `OSError` if they are far more than the resource can have, or the archive is not sound."""
         if self.member is None:
-            return read(self.path, resource)
+            return read_local_file(self.path, resource)
         from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are in archives
 
-        return read_member(self.path, self.member, _most(resource))
+        return read_member(self.path, self.member, copy_size_limit(resource))
 
 
 @dataclass(frozen=True)
-class Places:
+class SearchSettings:
     """Where to look, besides the cache: what the caller and the environment said."""
 
     data_dir: Path | None = None
     mirrors: tuple[str, ...] = ()
     download: bool = True
-    why_not: str = "downloading is off"
+    offline_reason: str = "downloading is off"
 
     @classmethod
-    def from_environment(cls, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> Places:
+    def from_environment(cls, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> SearchSettings:
         """With IDXHUB_MIRRORS (comma-separated) and IDXHUB_OFFLINE. Raises `DownloadError` for a `data_dir`
         that is not a folder.
         """
@@ -59,7 +59,7 @@ class Places:
             state = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise DownloadError(
                 f"data_dir={str(data_dir)!r} {state}; name the folder that has the files, or leave it out to "
-                "search the usual places, and to download"
+                "search the usual settings, and to download"
             )
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         return cls(
@@ -70,28 +70,30 @@ class Places:
         )
 
 
-def local_copies(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> Iterator[Copy]:
+def list_local_copies(
+    spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings
+) -> Iterator[LocalCopy]:
     """What on this machine may be the resource, best first: by name, then by size."""
-    for folder in _named_folders(spec, places):
-        yield from _copies(folder, resource)
-    kept = Copy(cache.file(resource.published), resource.member)
+    for folder in _named_folders(spec, settings):
+        yield from _copies_in(folder, resource)
+    kept = LocalCopy(cache.file(resource.published), resource.member)
     if os.path.isfile(kept.path):
         yield kept
-    for folder in known_folders(spec, places):
-        yield from _copies(folder, resource)
+    for folder in known_folders(spec, settings):
+        yield from _copies_in(folder, resource)
 
 
-def without_it(spec: DatasetSpec, resource: Resource, places: Places) -> Iterator[Failure]:
+def list_missing(spec: DatasetSpec, resource: Resource, settings: SearchSettings) -> Iterator[Failure]:
     """The folders looked in that have no file that may be the resource."""
-    named = _named_folders(spec, places)
-    if named and places.data_dir is not None and not any(_copies(folder, resource) for folder in named):
-        yield Failure(str(places.data_dir), _lack(places.data_dir))
-    for folder in known_folders(spec, places):
-        if not _copies(folder, resource):
-            yield Failure(str(folder), _lack(folder))
+    named = _named_folders(spec, settings)
+    if named and settings.data_dir is not None and not any(_copies_in(folder, resource) for folder in named):
+        yield Failure(str(settings.data_dir), _why_missing(settings.data_dir))
+    for folder in known_folders(spec, settings):
+        if not _copies_in(folder, resource):
+            yield Failure(str(folder), _why_missing(folder))
 
 
-def _lack(folder: Path) -> str:
+def _why_missing(folder: Path) -> str:
     """Why nothing was found in a folder."""
     try:
         os.scandir(folder).close()
@@ -102,21 +104,21 @@ def _lack(folder: Path) -> str:
     return "has no such file"
 
 
-def _named_folders(spec: DatasetSpec, places: Places) -> list[Path]:
-    return [] if places.data_dir is None else [places.data_dir / subfolder for subfolder in spec.subfolders]
+def _named_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
+    return [] if settings.data_dir is None else [settings.data_dir / subfolder for subfolder in spec.subfolders]
 
 
-def known_folders(spec: DatasetSpec, places: Places) -> list[Path]:
+def known_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
     """The folders looked in after the cache: other programs' and those among the mirrors."""
-    folders = [folder for folder in map(_expanded, spec.folders) if folder is not None]
-    for mirror in (*places.mirrors, *spec.mirrors):
+    folders = [folder for folder in map(_expand_folder, spec.folders) if folder is not None]
+    for mirror in (*settings.mirrors, *spec.mirrors):
         if not is_http_url(mirror) and not is_malformed(mirror):
-            base = _folder(mirror.replace("{dataset}", spec.name))
+            base = _mirror_folder(mirror.replace("{dataset}", spec.name))
             folders += [base, base / spec.name]
     return folders
 
 
-def _expanded(folder: str) -> Path | None:
+def _expand_folder(folder: str) -> Path | None:
     """A spec's folder; None if it names a variable that is not set."""
     literal = Path(absolute_path(folder))
     if os.path.isabs(folder) and os.path.isdir(literal):  # its name has a dollar sign of its own
@@ -125,7 +127,7 @@ def _expanded(folder: str) -> Path | None:
     return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else Path(absolute_path(expanded))
 
 
-def _folder(mirror: str) -> Path:
+def _mirror_folder(mirror: str) -> Path:
     if mirror.startswith("file:"):
         from urllib.request import url2pathname  # noqa: PLC0415 -- it brings an HTTP client
 
@@ -133,22 +135,24 @@ def _folder(mirror: str) -> Path:
     return Path(absolute_path(mirror))
 
 
-def _copies(folder: Path, resource: Resource) -> list[Copy]:
+def _copies_in(folder: Path, resource: Resource) -> list[LocalCopy]:
     # Kaggle and some mirrors write train-images.idx3-ubyte
     stems = (resource.stem, resource.stem.replace("-idx", ".idx"))
     names = [resource.filename, *(s + e for s in stems for e in ("", ".gz", ".xz"))]
-    copies = [Copy(path) for path in _candidates(folder, names, {resource.size, resource.payload_size})]
+    copies = [LocalCopy(path) for path in _list_candidates(folder, names, {resource.size, resource.payload_size})]
     archive = resource.archive
     if archive is not None:
-        copies += [Copy(path, resource.member) for path in _candidates(folder, [archive.filename], {archive.size})]
+        copies += [
+            LocalCopy(path, resource.member) for path in _list_candidates(folder, [archive.filename], {archive.size})
+        ]
     return copies
 
 
-def _candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
+def _list_candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
     present = {}
     # of a folder that cannot be listed, files may be read all the same
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for _, entry in zip(range(_MOST_FILES), entries, strict=False):
+        for _, entry in zip(range(_MAX_LISTED_FILES), entries, strict=False):
             with contextlib.suppress(OSError):  # a link in a circle, or a file that went away meanwhile
                 if entry.is_file():
                     present[entry.name] = entry.stat().st_size
@@ -157,21 +161,17 @@ def _candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> l
     return [folder / name for name in by_name + by_size]
 
 
-def read(path: Path, resource: Resource) -> bytes:
+def read_local_file(path: Path, resource: Resource) -> bytes:
     """A local file's bytes; `OSError` if they are far more than the resource can have."""
-    most = _most(resource)
+    limit = copy_size_limit(resource)
     with open_regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
-        data = file.read(min(size, most) + 1)
-    if len(data) > most:
-        raise OSError(None, f"more than {most:,} bytes: not this file")
+        data = file.read(min(size, limit) + 1)
+    if len(data) > limit:
+        raise OSError(None, f"more than {limit:,} bytes: not this file")
     return data
 
 
-def _most(resource: Resource) -> int:
-    return 2 * resource.payload_size + 65_536  # recompressed badly, it may be larger than decompressed
-
-
-def inside(where: str, member: str | None) -> str:
-    """A file, or its member, in one line."""
-    return where if member is None else f"{where}#{member}"
+def copy_size_limit(resource: Resource) -> int:
+    """The most bytes that are read of a copy of a file: compressed badly, it may be larger than its content."""
+    return 2 * resource.payload_size + 65_536

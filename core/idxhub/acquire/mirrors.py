@@ -38,7 +38,7 @@ def check_mirrors(spec: DatasetSpec, mirrors: Iterable[str]) -> None:
     for setting, listed in (("IDXHUB_MIRRORS", mirrors), (f"mirrors of {spec.name}", spec.mirrors)):
         for mirror in filter(is_malformed, listed):
             must_be = "a URL that begins with https://, http:// or file://, or a folder"
-            raise ArgumentError(setting, hide_login(mirror), must_be)
+            raise ArgumentError(setting, redact_url(mirror), must_be)
 
 
 def file_urls(spec: DatasetSpec, resource: Resource, mirrors: Iterable[str]) -> list[str]:
@@ -47,7 +47,7 @@ def file_urls(spec: DatasetSpec, resource: Resource, mirrors: Iterable[str]) -> 
     return [f"{base.rstrip('/')}/{resource.published.filename}" for base in bases]
 
 
-def hide_login(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL, or what was meant for one, as it may be shown and kept: user name and password left out.
 
     After a colon all up to the last @ goes: it may be a password with a slash that should have been escaped.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from idxhub.acquire.local import Places, known_folders
+from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.audit.scan import Content, Seen, beginning, look, place
 from idxhub.cache.layout import recorded
 from idxhub.catalog.recognise import Claim, Index, Names, Part, Recognised, archives
@@ -78,7 +78,7 @@ class Report:
 
 def places(specs: Iterable[DatasetSpec], cache: Path) -> list[Path]:
     """Where copies may lie: other libraries' folders, a Linux distribution's, folders set as mirrors, the cache."""
-    settings = Places.from_environment()
+    settings = SearchSettings.from_environment()
     found: list[Path] = []
     for spec in specs:
         found += known_folders(spec, settings)

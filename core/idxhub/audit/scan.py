@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from idxhub.cache.layout import is_own, recorded
 from idxhub.catalog.recognise import Claim, Digests, Names, Part
 from idxhub.errors import IdxFormatError
-from idxhub.formats.compression import Readable, inflated, is_compressed, peek
-from idxhub.formats.idx import MAX_HEADER_SIZE, Header, is_page, read_header
-from idxhub.formats.zip_member import DAMAGE, in_words, obstacle, opened
+from idxhub.formats.compression import Readable, inflate_blocks, is_compressed, peek
+from idxhub.formats.idx import MAX_HEADER_SIZE, Header, is_html, read_header
+from idxhub.formats.zip_member import ZIP_ERRORS, format_zip_error, open_zip, why_unreadable
 from idxhub.paths import open_regular_file
 
 _BLOCK = 1 << 18  # bytes
@@ -87,7 +87,7 @@ def beginning(path: Path, length: int) -> str:
     with open_regular_file(path) as file:
         compressed = is_compressed(file.read(_BLOCK))
         file.seek(0)
-        for block in inflated(file, _LARGEST) if compressed else _blocks(file, length):
+        for block in inflate_blocks(file, _LARGEST) if compressed else _blocks(file, length):
             digest.update(block[:length])
             length -= len(block)
             if length <= 0:
@@ -243,7 +243,7 @@ class _Reader:
 
     def _members(self, path: Path, root: Path) -> Iterator[Seen]:
         within = root if root in path.parent.parents else path.parent.parent
-        with opened(path) as archive:
+        with open_zip(path) as archive:
             for info in archive.infolist():
                 if archive.getinfo(info.filename) is not info:
                     continue  # of two members of one name the last is the one that is read by it
@@ -252,13 +252,13 @@ class _Reader:
                     yield Seen(path, info.filename, claim, self._member(archive, info))
 
     def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
-        if why := obstacle(info):
+        if why := why_unreadable(info):
             return Content(unreadable=why)
         try:
             with archive.open(info) as file:
                 return self._content(file, info.file_size, claimed=True) or Content(damage="not an IDX file")
-        except DAMAGE as error:
-            return Content(damage=f"damaged in the .zip: {in_words(error)}")
+        except ZIP_ERRORS as error:
+            return Content(damage=f"damaged in the .zip: {format_zip_error(error)}")
 
     def _content(self, file: Readable, size: int, *, claimed: bool) -> Content | None:
         """A file's digests and what is wrong with it; None if it is none of ours by content, and not `claimed`."""
@@ -280,7 +280,7 @@ class _Reader:
         hashed = _Hashed(head, file, digests)
         length = 0
         try:
-            for block in inflated(hashed, header.payload_size) if compressed else _blocks(hashed, reach):
+            for block in inflate_blocks(hashed, header.payload_size) if compressed else _blocks(hashed, reach):
                 digests.content(block)
                 length += len(block)
         except IdxFormatError as error:
@@ -334,7 +334,7 @@ def _no_array(head: bytes, size: int, error: str) -> str:
         start = peek(head, MAX_HEADER_SIZE)
     except IdxFormatError:
         return error
-    if is_page(start):
+    if is_html(start):
         return "an HTML page"
     if is_compressed(head) and len(start) < 4 and size == len(head):
         return f"cut short at byte {size:,}, before its content begins"
@@ -353,7 +353,7 @@ def _no_archive(path: Path, size: int, claim: Claim, error: OSError) -> str:
         head = file.read(_BLOCK)
     if not head:
         return "empty"
-    if is_page(head):
+    if is_html(head):
         return "an HTML page"
     expected = max((part.archive.size for part in claim.parts if part.archive is not None), default=0)
     if head.startswith(_ZIP_MAGIC) and size < expected:

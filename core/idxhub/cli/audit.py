@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from idxhub.acquire.build import make
-from idxhub.acquire.find import verify
-from idxhub.acquire.local import Copy, Places
+from idxhub.acquire.build import build_array
+from idxhub.acquire.find import verify_bytes
+from idxhub.acquire.local import LocalCopy, SearchSettings
 from idxhub.audit.judge import Finding, Report, places
 from idxhub.audit.judge import audit as examine
 from idxhub.audit.scan import is_there, place
@@ -79,17 +79,17 @@ def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[st
         failure = ""
         # published ones before others, which they may have proven: a spec need not say what is in its files
         for _, _, finding in sorted(copies, key=lambda copy: (copy[2].form != "published", copy[2].state != "right")):
-            copy = Copy(finding.path, finding.member)
+            copy = LocalCopy(finding.path, finding.member)
             try:
                 # read once more: these bytes are verified, and published
-                found = verify(resource, copy.read(resource), copy.source)
+                found = verify_bytes(resource, copy.read(resource), copy.source)
             except ChecksumError as error:
                 failure = str(error)
                 continue
             except OSError as error:
                 failure = f"{copy.source}: {error.strerror or error}"
                 continue
-            records = [make(kept, cache, Places(download=False), found=found).record for kept in arrays]
+            records = [build_array(kept, cache, SearchSettings(download=False), found=found).record for kept in arrays]
             form = "" if records[0].form == "published" else f", {records[0].form}"
             return row | {"state": f"taken over{form}", "source": records[0].source}
     except IdxHubError as error:

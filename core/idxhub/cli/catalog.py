@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from idxhub.acquire.mirrors import hide_login
+from idxhub.acquire.mirrors import redact_url
 from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
 from idxhub.cache.store import Cache
@@ -110,7 +110,7 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.mirrors:
         click.echo()
         click.secho("MIRRORS", bold=True)
-        say("\n".join(map(hide_login, spec.mirrors)))
+        say("\n".join(map(redact_url, spec.mirrors)))
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)
@@ -147,7 +147,7 @@ def describe(spec: DatasetSpec) -> dict[str, Any]:
         "license": spec.license,
         "homepage": spec.homepage,
         "citation": spec.citation,
-        "mirrors": [hide_login(mirror) for mirror in spec.mirrors],
+        "mirrors": [redact_url(mirror) for mirror in spec.mirrors],
         "splits": {
             name: {
                 "num_examples": split.num_examples,

@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from idxhub._version import __version__
-from idxhub.acquire.local import Places, known_folders
-from idxhub.acquire.mirrors import check_mirrors, hide_login, is_http_url, parse_mirrors
+from idxhub.acquire.local import SearchSettings, known_folders
+from idxhub.acquire.mirrors import check_mirrors, is_http_url, parse_mirrors, redact_url
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.cli.output import json_option, print_json, print_table, say
@@ -62,7 +62,7 @@ def _examine() -> dict[str, Any]:
         "packages": _packages(),
         "frameworks": frameworks,
         "settings": {name: _setting(name) for name in _SETTINGS},
-        "download": Places.from_environment().download,
+        "download": SearchSettings.from_environment().download,
         "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not obstacle},
         "datasets": {name: _data(name, root) for name in installed().datasets()},
         "problems": problems,
@@ -90,7 +90,7 @@ def _setting(name: str) -> str | None:
     """A variable's value, without the passwords of the mirrors in it: what doctor prints is shown to others."""
     value = os.environ.get(name)
     if value and name == "IDXHUB_MIRRORS":
-        return ", ".join(map(hide_login, parse_mirrors(value)))
+        return ", ".join(map(redact_url, parse_mirrors(value)))
     return value
 
 
@@ -108,8 +108,8 @@ def _framework(name: str) -> dict[str, str]:
 
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
-    cache, places = Cache(root, spec), Places.from_environment()
-    urls = (mirror.replace("{dataset}", name) for mirror in (*places.mirrors, *spec.mirrors) if is_http_url(mirror))
+    cache, settings = Cache(root, spec), SearchSettings.from_environment()
+    urls = (mirror.replace("{dataset}", name) for mirror in (*settings.mirrors, *spec.mirrors) if is_http_url(mirror))
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
     except CacheError:  # which is among the problems
@@ -117,8 +117,8 @@ def _data(name: str, root: Path) -> dict[str, Any]:
     return {
         "cached": cached,
         "files": len(spec.arrays),
-        "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, places)},
-        "mirrors": list(dict.fromkeys(map(hide_login, urls))),
+        "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, settings)},
+        "mirrors": list(dict.fromkeys(map(redact_url, urls))),
     }
 
 
@@ -166,7 +166,7 @@ def _closed_files(cache: Cache) -> list[str]:
 
 
 def _wrong_mirrors() -> list[str]:
-    settings = Places.from_environment()
+    settings = SearchSettings.from_environment()
     found = []
     for spec in installed().specs():
         try:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import click
 
-from idxhub.acquire import find as fetch
-from idxhub.acquire.build import is_proven, make
-from idxhub.acquire.find import Verified
-from idxhub.acquire.local import Copy, Places, local_copies
+from idxhub.acquire.build import build_array, matches_published
+from idxhub.acquire.find import VerifiedFile, verify_bytes
+from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
@@ -34,12 +33,12 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
     """
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    places = Places.from_environment(data_dir)
+    settings = SearchSettings.from_environment(data_dir)
     specs = tuple(installed().specs())
     rows = []
     for kept in spec.arrays:
         cached = cache.open(kept) is not None
-        record = make(kept, cache, places, specs=specs).record
+        record = build_array(kept, cache, settings, specs=specs).record
         rows.append(
             {
                 "file": record.filename,
@@ -94,8 +93,8 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
     """
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    places = Places.from_environment(data_dir, download=False)
-    findings = [finding for resource in spec.resources for finding in _findings(spec, resource, cache, places)]
+    settings = SearchSettings.from_environment(data_dir, download=False)
+    findings = [finding for resource in spec.resources for finding in _findings(spec, resource, cache, settings)]
     if as_json:
         print_json({"dataset": spec.name, "files": [asdict(finding) for finding in findings]})
     else:
@@ -117,21 +116,21 @@ def _summary(findings: Sequence[Finding]) -> str:
     return ", ".join([*parts, *([f"{missing} not found"] if missing else [])])
 
 
-def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, places: Places) -> list[Finding]:
+def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings) -> list[Finding]:
     findings = []
     published = None
-    for copy in dict.fromkeys(local_copies(spec, resource, cache, places)):
-        if places.data_dir is None or copy.path.is_relative_to(places.data_dir):
+    for copy in dict.fromkeys(list_local_copies(spec, resource, cache, settings)):
+        if settings.data_dir is None or copy.path.is_relative_to(settings.data_dir):
             finding, verified = _file(spec, resource, copy)
             findings.append(finding)
             published = published or verified
-    if places.data_dir is None:
+    if settings.data_dir is None:
         made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_made(kept, cache)]
         findings += [_array(kept, cache, published) for kept in made]
     return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state=_NOT_FOUND, place="-")]
 
 
-def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> tuple[Finding, Verified | None]:
+def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Finding, VerifiedFile | None]:
     place = copy.source
     try:
         data = copy.read(resource)
@@ -140,7 +139,7 @@ def _file(spec: DatasetSpec, resource: Resource, copy: Copy) -> tuple[Finding, V
         return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=place), None
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     try:
-        verified = fetch.verify(resource, data, place, (spec, *installed().datasets().values()))
+        verified = verify_bytes(resource, data, place, (spec, *installed().datasets().values()))
     except ChecksumError as error:
         state = f"WRONG: {error.failures[0].why.removeprefix('is another file: ')}"
         return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=place), None
@@ -159,7 +158,7 @@ def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
     return True
 
 
-def _array(kept: ArraySpec, cache: Cache, published: Verified | None) -> Finding:
+def _array(kept: ArraySpec, cache: Cache, published: VerifiedFile | None) -> Finding:
     """The cached array, proven against the published payload; where that cannot be had, it is said to be sound by its
     own record.
     """
@@ -169,7 +168,7 @@ def _array(kept: ArraySpec, cache: Cache, published: Verified | None) -> Finding
     except CacheError as error:
         state, sound = f"WRONG: {_cause(error)}", False
     else:
-        proven = stored is not None and is_proven(kept, stored, published)
+        proven = stored is not None and matches_published(kept, stored, published)
         sound = proven is not False
         how = "sound" if proven else "sound by its own checksums"
         state = (

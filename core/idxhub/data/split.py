@@ -201,9 +201,9 @@ def load_all(
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
     made: dict[str, Stored] = {}
     if missing:
-        from idxhub.acquire.build import make_all  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
+        from idxhub.acquire.build import build_arrays  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
-        made = make_all(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
+        made = build_arrays(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
     splits_ = []
     for source, (ranges, kept), stored in zip(sources, plans, found, strict=True):
         whole = {key: stored[key] or made.pop(key, None) or cache.open(each) for key, each in kept.items()}

@@ -15,9 +15,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 _GZIP_WINDOW = 31  # zlib's number for "a gzip member, with its header and CRC-32"
 _XZ_MEMORY = 1 << 27  # bytes; `xz -9` needs 65 MiB to inflate, and a hostile header can ask for 4 GiB
-_BLOCK = 1 << 16  # bytes taken in by one call: what the call leaves of them is copied, so not more
-_STEP = 1 << 18  # bytes given out by one call at the most: they stay in the processor's cache
-_USUAL = 4  # times; what images shrink by is less, so that the first allocation is the last
+_INPUT_BLOCK = 1 << 16  # bytes taken in by one call: what the call leaves of them is copied, so not more
+_OUTPUT_BLOCK = 1 << 18  # bytes given out by one call at the most: they stay in the processor's cache
+_USUAL_RATIO = 4  # times; what images shrink by is less, so that the first allocation is the last
 
 
 class Readable(Protocol):
@@ -33,8 +33,8 @@ class _Inflater(Protocol):
     def eof(self) -> bool: ...
     @property
     def unused_data(self) -> bytes: ...
-    def take(self, data: bytes | memoryview, most: int) -> bytes: ...
-    def hungry(self) -> bool: ...
+    def decompress(self, data: bytes | memoryview, limit: int) -> bytes: ...
+    def needs_input(self) -> bool: ...
 
 
 def is_compressed(data: bytes) -> bool:
@@ -54,9 +54,9 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
         return data
     # after the file's own size, not the limit, which may be what a hostile header claims; of NumPy, which asks the
     # system for large pages: a bytearray takes a fifth of the whole time for its many small ones
-    content = np.empty(min(limit, _USUAL * len(data)), np.uint8)
+    content = np.empty(min(limit, _USUAL_RATIO * len(data)), np.uint8)
     size = 0
-    for block in inflated(io.BytesIO(data), limit):
+    for block in inflate_blocks(io.BytesIO(data), limit):
         end = size + len(block)
         if end > len(content):
             content.resize(min(limit, 2 * end), refcheck=False)
@@ -65,26 +65,26 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
     return content.data[:size]
 
 
-def inflated(file: Readable, limit: int) -> Iterator[bytes]:
+def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:
     """The content of an open .gz or .xz file, block by block, however long: a block is at most 256 KiB.
 
     Raises `IdxFormatError` as `inflate` does, after the blocks that are sound.
     """
-    given, taken, rest = 0, 0, file.read(_BLOCK)
+    given, taken, rest = 0, 0, file.read(_INPUT_BLOCK)
     while rest:
         if len(rest) < len(XZ_MAGIC):
-            rest += file.read(_STEP)
+            rest += file.read(_OUTPUT_BLOCK)
         if not is_compressed(rest):
             _check_padding(rest, file, taken)
             return
         inflater = _inflater(rest)
         while not inflater.eof:
             block = b""
-            if inflater.hungry():
-                block, rest = rest or file.read(_BLOCK), b""
+            if inflater.needs_input():
+                block, rest = rest or file.read(_INPUT_BLOCK), b""
             taken += len(block)
             try:
-                output = inflater.take(block, _STEP)
+                output = inflater.decompress(block, _OUTPUT_BLOCK)
             except zlib.error as error:
                 raise IdxFormatError(f"damaged compressed data before byte {taken:,}: {error}") from error
             given += len(output)
@@ -92,10 +92,10 @@ def inflated(file: Readable, limit: int) -> Iterator[bytes]:
                 raise IdxFormatError(f"inflates to more than the {limit:,} bytes expected")
             if output:
                 yield output
-            elif not block and not inflater.eof and inflater.hungry():
+            elif not block and not inflater.eof and inflater.needs_input():
                 raise IdxFormatError(f"cut short: the compressed data ends at byte {taken:,}")
         taken -= len(inflater.unused_data)
-        rest = inflater.unused_data or file.read(_STEP)
+        rest = inflater.unused_data or file.read(_OUTPUT_BLOCK)
 
 
 def _check_padding(rest: bytes, file: Readable, taken: int) -> None:
@@ -103,7 +103,7 @@ def _check_padding(rest: bytes, file: Readable, taken: int) -> None:
     while rest:
         count += len(rest)
         zeros = zeros and not rest.strip(b"\0")
-        rest = file.read(_STEP)
+        rest = file.read(_OUTPUT_BLOCK)
     if not zeros:
         raise IdxFormatError(f"{count:,} bytes of something else follow the compressed data at byte {taken:,}")
 
@@ -113,7 +113,7 @@ def peek(data: bytes, count: int) -> bytes:
     if not is_compressed(data):
         return data[:count]
     try:
-        return _inflater(data).take(data, count)
+        return _inflater(data).decompress(data, count)
     except zlib.error as error:
         raise IdxFormatError(f"damaged compressed data: {error}") from error
 
@@ -134,11 +134,11 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
-    def hungry(self) -> bool:
+    def needs_input(self) -> bool:
         return not self._stream.unconsumed_tail
 
-    def take(self, data: bytes | memoryview, most: int) -> bytes:
-        return self._stream.decompress(self._stream.unconsumed_tail or data, most)
+    def decompress(self, data: bytes | memoryview, limit: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail or data, limit)
 
 
 class _Xz:
@@ -156,11 +156,11 @@ class _Xz:
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
-    def hungry(self) -> bool:
+    def needs_input(self) -> bool:
         return self._stream.needs_input
 
-    def take(self, data: bytes | memoryview, most: int) -> bytes:
+    def decompress(self, data: bytes | memoryview, limit: int) -> bytes:
         try:
-            return self._stream.decompress(bytes(data), most)
+            return self._stream.decompress(bytes(data), limit)
         except self._damaged as error:  # one kind of damage for both
             raise zlib.error(str(error)) from error

@@ -47,7 +47,7 @@ def read_header(data: bytes | memoryview) -> Header:
     if len(data) < 4:
         raise IdxFormatError(f"too short for an IDX magic number: {len(data)} of 4 bytes")
     if data[0] or data[1]:
-        raise IdxFormatError(f"not IDX: bytes 0-1 are {data[0]:02x} {data[1]:02x}, not 00 00{_guess(data)}")
+        raise IdxFormatError(f"not IDX: bytes 0-1 are {data[0]:02x} {data[1]:02x}, not 00 00{_guess_format(data)}")
     code, ndim = data[2], data[3]
     if code not in _DTYPES:
         known = ", ".join(f"{known:#04x}" for known in _DTYPES)
@@ -108,14 +108,14 @@ def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, _CODES[stored], len(shape), *shape)
 
 
-def is_page(data: bytes | memoryview) -> bool:
+def is_html(data: bytes | memoryview) -> bool:
     """Whether `data` starts like an HTML page: what servers and log-in gates answer in place of a file."""
     return bytes(data[:512]).lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
-def _guess(data: bytes | memoryview) -> str:
+def _guess_format(data: bytes | memoryview) -> str:
     data = bytes(data[:512])
-    if is_page(data):
+    if is_html(data):
         return " (this is an HTML page)"
     if data.startswith(b"\x1f\x8b"):
         return " (this is gzip: inflate it first)"

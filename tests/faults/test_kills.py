@@ -76,7 +76,6 @@ def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monke
 WRITING = """
     import os, pickle, signal, sys
     import idxhub
-    from idxhub.acquire import build as making
     from support import calls
 
     # started in the background, a shell has them ignored

@@ -92,8 +92,8 @@ def find_file(
 ) -> VerifiedFile:
     """The verified bytes of a resource from the first place that has them.
 
-    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `heartbeat` is called as bytes
-    arrive, and `stop` ends a download when it is set.
+    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `heartbeat` is called as
+    bytes arrive, and `stop` ends a download when it is set.
     Raises `ChecksumError` if what was found is wrong, on this machine or at a mirror, and `DownloadError` if nothing
     was found at all; both list every place tried. What a mirror has that is longer than the file can be is not read to
     its end, and no file found. `ArgumentError` for a mirror that cannot be one.

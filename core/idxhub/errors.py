@@ -20,6 +20,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
+def printable(text: str, limit: int = 200) -> str:
+    """Text from a server or a file as an error may show it: printable characters, at most `limit` of them."""
+    text = text.strip()
+    if len(text) > limit:
+        text = f"{text[: limit - 3]}..."
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class IdxHubError(Exception):
     """The root: `except idxhub.errors.IdxHubError` catches all of them."""
 

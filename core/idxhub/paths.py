@@ -10,6 +10,11 @@ import stat
 from pathlib import Path
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+_EXHAUSTION = {
+    errno.EMFILE: "close files in this process, or raise its limit (ulimit -n)",
+    errno.ENFILE: "the whole system has too many open files: close some programs",
+    errno.ENOMEM: "there is not enough memory: close some programs",
+}
 
 
 def absolute_path(path: str | os.PathLike[str], *, expand_user: bool = True) -> str:
@@ -40,6 +45,11 @@ def format_os_error(path: Path, error: OSError) -> str:
     """What went wrong at `path`, in words. A dangling link is named: the system only says "No such file"."""
     link = dangling_link(path)
     return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
+
+
+def describe_exhaustion(error: OSError) -> str | None:
+    """What to do if the process, or the system, has too many open files or too little memory; None for other errors."""
+    return _EXHAUSTION.get(error.errno or 0)
 
 
 def format_member(path: str, member: str | None) -> str:

@@ -13,7 +13,7 @@ import pytest
 from support.made import make
 
 from idxhub import Plugins, SplitSpec, idx, load
-from idxhub.acquire.find import verify_bytes
+from idxhub.acquire.verify import verify_bytes
 from idxhub.audit import judge as module
 from idxhub.audit.judge import audit
 from idxhub.cache.store import Cache

@@ -1,9 +1,9 @@
 """From a resource to its verified bytes: where it is looked for, what is accepted, and what is said when nothing is."""
 
+import errno
 import gzip
 import lzma
 import os
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,10 @@ from support.server import closed_port, ok, status
 from idxhub import Plugins, idx, load
 from idxhub.acquire.find import find_file, verify_bytes
 from idxhub.acquire.local import SearchSettings, known_folders
-from idxhub.acquire.mirrors import check_mirrors, parse_mirrors, redact_url
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxFormatError
+from idxhub.errors import ChecksumError, DownloadError, IdxFormatError
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -313,39 +312,6 @@ def test_every_place_and_reason_is_listed(toy, look, tmp_path, server):
     assert "refused" in str(caught.value)
 
 
-@pytest.mark.parametrize("how", ["folder", "folder/", "parent", "~", "file://", "{dataset}", "relative", "two"])
-def test_a_folder_as_a_mirror(toy, look, tmp_path, monkeypatch, how):
-    folder = folder_of(toy, Path("~/my mirror 100%/toy").expanduser())
-    monkeypatch.chdir(folder.parent)
-    mirror = {
-        "folder": str(folder),
-        "folder/": f"{folder}/",
-        "parent": str(folder.parent),
-        "~": "~/my mirror 100%/toy",
-        "file://": folder.as_uri(),
-        "{dataset}": str(folder.parent / "{dataset}"),
-        "relative": "toy",
-        "two": f" /nowhere/at/all , {folder} ,",
-    }[how]
-    monkeypatch.setenv("IDXHUB_MIRRORS", mirror)
-    assert look(download=False).source == str(folder / toy.train_images.filename)
-
-
-def test_a_folder_as_a_mirror_of_the_spec(toy, look):
-    for mirror in (str(toy.folder), toy.folder.as_uri()):
-        assert look(spec=toy.mirrored(mirror), download=False).form == "published"
-
-
-@pytest.mark.parametrize("suffix", ["", "/", "/{dataset}", "/{dataset}/"])
-def test_a_url_as_a_mirror(toy, look, server, monkeypatch, suffix):
-    server.serve(toy.folder)
-    server.serve(toy.folder, "/toy")
-    monkeypatch.setenv("IDXHUB_MIRRORS", server.url + suffix)
-    found = look()
-    expected = suffix.replace("{dataset}", "toy").rstrip("/")
-    assert found.source == f"{server.url}{expected}/{toy.train_images.filename}"
-
-
 @pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
 def test_offline_is_offline(toy, look, server, monkeypatch, value):
     server.serve(toy.folder)
@@ -388,102 +354,6 @@ def test_the_digest_is_right_and_the_file_is_not(tmp_path, toy):
         load(replace(toy.spec, splits={"train": split}), data_dir=toy.folder, plugins=Plugins([]))
 
 
-@pytest.mark.parametrize(
-    "mirror", ["ftp://me:secret@example.org/x", "s3://bucket/x", "HTTPSS://example.org", "git+ssh://x"]
-)
-def test_a_mirror_of_another_scheme_is_refused_by_the_name_of_its_setting(toy, cache_dir, monkeypatch, mirror):
-    shown = mirror.replace("me:secret@", "")
-    monkeypatch.setenv("IDXHUB_MIRRORS", f"/srv, {mirror}")
-    with pytest.raises(ArgumentError) as caught:
-        load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
-    assert str(caught.value) == (
-        f"IDXHUB_MIRRORS is {shown!r}; it must be a URL that begins with https://, http:// or file://, or a folder"
-    )
-    monkeypatch.delenv("IDXHUB_MIRRORS")
-    with pytest.raises(ArgumentError, match=f"^mirrors of toy is {re.escape(repr(shown))}; it must be a URL"):
-        load(toy.mirrored(mirror), cache_dir=cache_dir, plugins=Plugins([]))
-    assert known_folders(toy.mirrored(mirror), SearchSettings()) == []
-
-
-# as given, and as shown
-LOGINS = {
-    "https://user:hunter2@host/x": "https://host/x",
-    "https://hunter2@host/x": "https://host/x",
-    "http://user:hunt/er2@host/x": "http://host/x",
-    "http://user:hun@t/er2@host/x": "http://host/x",
-    "http://user:/hunter2@host:80/x": "http://host:80/x",
-    "https:/user:hunter2@host/x": "https:/host/x",
-    "https:user:hunter2@host/x": "host/x",
-    "user:hunter2@host/x": "host/x",
-    "user:hunt/er2@host/x": "host/x",
-    "u:hunter2@host/x": "host/x",
-    "//user:hunter2@host/x": "//host/x",
-}
-
-
-@pytest.mark.parametrize(
-    ("setting", "mirrors"),
-    [
-        ("https://me:pa%2Css@host/x, /srv", ["https://me:pa%2Css@host/x", "/srv"]),
-        ("http://localhost:8000,./mirror@2,C:/a@b", ["http://localhost:8000", "./mirror@2", "C:/a@b"]),
-        ("/srv,b@c", ["/srv", "b@c"]),
-        ("https://a.example,https://me:pass@b.example/x,", ["https://a.example", "https://me:pass@b.example/x"]),
-        (" , ,,", []),
-    ],
-)
-def test_mirrors_are_told_apart(setting, mirrors):
-    assert parse_mirrors(setting) == tuple(mirrors)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        *("https://user:hun,ter2@host/x", "http://user:hu,nt/er2@host/x", "http://user:h@un,ter2@host/x"),
-        *("https:/user:hun,ter2@host/x", "user:hun,ter2@host/x", "/srv, https://us,er:hunter2@host, /srv"),
-    ],
-)
-def test_a_login_that_a_comma_cuts_is_refused_and_not_shown(toy, cache_dir, monkeypatch, setting):
-    monkeypatch.setenv("IDXHUB_MIRRORS", setting)
-    with pytest.raises(ArgumentError) as caught:
-        load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
-    assert str(caught.value) == (
-        "IDXHUB_MIRRORS is '(not shown)'; it must be mirrors separated by commas; a comma in a user name or password "
-        "is written %2C, and a folder with an @ in its name ./NAME"
-    )
-
-
-@pytest.mark.parametrize("mirror", LOGINS)
-def test_whatever_slip_is_in_an_address_its_password_is_not_shown(toy, cache_dir, monkeypatch, mirror):
-    assert redact_url(mirror) == LOGINS[mirror]
-    monkeypatch.setenv("IDXHUB_MIRRORS", mirror)
-    if mirror.startswith(("http://", "https://")):
-        check_mirrors(toy.spec, SearchSettings.from_environment().mirrors)
-        return
-    with pytest.raises(ArgumentError) as caught:
-        load(toy.spec, cache_dir=cache_dir, plugins=Plugins([]))
-    assert str(caught.value).startswith(f"IDXHUB_MIRRORS is {LOGINS[mirror]!r}; it must be a URL")
-    assert known_folders(toy.mirrored(mirror), SearchSettings()) == []
-
-
-@pytest.mark.parametrize(
-    "mirror",
-    [
-        *("https://host/x@1.0/y", "https://host:80/x", "http://[::1]:80/x", "file:///srv/a:b@c", "file:///srv/b@c"),
-        *("/srv/a:b@c", "./a:b@c", "~/a:b@c", "a@b/c", "C:/a@b", "c:\\a:b@c"),
-    ],
-)
-def test_an_at_sign_that_ends_no_login_is_shown(toy, mirror):
-    assert redact_url(mirror) == mirror
-    check_mirrors(toy.mirrored(mirror), ())
-
-
-@pytest.mark.parametrize("mirror", ["C:/files", "C://files", "files:of/mine", "./ftp", "{dataset}"])
-def test_a_folder_with_a_colon_is_a_folder(toy, mirror):
-    spec = toy.mirrored(mirror)
-    check_mirrors(spec, ())
-    assert len(known_folders(spec, SearchSettings())) == 2
-
-
 @pytest.mark.skipif(os.name != "posix", reason="links")
 def test_a_bad_entry_hides_no_other(toy, tmp_path):
     """A link in a circle, and one to nothing."""
@@ -506,3 +376,33 @@ def test_a_folder_that_cannot_be_listed_is_read_by_name(toy, monkeypatch):
     with pytest.raises(DownloadError) as caught:
         load(toy.spec, "test", **options)
     assert caught.value.failures == ((str(toy.folder), "cannot be listed: Permission denied"),)
+
+
+EXHAUSTED = {
+    errno.EMFILE: "close files in this process, or raise its limit (ulimit -n)",
+    errno.ENFILE: "the whole system has too many open files: close some programs",
+    errno.ENOMEM: "there is not enough memory: close some programs",
+}
+
+
+@pytest.mark.parametrize("number", EXHAUSTED)
+@pytest.mark.parametrize("where", ["a local file", "a mirror"])
+def test_too_many_open_files_or_too_little_memory_is_no_wrong_file(toy, look, server, monkeypatch, where, number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    server.serve(toy.folder)
+    if where == "a local file":
+        monkeypatch.setattr("idxhub.acquire.local.open_regular_file", refuse)
+    else:
+        monkeypatch.setattr("urllib3.util.connection.socket.socket", refuse)
+    with pytest.raises(DownloadError) as caught:
+        look(
+            *([toy.folder] if where == "a local file" else []),
+            spec=toy.mirrored(server.url),
+            download=where == "a mirror",
+        )
+    name, reason = toy.train_images.filename, os.strerror(number)
+    assert caught.value.message == (f"{name} of toy could not be read or downloaded: {reason}; {EXHAUSTED[number]}")
+    place = toy.path(toy.train_images) if where == "a local file" else f"{server.url}/{name}"
+    assert (str(place), reason) in caught.value.failures

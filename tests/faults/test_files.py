@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from support import made
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, idx, load
-from idxhub.acquire.find import verify_bytes
+from idxhub.acquire.verify import verify_bytes
 from idxhub.cache.store import Cache
 from idxhub.errors import ChecksumError, IdxFormatError, IdxHubError, SpecError
 from idxhub.formats.compression import inflate

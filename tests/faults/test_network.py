@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -45,15 +46,15 @@ def toy(tmp_path):
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Retries that nobody asked to wait for come at once."""
-    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    monkeypatch.setattr(download, "BACKOFF_FACTOR", 0.01)
 
 
 @dataclass(frozen=True)
 class Fault:
     """What one mirror does, for good: how it answers for a file's bytes, what the error says of it, and how often it
     is asked for a file before it is given up. `url` is for a mirror that is not there at all; `limits` are deadlines.
-    `expected` is what the error says should have come, if it can; `most` is how long a file can be that starts like
-    this one, where more than that comes. What came whole and is another file is a `ChecksumError`.
+    `expected` is what the error says should have come, if it can; `limit` is how many bytes of a body that starts like
+    this one can be right, where more than that comes. What came whole and is another file is a `ChecksumError`.
     """
 
     row: int
@@ -63,13 +64,13 @@ class Fault:
     url: str = ""
     limits: dict[str, float] = field(default_factory=dict)
     expected: Callable[[Resource, bytes], str] = lambda *_: ""
-    most: Callable[[bytes], int] | None = None
+    limit: Callable[[bytes], int] | None = None
     error: type[IdxHubError] = DownloadError
 
     def mirror(self, server: Server, toy: Made, monkeypatch: pytest.MonkeyPatch) -> str:
         """Set it up; its URL."""
         for name, value in self.limits.items():
-            monkeypatch.setattr(download, name, value)
+            monkeypatch.setattr(f"idxhub.acquire.{name}", value)
         if self.answer is None:
             return self.url.format(closed=closed_port())
         for resource in toy.spec.resources:
@@ -89,12 +90,12 @@ def md5(resource: Resource, _: bytes) -> str:
     return f"expected {resource.md5}"
 
 
-def published_size(_: Resource, body: bytes) -> str:
-    return f"the {len(body):,} bytes expected"
+def copy_limit(body: bytes) -> int:
+    return 2 * inflated_size(body) + 65_536
 
 
-def payload_size(_: Resource, body: bytes) -> str:
-    return f"the {inflated_size(body):,} bytes expected"
+def at_most(limit: Callable[[bytes], int]) -> Callable[[Resource, bytes], str]:
+    return lambda _, body: f"the {limit(body):,} bytes that it can have"
 
 
 NO_DAY = f"Mon, {'9' * 20} Jan 2020 00:00:00 GMT"
@@ -110,7 +111,7 @@ FAULTS = {
     "429 for a second too long": Fault(4, lambda _: status(429, retry_after="31"), "HTTP 429; asks to wait 31 s"),
     "503 for too long": Fault(4, lambda _: status(503, retry_after="9" * 400), "HTTP 503; asks to wait"),
     "429 for ever": Fault(4, lambda _: status(429, retry_after="0"), "HTTP 429, 3 times", asked=3),
-    "503 until no day": Fault(4, lambda _: status(503, retry_after=NO_DAY), "HTTP 503, 3 times", asked=3),
+    "503 until no day": Fault(4, lambda _: status(503, retry_after=NO_DAY), "HTTP 503; asks to wait"),
     "503 in no year": Fault(4, lambda _: status(503, retry_after=NO_YEAR), "HTTP 503, 3 times", asked=3),
     "500 for ever": Fault(5, lambda _: status(500), "HTTP 500, 3 times", asked=3),
     "page": Fault(6, lambda _: page(), "answered with an HTML page"),
@@ -124,25 +125,31 @@ FAULTS = {
     "short": Fault(8, lambda body: short(body, half(body)), "connection lost after", asked=3),
     "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection lost", asked=3),
     "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short", expected=md5, error=ChecksumError),
-    "one byte more": Fault(9, lambda body: ok(body + b"x"), "more than the", expected=published_size, most=len),
-    "a thousand bytes more": Fault(
-        9, lambda body: ok(body + bytes(1000)), "more than the", expected=published_size, most=len
+    "one byte more": Fault(
+        9, lambda body: ok(body + b"x"), "bytes of something else follow", expected=md5, error=ChecksumError
+    ),
+    "more than twice the content": Fault(
+        *(9, lambda body: ok(body + bytes(copy_limit(body))), "more than the"),
+        expected=at_most(copy_limit),
+        limit=copy_limit,
     ),
     "payload, one byte more": Fault(
         *(9, lambda body: ok(gzip.decompress(body) + b"x"), "more than the"),
-        expected=payload_size,
-        most=inflated_size,
+        expected=at_most(inflated_size),
+        limit=inflated_size,
     ),
     "chunks cut": Fault(11, lambda body: chunked(body, step=50, cut=1), "connection lost after 50 bytes", asked=3),
-    "endless": Fault(12, endless, "more than the", expected=published_size, most=len),
+    "endless": Fault(12, endless, "more than the", expected=at_most(copy_limit), limit=copy_limit),
     "endless zeros": Fault(
         *(12, lambda body: endless(bytes(inflated_size(body))), "more than the"),
-        expected=payload_size,
-        most=inflated_size,
+        expected=at_most(inflated_size),
+        limit=inflated_size,
     ),
-    "silent": Fault(15, lambda _: silent(), "no answer within", limits={"READ_TIMEOUT": 0.4}),
-    "stalls": Fault(16, lambda body: stall(body, half(body)), "nothing more for", limits={"READ_TIMEOUT": 0.4}),
-    "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"TOTAL_TIMEOUT": 1.0}),
+    "silent": Fault(15, lambda _: silent(), "no answer within", limits={"connection.READ_TIMEOUT": 0.4}),
+    "stalls": Fault(
+        16, lambda body: stall(body, half(body)), "nothing more for", limits={"connection.READ_TIMEOUT": 0.4}
+    ),
+    "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"download.TOTAL_TIMEOUT": 1.0}),
     "loop": Fault(18, lambda _: redirect("/loop"), "redirects without end"),
 }
 
@@ -152,6 +159,15 @@ def other(body: bytes) -> bytes:
     data = bytearray(gzip.decompress(body))
     data[-1] ^= 1
     return gzip.compress(bytes(data), mtime=0)
+
+
+def stored(body: bytes) -> bytes:
+    """The same content in a .gz that is larger than the published one, and than the content."""
+    content, packed = gzip.decompress(body), zlib.compressobj(0, wbits=31)
+    pieces = [content[start : start + 100] for start in range(0, len(content), 100)]
+    larger = b"".join(packed.compress(piece) + packed.flush(zlib.Z_FULL_FLUSH) for piece in pieces) + packed.flush()
+    assert len(larger) > max(len(content), len(body))
+    return larger
 
 
 def rows(table: dict[str, Any]) -> Any:
@@ -190,8 +206,8 @@ def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant, take
         assert server.count(f"/good/{resource.filename}") == 1
         body = toy.bytes(resource)
         assert taken_in[f"/good/{resource.filename}"] == len(body)
-        if fault.most is not None:
-            assert taken_in[f"/bad/{resource.filename}"] == fault.most(body) + 1
+        if fault.limit is not None:
+            assert taken_in[f"/bad/{resource.filename}"] == fault.limit(body) + 1
     # of an endless body, what lies in the sockets' buffers is all that was sent beyond
     assert server.bytes_sent < 32 << 20
     invariant()
@@ -233,6 +249,9 @@ PASSING = {
     "503, wait": Passing(4, lambda _: [status(503, retry_after="1")]),
     "500 twice": Passing(5, lambda _: [status(500)] * 2),
     "short twice": Passing(8, lambda body: [short(body, half(body)), short(body, 0, reset=True)]),
+    "recompressed, larger": Passing(9, then=lambda body: ok(stored(body)), form="recompressed"),
+    "recompressed, larger, no length": Passing(9, then=lambda body: unsized(stored(body)), form="recompressed"),
+    "zeros behind it": Passing(9, then=lambda body: ok(body + bytes(1000)), form="recompressed"),
     "chunked": Passing(10, then=chunked),
     "chunked, small": Passing(10, then=lambda body: chunked(body, step=79)),
     "neither chunks nor length": Passing(10, then=unsized),

@@ -27,11 +27,11 @@ PROCESSES = 16
 FETCH = """
     import hashlib, pickle, sys
     from idxhub import Plugins, load
-    from idxhub.acquire import download
+    from idxhub.acquire import connection, download
     from idxhub.cache import atomic as storage
     import idxhub.acquire.build, filelock  # the slow part of starting
 
-    spec, cache, locks, storage._PATIENCE, download.READ_TIMEOUT = pickle.load(open(sys.argv[1], "rb"))
+    spec, cache, locks, storage._PATIENCE, connection.READ_TIMEOUT = pickle.load(open(sys.argv[1], "rb"))
     if locks == "nothing":  # as on some NFS: every lock is to be had at any time
         import fcntl
 

@@ -1,95 +1,69 @@
-"""One file over HTTP: deadlines, bounded retries, raw bytes, never more of them than expected; kept in memory or
-handed on as they arrive.
-"""
+"""Downloads of one file over HTTP: with a deadline, a few retries, and never more bytes than the file can have."""
 
 from __future__ import annotations
 
-import functools
 import http.client
-import io
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
+from contextlib import closing
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from tqdm import tqdm
-from urllib3.util import wait_for_read
+from urllib3.util import Retry
 
-from idxhub._version import __version__
+from idxhub.acquire import connection
+from idxhub.acquire.connection import Deadline, Session, watching
+from idxhub.acquire.http_errors import (
+    describe_error,
+    describe_refused_url,
+    error_number,
+    is_lost_connection,
+    is_sound_url,
+)
+from idxhub.acquire.local import copy_size_limit
+from idxhub.acquire.progress import ProgressBar
 from idxhub.catalog.spec import Archive, Resource, size_limit
-from idxhub.errors import DownloadError, IdxHubError
+from idxhub.errors import DownloadError, IdxHubError, printable
 from idxhub.formats.compression import XZ_MAGIC, is_compressed
 from idxhub.formats.idx import is_html
 
-CONNECT_TIMEOUT = 10.0  # seconds
-READ_TIMEOUT = 30.0  # seconds between two arrivals
-TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, retries included; more for a file that is larger than
-MIN_RATE = 1 << 18  # bytes a second would bring in that time
-_MAX_ATTEMPTS = 3
-_MAX_RETRY_WAIT = 30.0  # seconds; a server that asks for more is left for the next mirror
-_BACKOFF = 0.5  # seconds before the second try, doubled before the third
+TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, retries included; more for a file so large that
+MIN_RATE = 1 << 18  # bytes a second would not bring it in that time
+MAX_ATTEMPTS = 3
+MAX_RETRY_WAIT = 30.0  # seconds; a mirror that asks for more is given up
+BACKOFF_FACTOR = 0.5  # seconds; the second attempt follows at once, the third after twice as many
+_MAX_REDIRECTS = 10
+_RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _BLOCK = 1 << 18  # bytes
-_SNIFFED = 512  # bytes by which a body is told to be compressed, or a page
-_REDIRECTS = 10
-_POLL_INTERVAL = 0.5  # seconds between two looks at the deadline while nothing arrives
-_RETRIED = frozenset({429, 500, 502, 503, 504})
+_SNIFFED = 512  # bytes at the beginning of a body that tell a compressed file from an HTML page
 
 
-class _RetryError(Exception):
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
+class _FailedAttemptError(Exception):
+    """Why an attempt failed; `retry_after` is how many seconds the server asks to wait before the next one."""
 
-
-class _Deadline:
-    """When an attempt has to end: at its deadline, or when somebody says stop. Whoever looks at it is alive."""
-
-    def __init__(self, total: float, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-        self._total, self._stop, self._heartbeat = total, stop, heartbeat
-        self._deadline = time.monotonic() + total
-        self.received = 0
-
-    def check(self) -> float:
-        """A sign of life; the seconds until the deadline. Raises `DownloadError` when there are none."""
-        if self._stop.is_set():
-            raise DownloadError("stopped")
-        self._heartbeat()
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise DownloadError(f"too slow: {self.received:,} bytes in {self._total:.0f} s")
-        return left
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, unless stopped."""
-        end = time.monotonic() + seconds
-        while (rest := end - time.monotonic()) > 0:
-            self._stop.wait(min(_POLL_INTERVAL, rest))
-            self.check()
+    def __init__(self, reason: str, *, is_final: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.is_final, self.retry_after = is_final, retry_after
 
 
 class BodyWriter(Protocol):
-    """What takes a body as it arrives; `clear` makes it forget what came, for another try."""
+    """Takes the body of a response as it arrives."""
 
-    def add(self, block: bytes) -> None:
+    def write(self, block: bytes) -> None:
         """Take the next bytes."""
 
     def clear(self) -> None:
-        """Begin again."""
+        """Forget what came: another attempt begins."""
 
 
-class _InMemory:
+class _Buffer:
     def __init__(self) -> None:
         self.content = bytearray()
 
-    def add(self, block: bytes) -> None:
+    def write(self, block: bytes) -> None:
         self.content += block
 
     def clear(self) -> None:
@@ -97,7 +71,11 @@ class _InMemory:
 
 
 class Downloader:
-    """The attempts to download one file. They raise `DownloadError` with the one reason, without the URL."""
+    """Downloads one file from any mirror.
+
+    `heartbeat` is called at least twice a second, `stop` ends the download when it is set, `total` is the deadline in
+    seconds.
+    """
 
     def __init__(
         self,
@@ -110,11 +88,7 @@ class Downloader:
         self._file, self._heartbeat = file, heartbeat
         self._total = max(TOTAL_TIMEOUT, size_limit(file) / MIN_RATE) if total is None else total
         self._stop = threading.Event() if stop is None else stop
-        self._session = _Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _WatchedAdapter())
-        # raw bytes: the .gz must not be taken for a compressed transfer of something else
-        self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": f"idxhub/{__version__}"})
+        self._session = Session()
 
     def __enter__(self) -> Downloader:
         return self
@@ -125,79 +99,90 @@ class Downloader:
         self._session.close()
 
     def download(self, url: str) -> bytes:
-        """The body: at most one byte more than is expected, whatever the server sends."""
-        body = _InMemory()
+        """The body that a URL answers with. Raises `DownloadError`, as `download_to`."""
+        body = _Buffer()
         self.download_to(url, body)
         return bytes(body.content)
 
     def download_to(self, url: str, body: BodyWriter) -> None:
-        """Hand the body on as it arrives: no more than is expected. What `body` itself raises is let through."""
-        deadline = _Deadline(self._total, self._stop, self._heartbeat)
+        """Write the body that a URL answers with to `body`, as it arrives.
+
+        At most one byte more than the file can have is read, whatever the server sends. Raises `DownloadError` with
+        one reason, which does not repeat the URL, and what `body` itself raises.
+        """
+        deadline = Deadline(self._total, self._stop, self._heartbeat)
         deadline.check()
-        _current.deadline = deadline
         try:
-            self._attempt_all(_check_url(url), deadline, body)
-        except IdxHubError:
+            with watching(deadline):
+                self._try_repeatedly(url, deadline, body)
+        except DownloadError as error:  # of the deadline
+            raise DownloadError(error.message) from None
+        except IdxHubError:  # of `body`
             raise
+        except _FailedAttemptError as error:
+            reason, number = str(error), None
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            reason = _describe_error(error)
+            reason, number = describe_error(error), error_number(error)
         else:
             return
-        finally:
-            _current.deadline = None
-        deadline.check()  # wrapped by now, if it was the reason
-        # without a cause: what requests and urllib3 say themselves repeats addresses, and what is in them
-        raise DownloadError(reason)
+        deadline.check()  # if the deadline was the reason, the libraries have wrapped it
+        # no cause: the messages of requests and urllib3 repeat URLs, and the passwords in them
+        failure = DownloadError(printable(reason))
+        failure.errno = number
+        raise failure
 
-    def _attempt_all(self, url: str, deadline: _Deadline, body: BodyWriter) -> None:
-        reason = ""
-        for attempt in range(_MAX_ATTEMPTS):
+    def _try_repeatedly(self, url: str, deadline: Deadline, body: BodyWriter) -> None:
+        if not is_sound_url(url):
+            raise _FailedAttemptError("the address cannot be used")
+        # urllib3 counts and reckons the pauses; it does not sleep, since its sleep can neither be stopped nor checked
+        retry = Retry(MAX_ATTEMPTS - 1, backoff_factor=BACKOFF_FACTOR)
+        while True:
             try:
-                self._attempt(url, deadline, body)
-            except _RetryError as failure:
+                return self._try_once(url, deadline, body)
+            except _FailedAttemptError as failure:
+                if failure.is_final:
+                    raise
                 left = deadline.check()
-                reason = str(failure)
-                wait = _BACKOFF * 2**attempt if failure.wait is None else failure.wait
-                if attempt + 1 == _MAX_ATTEMPTS:
-                    break
-                if wait > min(_MAX_RETRY_WAIT, left):
-                    raise DownloadError(f"{reason}; asks to wait {wait:.0f} s") from failure
-                deadline.sleep(wait)
-            else:
-                return
-        raise DownloadError(f"{reason}, {_MAX_ATTEMPTS} times")
+                try:
+                    retry = retry.increment(error=failure)
+                except urllib3.exceptions.MaxRetryError:
+                    raise _FailedAttemptError(f"{failure}, {MAX_ATTEMPTS} times") from None
+                wait = retry.get_backoff_time() if failure.retry_after is None else failure.retry_after
+                if wait > min(MAX_RETRY_WAIT, left):
+                    raise _FailedAttemptError(f"{failure}; asks to wait {wait:.0f} s") from None
+            deadline.sleep(wait)
 
-    def _attempt(self, url: str, deadline: _Deadline, body: BodyWriter) -> None:
-        for _ in range(_REDIRECTS):
-            with self._request(url) as response:
+    def _try_once(self, url: str, deadline: Deadline, body: BodyWriter) -> None:
+        for _ in range(_MAX_REDIRECTS):
+            with self._open(url) as response:
                 target = _redirect_target(self._session, response)
                 if target is None:
-                    if response.status_code in _RETRIED:
-                        raise _RetryError(f"HTTP {response.status_code}", _retry_after(response))
+                    if response.status_code in _RETRIED_STATUSES:
+                        reason = f"HTTP {response.status_code}"
+                        raise _FailedAttemptError(reason, is_final=False, retry_after=_retry_after(response))
                     if response.status_code != 200:
-                        raise DownloadError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
+                        raise _FailedAttemptError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
                     body.clear()
                     self._receive(response, deadline, body)
                     return
                 url = target
-        raise DownloadError("redirects without end")
+        raise _FailedAttemptError("redirects without end")
 
-    def _request(self, url: str) -> requests.Response:
+    def _open(self, url: str) -> requests.Response:
         try:
-            return self._session.get(url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+            return self._session.open(url)
         except requests.ConnectionError as error:
-            if isinstance(_cause_chain(error)[-1], ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
-                raise _RetryError("connection lost before an answer") from error
+            if is_lost_connection(error):
+                raise _FailedAttemptError("connection lost before an answer", is_final=False) from error
             raise
         except requests.exceptions.InvalidHeader:  # of the answer
             raise
         except (ValueError, TypeError) as error:
-            raise DownloadError(_describe_unusable_url(url, error)) from None
+            raise _FailedAttemptError(describe_refused_url(url, error)) from error
 
-    def _receive(self, response: requests.Response, deadline: _Deadline, body: BodyWriter) -> None:
+    def _receive(self, response: requests.Response, deadline: Deadline, body: BodyWriter) -> None:
         size, start = 0, b""
-        expected = self._file.size
-        with _progress_bar(self._file.filename, expected) as bar:
+        with closing(ProgressBar(self._file.filename, self._file.size)) as bar:
             while True:
                 deadline.received = size
                 deadline.check()
@@ -205,174 +190,83 @@ class Downloader:
                     # read1 returns what has arrived, so that a trickle cannot outlast the deadline
                     block = response.raw.read1(self._next_read_size(start, size), decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
-                    raise _RetryError(f"connection lost after {size:,} bytes") from error
+                    raise _FailedAttemptError(f"connection lost after {size:,} bytes", is_final=False) from error
                 except urllib3.exceptions.ReadTimeoutError as error:
-                    raise DownloadError(f"nothing more for {READ_TIMEOUT:.0f} s after {size:,} bytes") from error
+                    silence = f"{connection.READ_TIMEOUT:.0f} s"
+                    raise _FailedAttemptError(f"nothing more for {silence} after {size:,} bytes") from error
                 if not block:
                     break
                 size += len(block)
                 start += block[: _SNIFFED - len(start)]
-                if size > self._size_limit(start):
-                    raise DownloadError(_describe_unexpected(response, start, self._size_limit(start)))
-                body.add(block)
+                limit = self._max_size(start)
+                if size > limit:
+                    _refuse_html(response, start)
+                    raise _FailedAttemptError(f"more than the {limit:,} bytes that it can have")
+                body.write(block)
                 bar.update(len(block))
-        if size < (self._size_limit(start) if expected is not None else 1):
-            if _is_html(response, start):
-                raise DownloadError(_describe_unexpected(response, start, self._size_limit(start)))
-            # as long as it was said to be: recompressed perhaps, and for the digests to judge
+        self._check_end(response, start, size)
+
+    def _check_end(self, response: requests.Response, start: bytes, size: int) -> None:
+        """Refuse a body that ends early. One that is as long as announced may be recompressed: the digests decide."""
+        expected = self._expected_size(start)
+        if size < expected:
+            _refuse_html(response, start)
             if not size or response.headers.get("Content-Length") != str(size):
-                raise _RetryError(f"ends after {size:,} of {self._size_limit(start):,} bytes")
+                raise _FailedAttemptError(f"ends after {size:,} of {expected:,} bytes", is_final=False)
 
     def _next_read_size(self, start: bytes, size: int) -> int:
         """How many bytes to read now: together at most one more than the file can have."""
-        limit = self._size_limit(start)
-        if len(start) < len(XZ_MAGIC):  # compressed or not: that is not known yet
+        limit = self._max_size(start)
+        if len(start) < len(XZ_MAGIC):  # not yet known whether the body is compressed
             limit = min(limit, size_limit(self._file))
         return max(1, min(_BLOCK, limit + 1 - size))
 
-    def _size_limit(self, start: bytes) -> int:
-        """The most bytes that the file can have, judged by how it starts."""
+    def _max_size(self, start: bytes) -> int:
+        """The most bytes that the body can have, judged by how it starts."""
+        file = self._file
+        if isinstance(file, Archive):
+            return file.size
+        if not is_compressed(start):
+            return file.payload_size
+        # a recompressed file can only be accepted by a digest of its content
+        return copy_size_limit(file) if file.payload_sha256 or file.payload_md5 else size_limit(file)
+
+    def _expected_size(self, start: bytes) -> int:
+        """The bytes that the body has if it is as published, or decompressed; 1 if that is not known."""
+        if self._file.size is None:
+            return 1
         if isinstance(self._file, Resource) and not is_compressed(start):
             return self._file.payload_size
-        return size_limit(self._file)
+        return self._file.size
 
 
-# The deadline of the attempt that a thread is making: http.client makes its readers where no argument reaches.
-_current = threading.local()
-
-
-class _WatchedSocket(io.RawIOBase):
-    """What arrives on a socket, as long as the attempt's deadline allows: headers, redirects and chunk sizes too."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw, self._socket = raw, sock
-
-    def readable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def readinto(self, buffer: Any) -> int | None:
-        deadline: _Deadline | None = getattr(_current, "deadline", None)
-        if deadline is not None and not getattr(self._socket, "pending", int)():  # TLS may hold what has arrived
-            silent = time.monotonic() + READ_TIMEOUT
-            while not wait_for_read(self._socket, min(_POLL_INTERVAL, deadline.check())):
-                if time.monotonic() > silent:
-                    raise TimeoutError("timed out")
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _WatchedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_WatchedSocket(self.fp.detach(), sock))
-
-
-@functools.cache
-def _watched_class(kind: type[Any]) -> type[Any]:
-    """The class of connections, with responses that are watched."""
-    return type(kind.__name__, (kind,), {"response_class": _WatchedResponse})
-
-
-class _WatchedAdapter(HTTPAdapter):
-    """Connections whose responses are watched, those through a proxy of either kind as well."""
-
-    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
-        if pool.ConnectionCls.response_class is not _WatchedResponse:
-            pool.ConnectionCls = _watched_class(pool.ConnectionCls)
-        return pool
-
-
-class _Session(requests.Session):
-    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        """None: requests would read the body of a redirect, however long, even where it does not follow."""
-        return iter(())
-
-
-def _redirect_target(session: requests.Session, response: requests.Response) -> str | None:
-    """Where a response sends us; None if nowhere."""
+def _redirect_target(session: Session, response: requests.Response) -> str | None:
+    """The URL that a response redirects to; None if it does not redirect."""
     try:
         target = session.get_redirect_target(response)
         if target is None:
             return None
         url = urljoin(response.url, target)
         schemes = urlsplit(response.url).scheme, urlsplit(url).scheme
-    except ValueError as error:  # requests lets the codec's and the URL parser's through
-        raise DownloadError("redirected to a malformed address") from error
+    except ValueError as error:  # of the codec or of the URL parser
+        raise _FailedAttemptError("redirected to a malformed address") from error
     if schemes[1] not in ("http", "https"):
-        raise DownloadError("redirected to neither https nor http")
+        raise _FailedAttemptError("redirected to neither https nor http")
     if schemes == ("https", "http"):
-        raise DownloadError("redirected from https to http; refused")
-    return _check_url(url)
-
-
-def _progress_bar(filename: str, total: int | None) -> Any:
-    return tqdm(total=total, desc=filename, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):  # a year or an offset of thirty digits is no date either
-        return None
-
-
-def _is_html(response: requests.Response, start: bytes) -> bool:
-    return is_html(start) or response.headers.get("Content-Type", "").startswith("text/html")
-
-
-def _describe_unexpected(response: requests.Response, start: bytes, limit: int) -> str:
-    if _is_html(response, start):
-        return "answered with an HTML page (a log-in page of the network, or an error page)"
-    return f"more than the {limit:,} bytes expected"
-
-
-def _check_url(url: str) -> str:
-    """The URL itself; raises `DownloadError`, which does not repeat it, if it is none that can be asked."""
-    try:
-        requests.Request("GET", url).prepare()
-    except ValueError:  # so are those of requests
-        raise DownloadError("the address cannot be used") from None
+        raise _FailedAttemptError("redirected from https to http; refused")
+    if not is_sound_url(url):
+        raise _FailedAttemptError("redirected to a malformed address")
     return url
 
 
-def _describe_unusable_url(url: str, error: Exception) -> str:
-    """Why a sound URL cannot be asked."""
-    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
-        return "the proxy speaks SOCKS, which needs PySocks: python -m pip install 'requests[socks]'"
-    if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
-        return f"the proxy's address cannot be used; see {urlsplit(url).scheme}_proxy"
-    return "the address cannot be used"
+def _retry_after(response: requests.Response) -> float | None:
+    """The seconds that a server asks to wait; None if it does not ask, or asks for nonsense."""
+    try:
+        return Retry().get_retry_after(response.raw)
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None
 
 
-def _describe_error(error: Exception) -> str:
-    """The innermost cause in words; urllib3 wraps it three deep, and never with a proxy's password."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"no connection within {CONNECT_TIMEOUT:.0f} s"
-    if isinstance(error, requests.exceptions.ReadTimeout):
-        return f"no answer within {READ_TIMEOUT:.0f} s"
-    causes = _cause_chain(error)
-    cause = causes[-1]
-    reason = getattr(cause, "strerror", None) or (
-        str(cause) if type(cause) is OSError else f"{type(cause).__name__}: {cause}"
-    )
-    # "connection refused" would be looked for at the mirror
-    proxy = any(isinstance(each, requests.exceptions.ProxyError) or type(each).__module__ == "socks" for each in causes)
-    return f"the proxy: {reason}" if proxy else reason
-
-
-def _cause_chain(error: BaseException) -> list[BaseException]:
-    """The error and what it comes from, the innermost cause last."""
-    chain = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(inner)
-    return chain
+def _refuse_html(response: requests.Response, start: bytes) -> None:
+    if is_html(start) or response.headers.get("Content-Type", "").startswith("text/html"):
+        raise _FailedAttemptError("answered with an HTML page (a log-in page of the network, or an error page)")

@@ -1,83 +1,24 @@
-"""A resource to its verified bytes: the folder the caller named, the cache, known folders, the mirrors.
-
-A file is accepted by digest alone, never by name, and what was hashed is what is returned: there is no second
-read between check and use.
-"""
+"""A resource to its verified bytes: the folder the caller named, the cache, known folders, the mirrors."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies, list_missing
-from idxhub.acquire.mirrors import check_mirrors, file_urls, redact_url
+from idxhub.acquire.local import LocalCopy, SearchSettings, file_identity, list_local_copies, list_missing
+from idxhub.acquire.mirrors import FileUrl, check_mirrors, file_urls
+from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.atomic import NewFile, locked, touch
 from idxhub.cache.store import Cache
-from idxhub.catalog.recognise import what_is
 from idxhub.catalog.spec import Archive, DatasetSpec, Resource
-from idxhub.errors import ChecksumError, DownloadError, Failure, IdxFormatError
-from idxhub.formats.compression import inflate, is_compressed, peek
-from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
-from idxhub.paths import format_member
-from idxhub.threads import Threads
+from idxhub.errors import ChecksumError, DownloadError, Failure
+from idxhub.paths import describe_exhaustion, format_member
 
 if TYPE_CHECKING:
     from idxhub.acquire.download import Downloader
-
-Form = Literal["published", "recompressed", "decompressed"]
-
-
-@dataclass(frozen=True)
-class VerifiedFile:
-    """The decompressed content of a resource, checked.
-
-    `source` is the path or URL it came from, `origin` the URL that a file kept in the cache was downloaded from;
-    `form` tells the file as published from a copy that was recompressed or decompressed on its way. `sha256` is of
-    the published file, None if that was not seen.
-    """
-
-    payload: bytes | memoryview
-    source: str
-    form: Form
-    payload_sha256: str
-    sha256: str | None = None
-    origin: str | None = None
-
-
-def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> VerifiedFile:
-    """Check a file's bytes against its digests; raises `ChecksumError` if they are anything else.
-
-    `specs` are the datasets that a wrong file may belong to instead.
-    """
-    plausible = resource.size in (None, len(data))
-    payload: bytes | memoryview | None = None
-    with Threads(1) as other:  # hashlib and zlib let go of the GIL
-        published = other.submit(_published_sha256, resource, data) if plausible else None
-        try:
-            payload = inflate(data, resource.payload_size)
-        except IdxFormatError as error:
-            if published is not None and published.result():
-                raise IdxFormatError(f"{source}: the digest is right, but {error}") from error
-    if payload is not None:
-        sha256 = None if published is None else published.result()
-        if sha256 is not None:
-            known = resource.payload_sha256 or hashlib.sha256(payload).hexdigest()
-            return VerifiedFile(payload, source, "published", known, sha256)
-        payload_sha256 = hashlib.sha256(payload).hexdigest()
-        if payload_sha256 == resource.payload_sha256 or (
-            resource.payload_sha256 is None and resource.payload_md5 == _md5(payload)
-        ):
-            form: Form = "recompressed" if is_compressed(data) else "decompressed"
-            return VerifiedFile(payload, source, form, payload_sha256)
-    raise ChecksumError(
-        f"{resource.filename} is not the published file",
-        [Failure(source, _diagnose(resource, data, specs))],
-    )
 
 
 def find_file(
@@ -89,45 +30,39 @@ def find_file(
     specs: Iterable[DatasetSpec] = (),
     heartbeat: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
+    keep: bool = True,
 ) -> VerifiedFile:
     """The verified bytes of a resource from the first place that has them.
 
-    A downloaded file, or archive, is kept in the cache. `specs` help to name a wrong file; `heartbeat` is called as
-    bytes arrive, and `stop` ends a download when it is set.
-    Raises `ChecksumError` if what was found is wrong, on this machine or at a mirror, and `DownloadError` if nothing
-    was found at all; both list every place tried. What a mirror has that is longer than the file can be is not read to
-    its end, and no file found. `ArgumentError` for a mirror that cannot be one.
+    A downloaded file, or archive, is kept in the cache; with `keep=False` nothing is written, and archives are not
+    downloaded. `specs` help to name a wrong file, `heartbeat` is called as bytes arrive, and `stop` ends a download
+    when it is set.
+
+    Raises `ChecksumError` if a file was found and is wrong, on this machine or at a mirror, and `DownloadError` if
+    none was found; both list every place tried. A mirror's file that is longer than the resource can be is not read to
+    its end and counts as not found. Raises `ArgumentError` for a mirror that is neither a URL nor a folder.
     """
     check_mirrors(spec, settings.mirrors)
-    search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop)
-    failures: list[Failure] = []
-    before = _file_identity(cache.file(resource.published))
+    search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop, keep)
+    identity = file_identity(cache.file(resource.published))
     for copy in list_local_copies(spec, resource, cache, settings):
-        found = search.read(copy, failures)
+        found = search.read(copy)
         if found is not None:
             return found
-    wrong = bool(failures)
-    failures += list_missing(spec, resource, settings)
-    published = file_urls(spec, resource, settings.mirrors)
+    search.failures += list_missing(spec, resource, settings)
+    urls = file_urls(spec, resource, settings.mirrors)
     if not settings.download:
-        failures += [Failure(redact_url(url), f"not tried: {settings.offline_reason}") for url in published]
-    elif published:
-        downloaded = search.download(published, failures, before)
-        if isinstance(downloaded, VerifiedFile):
-            return downloaded
-        wrong = wrong or downloaded
-    if wrong:
-        raise ChecksumError(f"{resource.filename} of {spec.name}: no sound copy found", failures)
-    raise DownloadError(
-        f"{resource.filename} of {spec.name} was not found; name a folder that has it (data_dir=), or a mirror "
-        "that can be reached (IDXHUB_MIRRORS)",
-        failures or [Failure("(nowhere)", "the spec names no folder and no mirror")],
-    )
+        search.failures += [Failure(url.shown, f"not tried: {settings.offline_reason}") for url in urls]
+    elif urls:
+        found = search.download(urls, identity)
+        if found is not None:
+            return found
+    raise search.error()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
-    """A resource that is looked for. The reasons why something does not serve are added to `failures`."""
+    """The search for a resource, and what it met: the places that did not serve, and why."""
 
     spec: DatasetSpec
     resource: Resource
@@ -135,24 +70,36 @@ class _Search:
     specs: tuple[DatasetSpec, ...]
     heartbeat: Callable[[], None]
     stop: threading.Event | None
+    keep: bool
+    failures: list[Failure] = field(default_factory=list)
+    has_wrong_file: bool = False
+    exhausted: str | None = None  # what the process has too little of to open a file
 
-    def read(self, copy: LocalCopy, failures: list[Failure]) -> VerifiedFile | None:
+    def read(self, copy: LocalCopy) -> VerifiedFile | None:
+        """The verified bytes of a file on this machine; None if it does not serve."""
         try:
             found = verify_bytes(self.resource, copy.read(self.resource), copy.source, self.specs)
         except (OSError, ChecksumError) as error:
-            failures += _failures_of(copy.source, error)
+            self._note(copy.source, error)
             return None
         origin = self.cache.origin(copy.path, self.resource.published)
         return found if origin is None else replace(found, origin=format_member(origin, copy.member))
 
-    def download(self, urls: list[str], failures: list[Failure], before: tuple[int, ...] | None) -> VerifiedFile | bool:
-        """The bytes from the first mirror that serves; or whether one of them has a wrong file."""
-        from idxhub.acquire.download import Downloader  # noqa: PLC0415 -- it brings requests: a cache miss only
+    def download(self, urls: list[FileUrl], identity: tuple[int, ...] | None) -> VerifiedFile | None:
+        """The verified bytes from the first mirror that has them; None if none has.
+
+        `identity` is what the kept archive was before the search: if it is another one now, it is read first.
+        """
+        from idxhub.acquire.download import Downloader  # noqa: PLC0415 -- it imports requests: only to download
 
         archive = self.resource.archive
         if archive is None:
             with Downloader(self.resource, self.heartbeat, stop=self.stop) as downloader:
-                return self._try_mirrors(urls, failures, lambda url: self._download_file(downloader, url))
+                return self._first_of(urls, lambda url: self._download_file(downloader, url))
+        if not self.keep:
+            why = f"not tried: {archive.filename} is downloaded into the cache, which cannot be written"
+            self.failures += [Failure(url.shown, why) for url in urls]
+            return None
         kept = LocalCopy(self.cache.file(archive), self.resource.member)
         lock = kept.path.with_name(f".{archive.filename}.lock")
 
@@ -161,62 +108,84 @@ class _Search:
             touch(lock)
 
         with locked(lock, self.stop, self.heartbeat), Downloader(archive, heartbeat, stop=self.stop) as downloader:
-            if _file_identity(kept.path) not in (None, before):  # another thread or process has brought it meanwhile
-                found = self.read(kept, failures)
+            if file_identity(kept.path) not in (None, identity):  # another thread or process has downloaded it
+                found = self.read(kept)
                 if found is not None:
                     return found
-            return self._try_mirrors(urls, failures, lambda url: self._download_member(downloader, archive, kept, url))
+            return self._first_of(urls, lambda url: self._download_member(downloader, archive, kept, url))
 
-    def _try_mirrors(
-        self, urls: list[str], failures: list[Failure], get: Callable[[str], VerifiedFile]
-    ) -> VerifiedFile | bool:
-        wrong = False
+    def error(self) -> ChecksumError | DownloadError:
+        """The error that lists every place tried."""
+        what = f"{self.resource.filename} of {self.spec.name}"
+        if self.exhausted is not None:
+            return DownloadError(f"{what} could not be read or downloaded: {self.exhausted}", self.failures)
+        if self.has_wrong_file:
+            return ChecksumError(f"{what}: no sound copy found", self.failures)
+        return DownloadError(
+            f"{what} was not found; name a folder that has it (data_dir=), or a mirror that can be reached "
+            "(IDXHUB_MIRRORS)",
+            self.failures or [Failure("(nowhere)", "the spec names no folder and no mirror")],
+        )
+
+    def _note(self, where: str, error: OSError | ChecksumError) -> None:
+        if isinstance(error, ChecksumError):
+            self.failures += error.failures
+        else:
+            reason = error.message if isinstance(error, DownloadError) else error.strerror or str(error)
+            self.failures.append(Failure(where, reason))
+            advice = describe_exhaustion(error)
+            if advice is not None:
+                self.exhausted = f"{reason}; {advice}"
+                return
+        # a local file that cannot be read is as wrong as one with other bytes
+        self.has_wrong_file = self.has_wrong_file or not isinstance(error, DownloadError)
+
+    def _first_of(self, urls: list[FileUrl], get: Callable[[FileUrl], VerifiedFile]) -> VerifiedFile | None:
         for url in urls:
             try:
                 return get(url)
             except (DownloadError, ChecksumError) as error:
-                failures += _failures_of(redact_url(url), error)
-                wrong = wrong or isinstance(error, ChecksumError)
+                self._note(url.shown, error)
                 if self.stop is not None and self.stop.is_set():
                     break
-        return wrong
+        return None
 
-    def _download_file(self, downloader: Downloader, url: str) -> VerifiedFile:
-        data, shown = downloader.download(url), redact_url(url)
-        verified = verify_bytes(self.resource, data, shown, self.specs)
-        if verified.form == "published":
-            self.cache.keep(self.resource, data, shown)
+    def _download_file(self, downloader: Downloader, url: FileUrl) -> VerifiedFile:
+        data = downloader.download(url.url)
+        verified = verify_bytes(self.resource, data, url.shown, self.specs)
+        if verified.form == "published" and self.keep:
+            self.cache.keep(self.resource, data, url.shown)
         return verified
 
-    def _download_member(self, downloader: Downloader, archive: Archive, kept: LocalCopy, url: str) -> VerifiedFile:
-        shown = redact_url(url)
-        with self.cache.receiving(archive, shown) as new:
+    def _download_member(self, downloader: Downloader, archive: Archive, kept: LocalCopy, url: FileUrl) -> VerifiedFile:
+        with self.cache.receiving(archive, url.shown) as new:
             writer = _ArchiveWriter(new)
-            downloader.download_to(url, writer)
-            writer.check(archive, shown)
-        source = format_member(shown, kept.member)
+            downloader.download_to(url.url, writer)
+            writer.check(archive, url.shown)
+        source = format_member(url.shown, kept.member)
         try:
             data = kept.read(self.resource)
         except OSError as error:
-            raise ChecksumError(f"{archive.filename}: the digest is right", _failures_of(source, error)) from error
+            failure = Failure(source, error.strerror or str(error))
+            raise ChecksumError(f"{archive.filename}: the digest is right", [failure]) from error
         return verify_bytes(self.resource, data, source, self.specs)
 
 
 class _ArchiveWriter:
-    """An archive on its way to the disk, hashed as it comes."""
+    """Writes an archive to the disk as it arrives, and hashes it meanwhile."""
 
     def __init__(self, new: NewFile) -> None:
         self._new = new
-        self._begin()
+        self._reset_digests()
 
-    def add(self, block: bytes) -> None:
+    def write(self, block: bytes) -> None:
         self._new.write(block)
         self._md5.update(block)
         self._sha256.update(block)
 
     def clear(self) -> None:
         self._new.clear()
-        self._begin()
+        self._reset_digests()
 
     def check(self, archive: Archive, source: str) -> None:
         """Raise `ChecksumError` unless it is the published one."""
@@ -225,59 +194,5 @@ class _ArchiveWriter:
             why = f"MD5 {md5}, expected {archive.md5}; SHA-256 {sha256}, expected {archive.sha256 or 'any'}"
             raise ChecksumError(f"{archive.filename} is not the published file", [Failure(source, why)])
 
-    def _begin(self) -> None:
+    def _reset_digests(self) -> None:
         self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-
-
-def _file_identity(path: Path) -> tuple[int, ...] | None:
-    """What a file can be told by from one that takes its place; None if there is none."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return state.st_ino, state.st_mtime_ns, state.st_size
-
-
-def _failures_of(where: str, error: OSError | ChecksumError) -> tuple[Failure, ...]:
-    if isinstance(error, ChecksumError):
-        return error.failures
-    if isinstance(error, DownloadError):
-        return (Failure(where, error.message),)
-    return (Failure(where, error.strerror or str(error)),)
-
-
-def _diagnose(resource: Resource, data: bytes, specs: Iterable[DatasetSpec]) -> str:
-    """In words, what is wrong with a file."""
-    if not data:
-        return "is empty"
-    known = what_is(data, specs)
-    if known is not None:
-        return f"is another file: this is {known}"
-    md5 = f"MD5 {_md5(data)}, expected {resource.md5}"
-    try:
-        header = read_header(peek(data, MAX_HEADER_SIZE))
-        if header.shape != resource.shape or header.dtype.name != resource.dtype:
-            return (
-                f"holds {header.dtype.name} of shape {header.shape}, "
-                f"expected {resource.dtype} of shape {resource.shape}; {md5}"
-            )
-        inflated = inflate(data, resource.payload_size)
-    except IdxFormatError as error:
-        return f"{error}; {md5}"
-    if len(inflated) != resource.payload_size:
-        return f"cut short: holds {len(inflated):,} of {resource.payload_size:,} bytes; {md5}"
-    only = resource.payload_sha256 is None and resource.payload_md5 is None
-    content = "no digest of its content is known to tell it by" if only else "other content"
-    return f"has the right shape and {content}; {md5}"
-
-
-def _published_sha256(resource: Resource, data: bytes) -> str | None:
-    """The SHA-256 of the file as published; None if it is another one."""
-    if _md5(data) != resource.md5:
-        return None
-    sha256 = hashlib.sha256(data).hexdigest()
-    return sha256 if resource.sha256 in (None, sha256) else None
-
-
-def _md5(data: bytes | memoryview) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

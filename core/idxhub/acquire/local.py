@@ -1,4 +1,6 @@
-"""What on this machine may be a dataset's file: folders that are named or known, and mirrors that are folders."""
+"""The files on this machine that may be a dataset's: in the folder that the caller named, in the cache, and in known
+folders.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from idxhub.acquire.mirrors import is_http_url, is_malformed, parse_mirrors
+from idxhub.acquire.mirrors import mirror_folders, parse_mirrors
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.errors import DownloadError, Failure
@@ -21,7 +22,7 @@ _MAX_LISTED_FILES = 10_000  # looked at by size in one folder; by name always
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """A file on this machine that may be a resource, or an archive that may have it as a member."""
+    """A file on this machine that may be a resource, or an archive that may have it as `member`."""
 
     path: Path
     member: str | None = None
@@ -32,9 +33,9 @@ class LocalCopy:
         return format_member(str(self.path), self.member)
 
     def read(self, resource: Resource) -> bytes:
-        """Its bytes; `OSError` if they are far more than the resource can have, or the archive is not sound."""
+        """Its bytes. Raises `OSError` if they are more than `copy_size_limit`, or if the archive is not sound."""
         if self.member is None:
-            return read_local_file(self.path, resource)
+            return _read_file(self.path, copy_size_limit(resource))
         from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are in archives
 
         return read_member(self.path, self.member, copy_size_limit(resource))
@@ -42,24 +43,28 @@ class LocalCopy:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Where to look, besides the cache: what the caller and the environment said."""
+    """Where to search besides the cache and the spec's own places, as the caller and the environment say.
+
+    `offline_reason` is why nothing is downloaded, if `download` is false.
+    """
 
     data_dir: Path | None = None
-    mirrors: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = field(default=(), repr=False)  # there may be passwords in them
     download: bool = True
     offline_reason: str = "downloading is off"
 
     @classmethod
     def from_environment(cls, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> SearchSettings:
-        """With IDXHUB_MIRRORS (comma-separated) and IDXHUB_OFFLINE. Raises `DownloadError` for a `data_dir`
-        that is not a folder.
+        """The arguments, with IDXHUB_MIRRORS and IDXHUB_OFFLINE.
+
+        Raises `DownloadError` for a `data_dir` that is not a folder, and `ArgumentError` as `parse_mirrors`.
         """
         folder = None if data_dir is None else Path(absolute_path(data_dir))
         if folder is not None and not os.path.isdir(folder):
             state = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise DownloadError(
                 f"data_dir={str(data_dir)!r} {state}; name the folder that has the files, or leave it out to "
-                "search the usual settings, and to download"
+                "search the usual folders, and to download"
             )
         offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
         return cls(
@@ -73,7 +78,7 @@ class SearchSettings:
 def list_local_copies(
     spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings
 ) -> Iterator[LocalCopy]:
-    """What on this machine may be the resource, best first: by name, then by size."""
+    """The files on this machine that may be the resource, in the order to try: in a folder by name, then by size."""
     for folder in _named_folders(spec, settings):
         yield from _copies_in(folder, resource)
     kept = LocalCopy(cache.file(resource.published), resource.member)
@@ -84,7 +89,7 @@ def list_local_copies(
 
 
 def list_missing(spec: DatasetSpec, resource: Resource, settings: SearchSettings) -> Iterator[Failure]:
-    """The folders looked in that have no file that may be the resource."""
+    """The folders that were searched and have no file that may be the resource, each with the reason."""
     named = _named_folders(spec, settings)
     if named and settings.data_dir is not None and not any(_copies_in(folder, resource) for folder in named):
         yield Failure(str(settings.data_dir), _why_missing(settings.data_dir))
@@ -94,7 +99,6 @@ def list_missing(spec: DatasetSpec, resource: Resource, settings: SearchSettings
 
 
 def _why_missing(folder: Path) -> str:
-    """Why nothing was found in a folder."""
     try:
         os.scandir(folder).close()
     except FileNotFoundError:
@@ -109,17 +113,15 @@ def _named_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
 
 
 def known_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
-    """The folders looked in after the cache: other programs' and those among the mirrors."""
+    """The folders that are searched after the cache: those of other programs, then the mirrors that are folders."""
     folders = [folder for folder in map(_expand_folder, spec.folders) if folder is not None]
-    for mirror in (*settings.mirrors, *spec.mirrors):
-        if not is_http_url(mirror) and not is_malformed(mirror):
-            base = _mirror_folder(mirror.replace("{dataset}", spec.name))
-            folders += [base, base / spec.name]
+    for folder in mirror_folders(spec, settings.mirrors):
+        folders += [folder, folder / spec.name]
     return folders
 
 
 def _expand_folder(folder: str) -> Path | None:
-    """A spec's folder; None if it names a variable that is not set."""
+    """A spec's folder with its variables expanded; None if one of them is not set."""
     literal = Path(absolute_path(folder))
     if os.path.isabs(folder) and os.path.isdir(literal):  # its name has a dollar sign of its own
         return literal
@@ -127,33 +129,25 @@ def _expand_folder(folder: str) -> Path | None:
     return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else Path(absolute_path(expanded))
 
 
-def _mirror_folder(mirror: str) -> Path:
-    if mirror.startswith("file:"):
-        from urllib.request import url2pathname  # noqa: PLC0415 -- it brings an HTTP client
-
-        mirror = url2pathname(urlsplit(mirror).path)
-    return Path(absolute_path(mirror))
-
-
 def _copies_in(folder: Path, resource: Resource) -> list[LocalCopy]:
     # Kaggle and some mirrors write train-images.idx3-ubyte
     stems = (resource.stem, resource.stem.replace("-idx", ".idx"))
     names = [resource.filename, *(s + e for s in stems for e in ("", ".gz", ".xz"))]
-    copies = [LocalCopy(path) for path in _list_candidates(folder, names, {resource.size, resource.payload_size})]
+    copies = [LocalCopy(path) for path in _find_files(folder, names, {resource.size, resource.payload_size})]
     archive = resource.archive
     if archive is not None:
-        copies += [
-            LocalCopy(path, resource.member) for path in _list_candidates(folder, [archive.filename], {archive.size})
-        ]
+        paths = _find_files(folder, [archive.filename], {archive.size})
+        copies += [LocalCopy(path, resource.member) for path in paths]
     return copies
 
 
-def _list_candidates(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
+def _find_files(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
+    """The files in a folder that have one of the names, in the order of the names; then those of one of the sizes."""
     present = {}
-    # of a folder that cannot be listed, files may be read all the same
+    # in a folder that cannot be listed, files may still be readable
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for _, entry in zip(range(_MAX_LISTED_FILES), entries, strict=False):
-            with contextlib.suppress(OSError):  # a link in a circle, or a file that went away meanwhile
+            with contextlib.suppress(OSError):  # a link in a circle, or a file that is gone by now
                 if entry.is_file():
                     present[entry.name] = entry.stat().st_size
     by_name = [name for name in dict.fromkeys(names) if name in present or os.path.isfile(folder / name)]
@@ -161,9 +155,7 @@ def _list_candidates(folder: Path, names: Iterable[str], sizes: set[int | None])
     return [folder / name for name in by_name + by_size]
 
 
-def read_local_file(path: Path, resource: Resource) -> bytes:
-    """A local file's bytes; `OSError` if they are far more than the resource can have."""
-    limit = copy_size_limit(resource)
+def _read_file(path: Path, limit: int) -> bytes:
     with open_regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
         data = file.read(min(size, limit) + 1)
@@ -173,5 +165,17 @@ def read_local_file(path: Path, resource: Resource) -> bytes:
 
 
 def copy_size_limit(resource: Resource) -> int:
-    """The most bytes that are read of a copy of a file: compressed badly, it may be larger than its content."""
+    """The most bytes that a copy of a resource may have, on this machine or at a mirror.
+
+    A badly compressed copy may be larger than its content; no program makes one twice as large.
+    """
     return 2 * resource.payload_size + 65_536
+
+
+def file_identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another one that takes its place; None if there is no file."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size

@@ -103,7 +103,13 @@ class Cache:
             return None
         return Stored(array, record)
 
-    def publish(
+    def publish(self, kept: ArraySpec, array: NDArray[Any], **provenance: Any) -> None:
+        """Write a verified array and its record; `provenance` is as for `describe`. Raises `CacheError`."""
+        mark(self.folder)
+        write_atomically(self.array_file(kept), _npy_header(kept), _bytes_of(array))
+        self.describe(kept, array, **provenance).write(self.record_file(kept))
+
+    def describe(
         self,
         kept: ArraySpec,
         array: NDArray[Any],
@@ -113,14 +119,11 @@ class Cache:
         form: str,
         sha256: str | None = None,
         origin: str | None = None,
-    ) -> None:
-        """Write a verified array and its record; what is said of its bytes is as in `Record`. Raises `CacheError`."""
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        mark(self.folder)
-        write_atomically(self.array_file(kept), _npy_header(kept), data)
+    ) -> Record:
+        """The record of a verified array; the arguments are as in `Record`."""
         resource, archive = kept.resource, kept.resource.archive
         labels = kept.dtype == LABEL_DTYPE and array.size > 0
-        record = Record(
+        return Record(
             dataset=self.spec.name,
             release=self.spec.release,
             filename=resource.filename,
@@ -137,9 +140,8 @@ class Cache:
             highest=int(array.max()) if labels else None,
             published=now(),
             version=__version__,
-            xxh3=checksums_of(data),
+            xxh3=checksums_of(_bytes_of(array)),
         )
-        record.write(self.record_file(kept))
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
         """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
@@ -207,6 +209,10 @@ class Cache:
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
         return record._replace(release=self.spec.release)  # another description of the same files may call it otherwise
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _key(kept: ArraySpec | Resource) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from idxhub.acquire.build import build_array
-from idxhub.acquire.find import verify_bytes
 from idxhub.acquire.local import LocalCopy, SearchSettings
+from idxhub.acquire.verify import verify_bytes
 from idxhub.audit.judge import Finding, Report, places
 from idxhub.audit.judge import audit as examine
 from idxhub.audit.scan import is_there, place

@@ -15,7 +15,7 @@ import click
 
 from idxhub._version import __version__
 from idxhub.acquire.local import SearchSettings, known_folders
-from idxhub.acquire.mirrors import check_mirrors, is_http_url, parse_mirrors, redact_url
+from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, redact_url
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.cli.output import json_option, print_json, print_table, say
@@ -109,7 +109,6 @@ def _framework(name: str) -> dict[str, str]:
 def _data(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache, settings = Cache(root, spec), SearchSettings.from_environment()
-    urls = (mirror.replace("{dataset}", name) for mirror in (*settings.mirrors, *spec.mirrors) if is_http_url(mirror))
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
     except CacheError:  # which is among the problems
@@ -118,7 +117,7 @@ def _data(name: str, root: Path) -> dict[str, Any]:
         "cached": cached,
         "files": len(spec.arrays),
         "folders": {str(f): os.path.isdir(f) for f in known_folders(spec, settings)},
-        "mirrors": list(dict.fromkeys(map(redact_url, urls))),
+        "mirrors": list(dict.fromkeys(map(redact_url, mirror_urls(spec, settings.mirrors)))),
     }
 
 

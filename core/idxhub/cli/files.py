@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from idxhub.acquire.build import build_array, matches_published
-from idxhub.acquire.find import VerifiedFile, verify_bytes
 from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies
+from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource

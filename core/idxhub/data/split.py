@@ -199,19 +199,28 @@ def load_all(
     }
     if missing and not make:
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
-    made: dict[str, Stored] = {}
+    built: dict[str, Stored] = {}
     if missing:
         from idxhub.acquire.build import build_arrays  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
-        made = build_arrays(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
+        built = build_arrays(missing, cache, first.data_dir, download=first.download, specs=tuple(specs()))
+    unused = dict(built)
     splits_ = []
     for source, (ranges, kept), stored in zip(sources, plans, found, strict=True):
-        whole = {key: stored[key] or made.pop(key, None) or cache.open(each) for key, each in kept.items()}
+        whole = {key: stored[key] or unused.pop(key, None) or cache.open(each) for key, each in kept.items()}
+        # an array that was built in memory is not in the cache: a second split has a copy of it
+        whole |= {key: _copied(built[key]) for key, each in whole.items() if each is None and key in built}
         sound = {key: each for key, each in whole.items() if each is not None}
         if len(sound) < len(kept):
             raise CacheError(f"{cache.folder} changed while it was read; try again")
         splits_.append(_split(source._replace(cache_dir=str(cache.root)), ranges, sound))
     return splits_
+
+
+def _copied(stored: Stored) -> Stored:
+    array = aligned(stored.array.shape, stored.array.dtype)
+    array[...] = stored.array
+    return stored._replace(array=array)
 
 
 def _plan(source: Source) -> tuple[tuple[splits.Range, ...], dict[str, ArraySpec]]:

@@ -1,0 +1,107 @@
+"""Whether the bytes of a file are those that were published: by digest alone, never by name.
+
+What was hashed is what is returned: there is no second read between check and use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from idxhub.catalog.recognise import what_is
+from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.errors import ChecksumError, Failure, IdxFormatError, printable
+from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
+from idxhub.threads import Threads
+
+Form = Literal["published", "recompressed", "decompressed"]
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """The decompressed content of a resource, checked.
+
+    `source` is the path or URL it was read from, `origin` the URL that a file kept in the cache was downloaded from.
+    `form` tells the file as published from a copy that somebody recompressed or decompressed. `sha256` is of the
+    published file, None if that was not seen.
+    """
+
+    payload: bytes | memoryview
+    source: str
+    form: Form
+    payload_sha256: str
+    sha256: str | None = None
+    origin: str | None = None
+
+
+def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> VerifiedFile:
+    """Check a file's bytes against the digests of a resource. Raises `ChecksumError` if they are anything else.
+
+    `specs` are the datasets that a wrong file may belong to instead.
+    """
+    payload: bytes | memoryview | None = None
+    with Threads(1) as other:  # hashlib and zlib let go of the GIL
+        has_published_size = resource.size in (None, len(data))
+        published = other.submit(_published_sha256, resource, data) if has_published_size else None
+        try:
+            payload = inflate(data, resource.payload_size)
+        except IdxFormatError as error:
+            if published is not None and published.result():
+                raise IdxFormatError(f"{source}: the digest is right, but {error}") from error
+    if payload is not None:
+        sha256 = None if published is None else published.result()
+        if sha256 is not None:
+            known = resource.payload_sha256 or hashlib.sha256(payload).hexdigest()
+            return VerifiedFile(payload, source, "published", known, sha256)
+        payload_sha256 = hashlib.sha256(payload).hexdigest()
+        if payload_sha256 == resource.payload_sha256 or (
+            resource.payload_sha256 is None and resource.payload_md5 == _md5(payload)
+        ):
+            form: Form = "recompressed" if is_compressed(data) else "decompressed"
+            return VerifiedFile(payload, source, form, payload_sha256)
+    raise ChecksumError(
+        f"{resource.filename} is not the published file",
+        [Failure(source, _diagnose(resource, data, specs))],
+    )
+
+
+def _diagnose(resource: Resource, data: bytes, specs: Iterable[DatasetSpec]) -> str:
+    """What is wrong with a file, in words."""
+    if not data:
+        return "is empty"
+    known = what_is(data, specs)
+    if known is not None:
+        return f"is another file: this is {known}"
+    try:
+        problem = _compare_content(resource, data)
+    except IdxFormatError as error:
+        problem = str(error)
+    return f"{problem}; MD5 {_md5(data)}, expected {resource.md5}"
+
+
+def _compare_content(resource: Resource, data: bytes) -> str:
+    header = read_header(peek(data, MAX_HEADER_SIZE))
+    if header.shape != resource.shape or header.dtype.name != resource.dtype:
+        found = f"{header.dtype.name} of shape {printable(str(header.shape), 60)}"
+        return f"holds {found}, expected {resource.dtype} of shape {resource.shape}"
+    content = inflate(data, resource.payload_size)
+    if len(content) != resource.payload_size:
+        return f"cut short: holds {len(content):,} of {resource.payload_size:,} bytes"
+    if resource.payload_sha256 is None and resource.payload_md5 is None:
+        return "has the right shape and no digest of its content is known to tell it by"
+    return "has the right shape and other content"
+
+
+def _published_sha256(resource: Resource, data: bytes) -> str | None:
+    """The SHA-256 of the file as published; None if it is another one."""
+    if _md5(data) != resource.md5:
+        return None
+    sha256 = hashlib.sha256(data).hexdigest()
+    return sha256 if resource.sha256 in (None, sha256) else None
+
+
+def _md5(data: bytes | memoryview) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -1,5 +1,5 @@
-"""A file of a dataset, from wherever it is, to verified and decoded arrays in the cache.
+"""From a file of a dataset, wherever it is, to verified and decoded arrays in the cache.
 
-Knows the folders to search, the mirrors, HTTP downloads, and the digests that decide whether a file is accepted. Does
-not know splits, frameworks or plugins.
+Knows the folders to search, the mirrors, HTTP downloads, and the digests that decide whether a file is accepted. Knows
+nothing of splits, frameworks or plugins.
 """

@@ -1,4 +1,4 @@
-"""Inflating .gz and .xz with the output bounded beforehand: bytes to bytes."""
+"""Decompression of .gz and .xz data, within a limit that is known beforehand."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ GZIP_MAGIC = b"\x1f\x8b"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 _GZIP_WINDOW = 31  # zlib's number for "a gzip member, with its header and CRC-32"
 _XZ_MEMORY = 1 << 27  # bytes; `xz -9` needs 65 MiB to inflate, and a hostile header can ask for 4 GiB
-_INPUT_BLOCK = 1 << 16  # bytes taken in by one call: what the call leaves of them is copied, so not more
-_OUTPUT_BLOCK = 1 << 18  # bytes given out by one call at the most: they stay in the processor's cache
-_USUAL_RATIO = 4  # times; what images shrink by is less, so that the first allocation is the last
+_INPUT_BLOCK = 1 << 16  # bytes; small, because each call copies what it leaves of its input
+_OUTPUT_BLOCK = 1 << 18  # bytes; they stay in the processor's cache
+_USUAL_RATIO = 4  # content to file; images have less, so that the first allocation is the last
 
 
 class Readable(Protocol):
     """An open binary file."""
 
     def read(self, count: int, /) -> bytes:
-        """At most `count` bytes; none at the end."""
+        """Read at most `count` bytes; no bytes at the end of the file."""
         ...
 
 
@@ -43,17 +43,17 @@ def is_compressed(data: bytes) -> bool:
 
 
 def inflate(data: bytes, limit: int) -> bytes | memoryview:
-    """The content of a .gz or .xz file, or `data` itself if it is neither.
+    """The content of a .gz or .xz file, given as bytes; `data` itself if it is neither.
 
-    `limit` is in bytes, and no more than that is ever allocated for the result: a file that holds more, or that is
-    cut, corrupt or followed by anything else than padding zeros, raises `IdxFormatError`.
+    No more than `limit` bytes are ever allocated for the content. Raises `IdxFormatError` if there is more, and if the
+    compressed data are cut short, damaged, or followed by anything else than zeros.
     """
     if not is_compressed(data):
         if len(data) > limit:
             raise IdxFormatError(f"holds {len(data):,} bytes where {limit:,} were expected")
         return data
-    # after the file's own size, not the limit, which may be what a hostile header claims; of NumPy, which asks the
-    # system for large pages: a bytearray takes a fifth of the whole time for its many small ones
+    # The first size comes from the file, not from the limit, which may be what a hostile header claims. NumPy asks the
+    # system for large pages: filling the many small ones of a bytearray takes a fifth of the whole time.
     content = np.empty(min(limit, _USUAL_RATIO * len(data)), np.uint8)
     size = 0
     for block in inflate_blocks(io.BytesIO(data), limit):
@@ -66,11 +66,12 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
 
 
 def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:
-    """The content of an open .gz or .xz file, block by block, however long: a block is at most 256 KiB.
+    """The content of an open .gz or .xz file, in blocks of at most 256 KiB, however long it is.
 
-    Raises `IdxFormatError` as `inflate` does, after the blocks that are sound.
+    Raises `IdxFormatError` as `inflate` does, once the sound blocks have been given.
     """
-    given, taken, rest = 0, 0, file.read(_INPUT_BLOCK)
+    given = taken = 0  # bytes of content, bytes of the file
+    rest = file.read(_INPUT_BLOCK)
     while rest:
         if len(rest) < len(XZ_MAGIC):
             rest += file.read(_OUTPUT_BLOCK)
@@ -109,7 +110,7 @@ def _check_padding(rest: bytes, file: Readable, taken: int) -> None:
 
 
 def peek(data: bytes, count: int) -> bytes:
-    """At most the first `count` bytes of the content, whatever the length of the rest."""
+    """The first `count` bytes of the content, or all of it if it is shorter. The rest is not decompressed."""
     if not is_compressed(data):
         return data[:count]
     try:

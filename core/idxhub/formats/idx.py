@@ -1,8 +1,8 @@
-"""The IDX format: bytes to ndarray and back. No I/O, no compression.
+"""The IDX format: bytes to arrays, and arrays to bytes.
 
-A file is two zero bytes, one byte for the element type, one for the number of dimensions, each dimension as
-a big-endian uint32, then the elements, big-endian, last dimension fastest. Source: the MNIST page of
-Y. LeCun, C. Cortes and C. Burges, "The IDX file format".
+A file begins with two zero bytes, one byte for the element type and one for the number of dimensions. Each dimension
+follows as a big-endian uint32, then come the elements, big-endian, the last dimension varying fastest. Source: "The IDX
+file format", on the MNIST page of Y. LeCun, C. Cortes and C. Burges.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_HEADER_SIZE = 4 + 4 * 255
 
 
 class Header(NamedTuple):
-    """What the first bytes say: `dtype` as stored (big-endian), `shape`, and `size`, the header's own bytes."""
+    """The header of an IDX file: `dtype` as stored (big-endian), `shape`, and `size`, its own length in bytes."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -38,12 +38,12 @@ class Header(NamedTuple):
 
     @property
     def payload_size(self) -> int:
-        """Bytes of the whole file: header and elements."""
+        """The bytes of the whole file, header and elements."""
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_header(data: bytes | memoryview) -> Header:
-    """Parse the header. Raises `IdxFormatError` with the byte at which it stops making sense."""
+    """Parse the header of an IDX file. Raises `IdxFormatError`, which names the byte that is wrong."""
     if len(data) < 4:
         raise IdxFormatError(f"too short for an IDX magic number: {len(data)} of 4 bytes")
     if data[0] or data[1]:
@@ -63,10 +63,10 @@ def read_header(data: bytes | memoryview) -> Header:
 
 
 def decode(data: bytes | memoryview) -> NDArray[Any]:
-    """The array in an IDX file's bytes, in native byte order.
+    """Decode the bytes of an IDX file to an array in native byte order.
 
-    One-byte types are a read-only view of `data`; wider ones are a converted copy. The claimed size is checked
-    against the bytes present before anything is allocated. Raises `IdxFormatError`.
+    An array of a one-byte type is a read-only view of `data`; one of a wider type is a copy. The size that the header
+    claims is compared with that of `data` before memory is allocated. Raises `IdxFormatError`.
     """
     header = read_header(data)
     if header.payload_size != len(data):
@@ -83,10 +83,10 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """The bytes of an IDX file that holds `array`: `decode(encode(a))` is `a`, dtype and shape included.
+    """Encode an array as an IDX file. `decode(encode(a))` equals `a`, and has its dtype and shape.
 
-    Takes uint8, int8, int16, int32, float32 and float64 of one dimension or more, in any byte order. Raises
-    `IdxFormatError` for other arrays.
+    `array` has the dtype uint8, int8, int16, int32, float32 or float64, in any byte order, and at least one dimension.
+    Raises `IdxFormatError` for other arrays.
     """
     array = np.asarray(array)
     return encode_header(array.shape, array.dtype) + array.astype(array.dtype.newbyteorder(">"), copy=False).tobytes(
@@ -95,7 +95,7 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
-    """The header of such a file alone: 4 bytes, and 4 for each dimension. Raises `IdxFormatError`, as `encode`."""
+    """The header alone of an IDX file: 4 bytes, and 4 for each dimension. Raises `IdxFormatError`, as `encode` does."""
     stored = np.dtype(dtype).newbyteorder(">")
     if stored not in _CODES:
         names = ", ".join(known.name for known in _CODES)
@@ -109,11 +109,12 @@ def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
 
 
 def is_html(data: bytes | memoryview) -> bool:
-    """Whether `data` starts like an HTML page: what servers and log-in gates answer in place of a file."""
+    """Whether `data` starts like an HTML page, with which servers and captive portals answer instead of a file."""
     return bytes(data[:512]).lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
 def _guess_format(data: bytes | memoryview) -> str:
+    """What else the data are, for an error; empty if unknown."""
     data = bytes(data[:512])
     if is_html(data):
         return " (this is an HTML page)"

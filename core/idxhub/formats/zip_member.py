@@ -1,6 +1,7 @@
-"""A member of a .zip as bytes: nothing is unpacked to the disk, and nothing may be larger than expected.
+"""Reading a member of a .zip into memory. Nothing is unpacked to the disk.
 
-What is read here need not be verified yet, so whatever it claims is bounded: the member, and the directory too.
+The archive need not be verified yet. Therefore the size of the member and that of the archive's directory are limited,
+whatever the archive claims.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from idxhub.errors import printable
 from idxhub.paths import open_regular_file
 
-_BLOCK = 1 << 18  # bytes inflated by one call
-_MAX_READ = 1 << 20  # bytes: a directory of some ten thousand members, which zipfile reads in one piece
-_SUPPORTED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others inflate a block of input to any length
+_BLOCK = 1 << 18  # bytes of a member that are decompressed by one call
+_MAX_READ = 1 << 20  # bytes; zipfile reads the directory at once, and some ten thousand members fit into this
+_SUPPORTED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile decompresses others without a limit
 _METHOD_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 _ENCRYPTED = 1  # the bit of a member's flags
 
-# what zipfile raises, of its own and from underneath, for bytes that make no sense to it
+# what zipfile raises for damaged archives: its own error, and those of the modules that it uses
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, ValueError, OverflowError, RuntimeError, IndexError),
@@ -30,7 +32,7 @@ ZIP_ERRORS = (
 
 
 def read_member(path: Path, member: str, limit: int) -> bytes:
-    """The bytes of a member, at most `limit`. Raises `OSError` that says what is wrong with the archive otherwise."""
+    """The bytes of a member, at most `limit`. Raises `OSError`, with the reason, if they cannot be read."""
     with open_zip(path) as archive:
         try:
             return _read(archive, member, limit)
@@ -42,7 +44,7 @@ def read_member(path: Path, member: str, limit: int) -> bytes:
 
 @contextlib.contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An open .zip, its directory read within bounds. Raises `OSError`, without a number where it is the archive's."""
+    """A context with an open .zip. Raises `OSError`; it has no errno if the archive is the reason."""
     with open_regular_file(path) as file:
         try:
             archive = zipfile.ZipFile(cast("io.BytesIO", _LimitedReads(file)))
@@ -53,7 +55,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def why_unreadable(info: zipfile.ZipInfo) -> str:
-    """Why a sound member is not read here; empty if it is."""
+    """Why a sound member cannot be read, in words; empty if it can."""
     if info.flag_bits & _ENCRYPTED:
         return "encrypted"
     if info.compress_type in _SUPPORTED:
@@ -62,8 +64,8 @@ def why_unreadable(info: zipfile.ZipInfo) -> str:
 
 
 def format_zip_error(error: BaseException) -> str:
-    """What one of `ZIP_ERRORS` says; some say nothing."""
-    return str(error) or type(error).__name__
+    """The message of one of `ZIP_ERRORS`, or its type if it has none. It may quote the archive, so it is shortened."""
+    return printable(str(error)) or type(error).__name__
 
 
 def _unsound(error: BaseException) -> OSError:
@@ -84,7 +86,7 @@ def _read(archive: zipfile.ZipFile, member: str, limit: int) -> bytes:
 
 
 class _LimitedReads:
-    """A file of which no more than a MiB is read at once."""
+    """A file from which no more than a MiB can be read at once."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file

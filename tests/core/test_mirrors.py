@@ -14,7 +14,7 @@ from idxhub import Plugins, load
 from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.acquire.mirrors import check_mirrors, file_urls, parse_mirrors, redact_url
 from idxhub.cli import commands
-from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxHubError
+from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxHubError, SpecError
 
 SECRET = "hunter2"  # noqa: S105 -- the word that nothing may show
 MUST_BE = "a URL that begins with https://, http:// or file://, or a folder"
@@ -254,6 +254,15 @@ def test_the_commands_show_no_secret(load_from, monkeypatch, setting):
         result = CliRunner().invoke(commands, arguments)
         assert result.output or result.exception, arguments
         assert SECRET not in f"{result.output} {result.exception}"
+
+
+def test_a_spec_shows_no_secret(toy, load_from, server):
+    server.serve(toy.folder)
+    spec = toy.mirrored(server.url.replace("//", "//user:hunter2@"))
+    assert SECRET not in repr((spec, load_from("", spec)))
+    with pytest.raises(SpecError) as caught:
+        replace(spec, mirrors="https://user:hunter2@host/x")
+    assert SECRET not in str(caught.value)
 
 
 def test_no_address_that_cannot_be_requested_is_repeated(toy, load_from):

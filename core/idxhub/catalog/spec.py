@@ -271,7 +271,7 @@ class DatasetSpec:
     license: str = ""
     citation: str = ""
     homepage: str = ""
-    mirrors: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = field(default=(), repr=False)  # there may be passwords in them
     folders: tuple[str, ...] = ()
     subfolders: tuple[str, ...] = field(default=("",))
 
@@ -288,7 +288,8 @@ class DatasetSpec:
         for what in ("classes", "mirrors", "folders", "subfolders"):
             values = getattr(self, what)
             if not isinstance(values, (tuple, list)) or not all(isinstance(value, str) for value in values):
-                raise SpecError(f"{self.name}: {what}={values!r} is not a tuple of strings")
+                shown = "(not shown)" if what == "mirrors" else repr(values)
+                raise SpecError(f"{self.name}: {what}={shown} is not a tuple of strings")
         for what in ("title", "description", "release", "license", "citation", "homepage"):
             if not isinstance(getattr(self, what), str):
                 raise SpecError(f"{self.name}: {what}={getattr(self, what)!r} is not a string")

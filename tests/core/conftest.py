@@ -1,8 +1,24 @@
-"""What several files of tests of the audit start from."""
+"""What several files of tests start from."""
 
 import pytest
 
+from idxhub.acquire.find import find_file
+from idxhub.acquire.local import SearchSettings
 from idxhub.audit.judge import audit
+from idxhub.cache.store import Cache
+from idxhub.catalog import builtin
+
+
+@pytest.fixture
+def find_images(toy, cache_dir):
+    """Search for the train images, as `load` would; keywords as for `SearchSettings.from_environment`."""
+    specs = tuple(builtin.datasets().values())
+
+    def find(data_dir=None, *, spec=toy.spec, resource=None, **options):
+        settings = SearchSettings.from_environment(data_dir, **options)
+        return find_file(spec, resource or spec.splits["train"].images, Cache(cache_dir, spec), settings, specs=specs)
+
+    return find
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 from support import made
+from support.made import flipped
 from support.processes import handed_back, importable, python_as_nobody, python_mounted
 
 from idxhub import Plugins, load
@@ -46,10 +47,6 @@ REFUSED = """
     else:
         sys.exit("it was served")
 """
-
-
-def flipped(data: bytes) -> bytes:
-    return data[:-20] + bytes([data[-20] ^ 1]) + data[-19:]
 
 
 def cut(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,21 @@ class Made:
     def mirrored(self, *mirrors: str) -> DatasetSpec:
         """The spec with these mirrors."""
         return replace(self.spec, mirrors=mirrors)
+
+
+def copy_files(
+    toy: Made, folder: Path, *, change: Callable[[bytes], bytes] = bytes, rename: Callable[[str], str] = str
+) -> Path:
+    """Copy a dataset's files to a new folder, changed and renamed; the folder."""
+    folder.mkdir(parents=True)
+    for each in toy.spec.resources:
+        (folder / rename(each.filename)).write_bytes(change(toy.bytes(each)))
+    return folder
+
+
+def flipped(data: bytes) -> bytes:
+    """The same bytes with one bit changed, near the end."""
+    return data[:-20] + bytes([data[-20] ^ 1]) + data[-19:]
 
 
 def write(folder: Path, name: str, array: NDArray[Any]) -> Resource:

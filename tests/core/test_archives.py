@@ -20,6 +20,8 @@ from support.processes import python
 from support.server import ok, page, short, slow, status
 
 from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
+from idxhub.acquire.find import find_file
+from idxhub.acquire.local import SearchSettings
 from idxhub.cache.layout import datasets_in, remove
 from idxhub.cache.store import Cache
 from idxhub.formats.zip_member import read_member
@@ -259,6 +261,20 @@ def test_an_archive_that_is_as_published_and_lacks_a_member(published, server):
     spec = replace(published.specs["letters"], splits={"train": split}, mirrors=(server.url,))
     with pytest.raises(errors.IdxHubError, match="has no member gzip/none"):
         load(spec, plugins=Plugins([]))
+
+
+def test_no_archive_is_downloaded_where_nothing_may_be_kept(served, server, cache_dir):
+    spec = served.specs["letters"]
+    images = spec.splits["train"].images
+    with pytest.raises(errors.DownloadError, match=r"not tried: gzip\.zip is downloaded into the cache"):
+        find_file(spec, images, Cache(cache_dir, spec), SearchSettings(), keep=False)
+    assert server.count() == 0
+    assert not cache_dir.exists()
+    assert (
+        find_file(spec, images, Cache(cache_dir, spec), SearchSettings(served.zip.parent), keep=False).form
+        == "published"
+    )
+    assert not cache_dir.exists()
 
 
 def bomb(path, data, member="m", method=zipfile.ZIP_DEFLATED):

@@ -102,3 +102,29 @@ def test_without_a_source_the_error_says_that_it_is_damaged(read_only, invariant
     )
     assert f"{toy.train_images.filename} of toy was not found" in str(raised)
     invariant(raised, of=toy, cache=cache_dir, file=path.name, found=cause, spoiled={path: path.read_bytes()})
+
+
+FILLING = """
+    import pickle, sys
+    from idxhub import errors
+    from idxhub.acquire.build import build_array
+    from idxhub.acquire.local import SearchSettings
+    from idxhub.cache.store import Cache
+
+    toy, cache, _ = pickle.load(open(sys.argv[1], "rb"))
+    try:
+        build_array(toy.kept(toy.train_images), Cache(cache, toy.spec), SearchSettings(toy.folder))
+    except errors.CacheError as error:
+        print(pickle.dumps(error).hex())
+    else:
+        sys.exit("it was filled")
+"""
+
+
+@pytest.mark.row(31, 36)
+def test_what_promises_to_fill_the_cache_fails(read_only, invariant):
+    toy, cache_dir, path, run, cause = read_only
+    raised = handed_back(run(FILLING, flipped))
+    setting = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
+    assert str(raised) == f"{path} is damaged, and the cache cannot be written: {cause}; {setting}"
+    invariant(raised, of=toy, cache=cache_dir, file=path.name, found=cause, spoiled={path: path.read_bytes()})

@@ -13,7 +13,7 @@ from support.processes import python, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, load
 from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
-from idxhub.cache.record import CHUNK
+from idxhub.cache.record import CHUNK, read_record, write_record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec
 
@@ -353,3 +353,23 @@ def test_where_a_kept_file_came_from_outlives_its_record(toy, server, cache_dir,
     images, _ = load(toy.spec, "train", download=False, plugins=Plugins([])).info.records
     assert images.source == str(here.file(toy.train_images))
     assert images.origin == f"{server.url}/{toy.train_images.filename}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("lowest", value) for value in ("a", 1.5, [0], True)],
+        *[("highest", value) for value in ("a", {})],
+        *[(text, 3) for text in ("source", "release", "sha256", "member", "form")],
+        *[("steps", [1]), ("xxh3", [None]), ("archive", ["a", "b"]), ("archive", ["a", 3, None])],
+    ],
+    ids=str,
+)
+def test_a_record_with_a_field_of_another_type_counts_as_damaged(field, value, toy, warm, loaded):
+    """Its checksum of itself is right: only the types tell."""
+    kept = toy.kept(toy.train_labels)
+    path = warm.record_file(kept)
+    write_record(path, read_record(path) | {field: value})
+    assert warm.record(kept) is None
+    assert np.array_equal(loaded().labels, loaded(verify=False).labels)
+    assert warm.record(kept) is not None

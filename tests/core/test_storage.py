@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from support.processes import python, python_as_nobody, running
@@ -190,6 +191,15 @@ def test_a_holder_that_shows_life_is_waited_for(tmp_path, holder, monkeypatch):
     alive.join()
 
 
+@pytest.mark.parametrize("ahead", [0, 10**6, -(10**6)], ids=["now", "in the future", "in the past"])
+def test_a_stopped_holder_blocks_nobody_whatever_its_clock(tmp_path, holder, monkeypatch, ahead):
+    monkeypatch.setattr(storage, "_PATIENCE", 0.6)
+    os.utime(tmp_path / "lock", (time.time() + ahead,) * 2)
+    began = time.monotonic()
+    with locked(tmp_path / "lock"):
+        assert 0.6 < time.monotonic() - began < 10
+
+
 @pytest.mark.parametrize("error", [OSError(38, "Function not implemented"), NotImplementedError()], ids=repr)
 def test_where_locks_do_not_work_the_work_is_done(tmp_path, monkeypatch, error):
     import filelock  # noqa: PLC0415 -- the real one, made to refuse
@@ -278,3 +288,28 @@ def test_a_quota_is_named_without_the_disks_free_space(tmp_path):
     said = str(storage.unusable(tmp_path / "x", OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))))
     assert "make room, or set IDXHUB_CACHE" in said
     assert "bytes free" not in said
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EMFILE, "raise its limit (ulimit -n)"),
+        (errno.ENFILE, "the whole system has too many open files"),
+        (errno.ENOMEM, "there is not enough memory"),
+    ],
+)
+def test_what_runs_out_is_named_and_no_other_folder_is_asked_for(tmp_path, number, remedy):
+    said = str(storage.unusable(tmp_path / "x", OSError(number, os.strerror(number))))
+    assert remedy in said
+    assert "IDXHUB_CACHE" not in said
+
+
+@pytest.mark.parametrize(("inodes", "named"), [((1000, 0), True), ((1000, 5), False), ((0, 0), False)])
+def test_a_file_system_without_inodes_is_named(tmp_path, monkeypatch, inodes, named):
+    """Some file systems count no inodes: theirs are 0 of 0."""
+    total, free = inodes
+    state = SimpleNamespace(f_files=total, f_favail=free, f_bavail=1000, f_frsize=4096, f_blocks=2000, f_bfree=1000)
+    monkeypatch.setattr(os, "statvfs", lambda path: state, raising=False)
+    said = str(storage.unusable(tmp_path / "x", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    assert ("no free inodes" in said) == named
+    assert ("bytes free" in said) != named

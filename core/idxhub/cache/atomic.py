@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idxhub.errors import CacheError, IdxHubError
-from idxhub.paths import BINARY, dangling_link, format_os_error
+from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error
 
 if TYPE_CHECKING:
     import threading
@@ -135,8 +135,13 @@ def ending_in_order() -> Iterator[None]:
 def unusable(path: Path, error: OSError) -> CacheError:
     """The `CacheError` for an `OSError` met at `path`: what happened, and what to do about it."""
     reason = format_os_error(path, error)
-    if error.errno == errno.EDQUOT:  # how much of it is left, nothing says
+    if (remedy := describe_exhaustion(error)) is not None:
+        mend = remedy
+    elif error.errno == errno.EDQUOT:  # how much of it is left, nothing says
         mend = f"make room, or {SETTING}"
+    elif error.errno == errno.ENOSPC and _has_no_inodes(path):
+        reason += ": the file system has space, but cannot hold more files (no free inodes)"
+        mend = f"remove files, or {SETTING}"
     elif error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415 -- this message only
@@ -152,18 +157,28 @@ def unusable(path: Path, error: OSError) -> CacheError:
     return CacheError(f"cannot use the cache at {path}: {reason}; {mend}")
 
 
+def _has_no_inodes(path: Path) -> bool:
+    """Whether the file system of a path has free blocks and no free inode: "No space left" names the wrong cause."""
+    with contextlib.suppress(OSError, AttributeError, StopIteration):  # Windows has no statvfs
+        state = os.statvfs(next(folder for folder in path.parents if folder.is_dir()))
+        return state.f_files > 0 and state.f_favail == 0 and state.f_bavail > 0
+    return False
+
+
 @contextlib.contextmanager
 def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock file `path` if that can be had; otherwise go on without it.
 
-    Where the folder cannot be written or does not lock, or the holder gives no sign of life (`touch`) for a
-    minute, the caller works unlocked: twice the work, the same result. `stop` ends the wait; `alive` is called
-    each second of it, for a caller who holds a lock already.
+    If the folder cannot be written or does not lock, or if the holder gives no sign of life (`touch`) for a minute, the
+    caller works without the lock: the work is done twice, with the same result. The minute is measured by this process'
+    own monotonic clock, so that a wrong clock, here or in the holder, makes nobody wait for ever. `stop` ends the wait;
+    `alive` is called in each second of it, for a caller who holds another lock already.
     """
     import filelock  # noqa: PLC0415 -- a cache miss only: it brings asyncio
 
     lock = filelock.FileLock(path)
     held = False
+    seen, since = _sign_of_life(path), time.monotonic()
     try:
         _make_folder(path.parent)
         while not held:
@@ -172,7 +187,10 @@ def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], 
                 held = True
             except filelock.Timeout:
                 alive()
-                if _age(path) > _PATIENCE or (stop is not None and stop.is_set()):
+                sign = _sign_of_life(path)
+                if sign != seen:
+                    seen, since = sign, time.monotonic()
+                if time.monotonic() - since > _PATIENCE or (stop is not None and stop.is_set()):
                     break
     except (OSError, NotImplementedError):
         # unwritable: the write that follows says so better; no locks here: see above
@@ -227,9 +245,10 @@ def sweep(folder: Path) -> None:
                 orphan.unlink()
 
 
-def _age(path: Path) -> float:
+def _sign_of_life(path: Path) -> int | None:
+    """What changes when the holder of a lock touches its file; None if the file cannot be examined."""
     try:
-        # not the time of change: some releases of filelock truncate the file each time they try
-        return time.time() - path.lstat().st_atime
+        # not the time of modification: some releases of filelock truncate the file each time they try
+        return path.lstat().st_atime_ns
     except OSError:
-        return 0.0
+        return None

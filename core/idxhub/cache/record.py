@@ -66,6 +66,7 @@ class Record(NamedTuple):
             archive = fields["archive"] and tuple(fields["archive"])
             sequences = {"archive": archive, "steps": tuple(fields["steps"]), "xxh3": tuple(fields["xxh3"])}
             record = cls(**{**fields, **sequences})
+            _check_types(record)
         except (FileNotFoundError, *DAMAGED):  # or of another version
             return None
         except OSError as error:
@@ -75,6 +76,23 @@ class Record(NamedTuple):
     def write(self, path: Path) -> None:
         """Write it as JSON. Raises `CacheError`."""
         write_record(path, self._asdict())
+
+
+_TEXTS = ("dataset", "release", "filename", "md5", "payload_sha256", "source", "origin", "form", "published", "version")
+
+
+def _check_types(record: Record) -> None:
+    """Raise `TypeError` if a field has another type than `Record` says: its checksum may be right all the same."""
+    optional_texts = (record.sha256, record.member, *(record.archive or ())[2:])
+    texts = (*(getattr(record, name) for name in _TEXTS), *record.steps, *record.xxh3, *(record.archive or ())[:2])
+    if not all(isinstance(each, str) for each in texts) or not all(
+        isinstance(each, str | None) for each in optional_texts
+    ):
+        raise TypeError("a text of the record is not a string")
+    if record.archive is not None and len(record.archive) != 3:
+        raise TypeError("the record's archive is not a name and two digests")
+    if not all(each is None or type(each) is int for each in (record.lowest, record.highest)):
+        raise TypeError("an extreme of the record's labels is not an integer")
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,14 +17,20 @@ from support.command import SAMPLE, started
 from support.processes import python
 
 import idxhub
+from idxhub import Plugins
 from idxhub.cli import demo
 
 
-def test_demo_without_the_full_data_takes_the_sample_and_says_so_loudly(run, nowhere):
-    result = run("demo")
+@pytest.mark.parametrize("verbose", [False, True])
+def test_demo_without_the_full_data_says_so_in_one_line_and_why_if_asked(verbose, run, nowhere):
+    result = run("demo", *(["-v"] if verbose else []))
     assert result.exit_code == 0
-    assert result.stderr.startswith("THIS IS THE SAMPLE")
-    assert "the same bytes in all of them" in result.stdout
+    assert result.stderr.startswith("Using the sample of 2,000 images, because Fashion-MNIST could not be read")
+    assert ("train-images-idx3-ubyte.gz of fashion-mnist was not found" in result.stderr) == verbose
+    assert verbose or len(result.stderr.splitlines()) == 1
+
+
+def test_demo_reads_the_sample_without_the_full_data(run, nowhere):
     data = json.loads(run("demo", "--json").stdout)
     assert data["dataset"] == SAMPLE
     assert data["same"]
@@ -49,18 +58,18 @@ def test_demo_where_nothing_can_be_read_gives_the_cause_once(run, tmp_path, monk
 @pytest.mark.parametrize(
     ("causes", "same", "says"),
     [
-        ([None, "E: x"], True, ["b is broken: E: x", "the same bytes in all of them"]),
-        ([None, "E: x", "E: x"], True, ["b and c are broken: E: x", "the same bytes in all of them"]),
+        ([None, "E: x"], True, ["b is broken: E: x"]),
+        ([None, None, "E: x", "E: x"], True, ["c and d are broken: E: x", "All 2 frameworks give the same bytes"]),
         (["E: x", "E: x"], None, ["no framework could be read: E: x"]),
-        (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "no framework could be read"]),
-        ([], None, ["no framework could be read"]),
+        (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "No framework could be read"]),
+        ([], None, ["No framework could be read"]),
     ],
 )
 def test_demo_says_each_cause_once(causes, same, says, capsys):
     read = {"type": "t", "batch": "b", "digest": "d", "shuffled_digest": "s", "examples": 1, "images_per_second": 1}
     found = [
         {"framework": name} | (read if cause is None else {"broken": cause})
-        for name, cause in zip("abc", causes, strict=False)
+        for name, cause in zip("abcd", causes, strict=False)
     ]
     demo._print("name", 1, found, same=same)
     lines = capsys.readouterr().out.splitlines()[-len(says) :]
@@ -77,7 +86,7 @@ def test_demo_names_on_a_terminal_what_it_reads(terminal):
     finally:
         os.close(ours)
         os.close(theirs)
-    assert ("reading by numpy" in said) == terminal
+    assert ("reading with numpy" in said) == terminal
 
 
 def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run, nowhere):
@@ -112,7 +121,11 @@ def install(folder, code):
 
 @pytest.mark.parametrize(
     ("order", "shuffled", "says"),
-    [("", "", "0 the same bytes"), ("", "[::-1]", "1 THEY DIFFER"), ("[::-1]", "", "1 THEY DIFFER")],
+    [
+        ("", "", r"0 All \d frameworks give the same bytes, in the order of the files and in 1 shuffled epoch\."),
+        ("", "[::-1]", r"1 The frameworks differ\."),
+        ("[::-1]", "", r"1 The frameworks differ\."),
+    ],
     ids=["right", "loader reversed", "dataset reversed"],
 )
 def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
@@ -132,7 +145,49 @@ def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
         print(result.exit_code, result.stdout.splitlines()[-1])
     """
     seen = python(code, env=environment).stdout
-    assert seen.startswith(says)
+    assert re.fullmatch(says, seen.strip())
+
+
+def test_one_framework_alone_is_not_compared(capsys):
+    read = {"type": "t", "batch": "b", "digest": "d", "shuffled_digest": "s", "examples": 1, "images_per_second": 1}
+    demo._print("name", 1, [{"framework": "a"} | read], same=True)
+    assert "same bytes" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_is_not_installed_is_one_line_with_the_commands(verbose, capsys):
+    messages = {name: f"{name!r} needs the package {name!r}; install it with: pip install {name}" for name in "ab"}
+    demo._print_missing(messages, verbose=verbose)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == (list(messages.values()) if verbose else ["Not installed: a (pip install a), b (pip install b)."])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+def test_nothing_is_read_with_a_framework_that_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    plugins = Plugins([EntryPoint("absent", "no_such_framework", "idxhub.adapters")])
+    monkeypatch.setattr(demo, "installed", lambda: plugins)
+    assert "no_such_framework" in demo._show("absent", SAMPLE, None, 128, 1)["missing"]
+    assert "reading with" not in capsys.readouterr().err
+
+
+class Public:
+    """Shown by this module, which stands for a framework's public one."""
+
+
+class _Step(Public):
+    """What a framework makes for each step of a pipeline."""
+
+
+def test_a_private_class_is_named_by_its_public_base(monkeypatch):
+    package = ModuleType("bigframe")
+    package.data = ModuleType("bigframe.data")
+    package.data.Dataset = Public
+    monkeypatch.setitem(sys.modules, "bigframe", package)
+    for kind in (Public, _Step):
+        monkeypatch.setattr(kind, "__module__", "bigframe.inner.ops")
+        assert demo._public_name(kind) == "bigframe.data.Dataset"
+    assert demo._public_name(idxhub.Arrays) == "idxhub.Arrays"
 
 
 @pytest.mark.parametrize(

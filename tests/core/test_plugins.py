@@ -1,5 +1,7 @@
 """Plugins: found by metadata, imported when asked for, checked on the way in; a bad one leaves nothing behind."""
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,7 +12,7 @@ import pytest
 from support import made
 from support.processes import python
 
-from idxhub import Conventions, Plugins, get_dataset, hookimpl
+from idxhub import Conventions, Plugins, get_dataset, get_loader, hookimpl
 from idxhub.catalog import builtin
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 
@@ -209,16 +211,16 @@ def test_a_missing_framework_says_what_installs_it(write, code, says):
         plugins.adapter("a")
 
 
-def test_a_distribution_with_the_extra_is_named_with_it(write, tmp_path):
+def test_the_packages_of_the_extra_are_named_and_not_the_extra(write, tmp_path):
     folder = tmp_path / "modules" / "idxhub_thing-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: idxhub-thing\nVersion: 1.0\nProvides-Extra: thing\n"
-        "Requires-Dist: thinglib; extra == 'thing'\n"
+        "Requires-Dist: thinglib>=2; extra == 'thing'\nRequires-Dist: otherlib[data]; extra == 'thing'\n"
     )
     (folder / "entry_points.txt").write_text("[idxhub.adapters]\nthing = adapter_thing\nbare = adapter_thing\n")
     write("adapter_thing", "import thinglib_that_is_not_there")
-    with pytest.raises(MissingFrameworkError, match=r"pip install 'idxhub-thing\[thing\]'$"):
+    with pytest.raises(MissingFrameworkError, match=r"pip install thinglib 'otherlib\[data\]'$"):
         Plugins().adapter("thing")
     with pytest.raises(MissingFrameworkError, match=r"pip install thinglib_that_is_not_there$"):
         Plugins().adapter("bare")
@@ -492,3 +494,121 @@ def test_threads_that_ask_at_once_have_the_same_adapter():
         """
     )
     assert done.stdout.split() == ["8"]
+
+
+ENDINGS = ["SystemExit", "SystemExit(3)", "GeneratorExit", "__import__('asyncio').CancelledError('stop')"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("where", ["import", "hook", "iterating"])
+def test_a_dataset_plugin_that_ends_programs_is_left_out(ending, where, write):
+    hook = "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets():\n"
+    code = {
+        "import": f"raise {ending}",
+        "hook": f"{hook}    raise {ending}",
+        "iterating": f"{hook}    yield from ()\n    raise {ending}",
+    }
+    write("datasets_a", code[where])
+    plugins = Plugins([entry("d", "datasets_a", "idxhub.datasets")])
+    with pytest.warns(
+        UserWarning, match=rf"no datasets from datasets_a: {ending.split('(')[0].split('.')[0]}|Cancelled"
+    ):
+        assert tuple(plugins.datasets()) == builtin.NAMES
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("hook", ["import", "conventions", "check", "dataset", "batch", "resident", "check_device"])
+def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, hook, write, toy):
+    hooks = {
+        "dataset": "split",
+        "batch": "images, labels",
+        "conventions": "",
+        "check": "options",
+        "resident": "split, device",
+        "check_device": "device",
+    }
+    code = "from idxhub import hookimpl\n"
+    for name, parameters in hooks.items():
+        body = f"raise {ending}" if name == hook else "return None" if "c" in name[:1] else "return (images, labels)"
+        body = "return 1" if name in ("dataset", "resident") and name != hook else body
+        code += f"@hookimpl\ndef idxhub_{name}({parameters}): {body}\n"
+    write("adapter_a", f"raise {ending}" if hook == "import" else code)
+    plugins = Plugins([entry("a", "adapter_a")])
+    asked = {"framework": "a", "data_dir": toy.folder, "plugins": plugins}
+    device = {"device": "x"} if hook in ("resident", "check_device") else {}
+
+    def ask():
+        if hook in ("batch", "resident", "check_device"):
+            next(iter(get_loader(toy.spec, batch_size=2, **asked, **device)))
+        else:
+            get_dataset(toy.spec, **asked)
+
+    with pytest.raises(AdapterError, match=r"SystemExit|GeneratorExit|CancelledError"):
+        ask()
+
+
+def test_ctrl_c_in_a_plugin_is_not_its_failure(write):
+    write("datasets_a", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        Plugins([entry("d", "datasets_a", "idxhub.datasets")]).datasets()
+
+
+@pytest.fixture
+def beside(write, tmp_path):
+    """Install a distribution beside idxhub: its entry points, in the form of entry_points.txt; its environment."""
+
+    def install(entry_points, name="stranger"):
+        folder = tmp_path / "modules" / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        if isinstance(entry_points, bytes):
+            (folder / "entry_points.txt").write_bytes(entry_points)
+        else:
+            (folder / "entry_points.txt").write_text(entry_points)
+        return os.environ | {"PYTHONPATH": str(tmp_path / "modules"), "IDXHUB_OFFLINE": "1"}
+
+    return install
+
+
+COMMAND = """
+    import sys
+    from idxhub.cli import main
+    sys.argv = ["idxhub", *sys.argv[1:]]
+    main()
+"""
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit", "print('hello from a plugin')"])
+def test_the_command_survives_a_dataset_plugin_that_exits_or_prints(code, write, beside):
+    write("datasets_a", code)
+    environment = beside("[idxhub.datasets]\nd = datasets_a\n")
+    listed = python(COMMAND, "list", "--json", env=environment).stdout
+    assert {spec["name"] for spec in json.loads(listed)} >= set(builtin.NAMES)
+    loaded = python("import idxhub; print(len(idxhub.get_dataset('fashion-mnist-sample')[0]))", env=environment)
+    assert loaded.stdout == "2000\n"
+
+
+def test_a_name_of_the_built_in_adapters_stays_theirs(write, beside):
+    write("datasets_a", "raise SystemExit")
+    environment = beside("[idxhub.adapters]\nnumpy = datasets_a\n[idxhub.commands]\nbench = datasets_a\n")
+    code = """
+        import warnings, idxhub
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print(type(idxhub.get_dataset("fashion-mnist-sample")).__name__)
+        print(*{str(each.message) for each in caught})
+    """
+    kind, warning = python(code, env=environment).stdout.splitlines()
+    assert kind == "Arrays"
+    assert warning == "idxhub: 'numpy' is built in; datasets_a (stranger) of the same name is not used"
+
+
+@pytest.mark.parametrize("content", [b"[idxhub.adapters]\nx = \xff\xfe\n", None], ids=["not UTF-8", "a folder"])
+def test_broken_entry_points_of_another_distribution_hide_nobody(content, write, beside, tmp_path):
+    environment = beside(content or "")
+    if content is None:
+        path = tmp_path / "modules" / "stranger-1.0.dist-info" / "entry_points.txt"
+        path.unlink()
+        path.mkdir()
+    code = "import warnings; warnings.simplefilter('ignore'); import idxhub; print(*idxhub.adapters())"
+    assert "numpy" in python(code, env=environment).stdout.split()

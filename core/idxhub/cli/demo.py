@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -27,18 +28,26 @@ _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="Shuffled epochs to read.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what was tried, and why a framework is missing.")
 @json_option
 @click.pass_context
 def demo(
-    ctx: click.Context, data_dir: Path | None, batch_size: int, epochs: int, *, offline: bool, as_json: bool
+    ctx: click.Context,
+    data_dir: Path | None,
+    batch_size: int,
+    epochs: int,
+    *,
+    offline: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
-    """Read Fashion-MNIST in every framework installed.
+    """Read Fashion-MNIST in every framework that is installed.
 
-    Takes the full dataset if it can be had: from --data-dir, from this machine, from the mirrors. Otherwise, and it
-    says so, the sample that is installed with idxhub. Shows that all frameworks see the same bytes, in the files' order
-    and in shuffled epochs; exit status 1 if two of them differ, or one is broken.
+    Reads the full dataset if it is in --data-dir or elsewhere on this machine, or can be downloaded. Otherwise it reads
+    the sample that is installed with idxhub, and says so. Shows that all frameworks see the same bytes, in the order of
+    the files and in shuffled epochs. The exit status is 1 if two frameworks differ, or if one is broken.
     """
-    name = _available(data_dir, download=not offline)
+    name = _available(data_dir, download=not offline, verbose=verbose)
     rows = [_show(framework, name, data_dir, batch_size, epochs) for framework in installed().adapters()]
     digests = {(row["digest"], row["shuffled_digest"]) for row in rows if "digest" in row}
     same = len(digests) == 1 if digests else None
@@ -46,30 +55,35 @@ def demo(
         asked = {"dataset": name, "split": "train", "batch_size": batch_size, "epochs": epochs}
         print_json({**asked, "same": same, "frameworks": rows})
     else:
-        _print(name, epochs, rows, same=same)
+        _print(name, epochs, rows, same=same, verbose=verbose)
     if not same or any("broken" in row for row in rows):
         ctx.exit(1)
 
 
-def _available(data_dir: Path | None, *, download: bool) -> str:
-    """The full dataset, or the sample, and a word about it; where not even that can be read, the rows say why."""
+def _available(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
+    """The full dataset, or else the sample, with a line that says why.
+
+    If the sample cannot be read either, nothing is said here: the frameworks' rows say why.
+    """
     try:
         load(_FULL, "train", data_dir=data_dir, download=download)
     except IdxHubError as error:
         with contextlib.suppress(IdxHubError):
             load(_SAMPLE, "train", data_dir=data_dir, download=False)
-            title = "THIS IS THE SAMPLE, 2,000 images, not the full Fashion-MNIST, which could not be had:"
-            click.secho(title, bold=True, err=True)
-            say(f"{error}\n", err=True)
+            more = "" if verbose else "; -v shows what was tried"
+            say(f"Using the sample of 2,000 images, because Fashion-MNIST could not be read{more}.", err=True)
+            if verbose:
+                say(f"{error}\n", err=True)
         return _SAMPLE
     return _FULL
 
 
 def _show(framework: str, *asked: Any) -> dict[str, Any]:
-    """A framework's row, whatever becomes of it: the others are shown too."""
-    if sys.stderr.isatty():  # some take many seconds to import
-        click.echo(f"reading by {framework}", err=True)
+    """A framework's row, whatever happens to it: the other frameworks are shown too."""
     try:
+        installed().adapter(framework)
+        if sys.stderr.isatty():  # some frameworks need seconds for their first pass
+            click.echo(f"reading with {framework}", err=True)
         return {"framework": framework} | _read(framework, *asked)
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}
@@ -126,12 +140,11 @@ def _timed(reader: Subject, native: Any, batch_size: int) -> tuple[int, float]:
     return count, time.perf_counter() - start
 
 
-def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | None) -> None:
+def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | None, verbose: bool = False) -> None:
     shown = [row for row in rows if "digest" in row]
     if shown:
         _print_read(name, shown)
-    for missing in (row["missing"] for row in rows if "missing" in row):
-        say(missing)
+    _print_missing({row["framework"]: row["missing"] for row in rows if "missing" in row}, verbose=verbose)
     causes: dict[str, list[str]] = {}
     for row in rows:
         if "broken" in row:
@@ -143,11 +156,22 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
         say(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
     shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
     verdicts = {
-        True: f"the same bytes in all of them, in the files' order and over {shuffled}",
-        False: "THEY DIFFER",
-        None: "no framework could be read",
+        True: f"All {len(shown)} frameworks give the same bytes, in the order of the files and in {shuffled}.",
+        False: "The frameworks differ.",
+        None: "No framework could be read.",
     }
-    click.secho(verdicts[same], bold=True)
+    if len(shown) != 1:  # one alone agrees with itself
+        click.secho(verdicts[same], bold=True)
+
+
+def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:
+    """One line for all frameworks that are not installed; with `verbose` a line for each, with the reason."""
+    if verbose:
+        for why in missing.values():
+            say(why)
+    elif missing:  # each message ends with the command that installs the framework: see MissingFrameworkError
+        commands = (f"{name} ({why.rpartition(': ')[2]})" for name, why in missing.items())
+        say(f"Not installed: {', '.join(commands)}.")
 
 
 def _print_read(name: str, shown: list[dict[str, Any]]) -> None:
@@ -165,11 +189,19 @@ def _print_read(name: str, shown: list[dict[str, Any]]) -> None:
 
 
 def _public_name(kind: type) -> str:
-    """The name of a class as users import it: from the outermost package that has it."""
-    name, parts = kind.__qualname__, kind.__module__.split(".")
-    packages = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    package = next((each for each in packages if getattr(sys.modules.get(each), name, None) is kind), packages[-1])
-    return f"{package}.{name}"
+    """The name of a class as users import it: from the outermost package, or from a module that this one shows.
+
+    A private class, such as one that a framework makes for each step of a pipeline, is named by its first public base.
+    """
+    for each in kind.__mro__:
+        top = sys.modules[each.__module__.partition(".")[0]]
+        modules = {top.__name__: top}
+        modules |= {f"{top.__name__}.{name}": it for name, it in vars(top).items() if isinstance(it, ModuleType)}
+        for path, module in modules.items():
+            for name, value in tuple(vars(module).items()):
+                if value is each and not any(part.startswith("_") for part in (*path.split("."), name)):
+                    return f"{path}.{name}"
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 COMMANDS = (demo,)

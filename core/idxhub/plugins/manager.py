@@ -5,9 +5,11 @@ The only module that touches entry points; how they are read is `manifest`'s aff
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +46,10 @@ class Adapter:
         self._batch = _straight(self._hooks.idxhub_batch, "images", "labels")
         try:
             conventions = self._hooks.idxhub_conventions()
-        except Exception as error:
-            raise AdapterError(f"adapter {name!r}: idxhub_conventions raised {_said(error)}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise AdapterError(f"adapter {name!r}: idxhub_conventions raised {_describe(error)}") from error
         self.conventions: Conventions = Conventions() if conventions is None else conventions
         if not _is_sound(self.conventions):
             raise AdapterError(
@@ -67,23 +71,32 @@ class Adapter:
 
     def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
         """Let the adapter refuse values of options, with an error of its own, before anything is loaded."""
-        self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
+        with self._calling("idxhub_check"):
+            self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
 
     def check_device(self, device: Any) -> None:
         """Let the adapter refuse a device before anything is loaded."""
-        self._hooks.idxhub_check_device(device=device)
+        with self._calling("idxhub_check_device"):
+            self._hooks.idxhub_check_device(device=device)
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
-        return self._given("idxhub_dataset", self._hooks.idxhub_dataset(split=split, options=dict(options)))
+        with self._calling("idxhub_dataset"):
+            return self._checked("idxhub_dataset", self._hooks.idxhub_dataset(split=split, options=dict(options)))
 
     def batch(self, images: Any, labels: Any) -> Any:
         """The native batch of two arrays."""
-        return self._given("idxhub_batch", self._batch(images, labels))
+        try:  # not by _calling, which takes a microsecond: this is called for each batch
+            return self._checked("idxhub_batch", self._batch(images, labels))
+        except (KeyboardInterrupt, Exception):
+            raise
+        except BaseException as error:
+            raise AdapterError(f"adapter {self.name!r}: idxhub_batch raised {_describe(error)}") from error
 
     def resident(self, split: Split, device: Any) -> Batches[Any]:
         """Batches of a split that is kept on a device; where `resides` says that the adapter has them."""
-        made: Batches[Any] = self._given(_RESIDENT, self._hooks.idxhub_resident(split=split, device=device))
+        with self._calling(_RESIDENT):
+            made: Batches[Any] = self._checked(_RESIDENT, self._hooks.idxhub_resident(split=split, device=device))
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -92,7 +105,17 @@ class Adapter:
             raise TypeError(f"the adapter {self.name!r} is not an installed one, and so cannot be pickled")
         return _installed_adapter, (self.name,)
 
-    def _given(self, hook: str, result: Any) -> Any:
+    @contextlib.contextmanager
+    def _calling(self, hook: str) -> Iterator[None]:
+        """Let the errors of a hook through, but not what would end the program, such as `SystemExit`."""
+        try:
+            yield
+        except (KeyboardInterrupt, Exception):
+            raise
+        except BaseException as error:
+            raise AdapterError(f"adapter {self.name!r}: {hook} raised {_describe(error)}") from error
+
+    def _checked(self, hook: str, result: Any) -> Any:
         if result is None:
             raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
         return result
@@ -145,17 +168,14 @@ class Plugins:
         from importlib import metadata  # noqa: PLC0415 -- a warm get_dataset does without
 
         found = self._named(ADAPTERS, name)
-        distribution = found[0].dist if found else None
         versions = []
-        for requirement in distribution.requires or [] if distribution is not None else []:
-            package, _, marker = requirement.partition(";")
-            if re.search(rf"extra\s*==\s*['\"]{re.escape(name)}['\"]", marker):
-                package = re.split(r"[^\w.-]", package.strip())[0]
-                try:
-                    versions.append(f"{package} {metadata.version(package)}")
-                except metadata.PackageNotFoundError:  # there under another name, as tensorflow-cpu may be
-                    others = sorted(set(metadata.packages_distributions().get(package, ())))
-                    versions += [f"{other} {metadata.version(other)}" for other in others]
+        for requirement in _requirements_of_extra(found[0], name) if found else ():
+            package = requirement.partition("[")[0]
+            try:
+                versions.append(f"{package} {metadata.version(package)}")
+            except metadata.PackageNotFoundError:  # installed under another name, as tensorflow-cpu may be
+                others = sorted(set(metadata.packages_distributions().get(package, ())))
+                versions += [f"{other} {metadata.version(other)}" for other in others]
         return ", ".join(versions)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
@@ -164,10 +184,13 @@ class Plugins:
             catalog = builtin.datasets()
             for entry_point in self._entry_points(DATASETS):
                 try:
-                    catalog |= self._contributed(entry_point, catalog)
-                except Exception as error:  # noqa: BLE001 -- a stranger's module may raise anything; the rest stays
+                    with contextlib.redirect_stdout(sys.stderr):  # what it prints must not get into --json
+                        catalog |= self._contributed(entry_point, catalog)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 -- SystemExit too: a plugin's failure ends no program
                     warnings.warn(
-                        f"idxhub: no datasets from {_origin(entry_point)}: {_said(error)}",
+                        f"idxhub: no datasets from {_origin(entry_point)}: {_describe(error)}",
                         stacklevel=2,
                     )
             self._datasets = catalog
@@ -290,7 +313,9 @@ def _defines(entry_point: EntryPoint, name: str) -> bool:
     try:
         spec = find_spec(module)
         code = spec.loader.get_code(module) if spec is not None and isinstance(spec.loader, InspectLoader) else None
-    except Exception:  # noqa: BLE001 -- a stranger's package may raise anything; it is then not among those named
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 -- a package of others may raise anything; it is then not among those named
         return False
     return code is not None and name in _names(code)
 
@@ -311,48 +336,71 @@ def _is_sound(conventions: object) -> bool:
 
 
 def _only(name: str, found: Sequence[EntryPoint]) -> EntryPoint:
-    if len({entry_point.value for entry_point in found}) > 1:
+    """The entry point to use of those with one name: the built-in one, or the only one."""
+    if len({entry_point.value for entry_point in found}) == 1:
+        return found[0]
+    built_in = [entry_point for entry_point in found if _is_built_in(entry_point)]
+    if not built_in:
         origins = " and ".join(sorted(map(_origin, found)))
         raise AdapterError(f"{name!r} is provided by {origins}; uninstall one")
-    return found[0]
+    others = " and ".join(sorted(_origin(entry_point) for entry_point in found if entry_point not in built_in))
+    warnings.warn(f"idxhub: {name!r} is built in; {others} of the same name is not used", stacklevel=2)
+    return built_in[0]
+
+
+def _is_built_in(entry_point: EntryPoint) -> bool:
+    return entry_point.dist is not None and entry_point.dist.name == "idxhub"
 
 
 def _import(entry_point: EntryPoint) -> object:
+    """What an entry point names. While it is imported, what it prints goes to standard error."""
     try:
-        return entry_point.load()
-    except IdxHubError:
+        with contextlib.redirect_stdout(sys.stderr):
+            return entry_point.load()
+    except (IdxHubError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise MissingFrameworkError(
             f"{entry_point.name!r} needs the package {missing!r}, which is not installed; "
-            f"install it with: {_command(entry_point, missing)}",
+            f"install it with: {_install_command(entry_point, missing)}",
             name=error.name,
         ) from error
     except ImportError as error:
         raise MissingFrameworkError(
             f"{entry_point.name!r} is installed but does not import: {error}; "
-            f"install it afresh with: {_command(entry_point, entry_point.name)}",
+            f"install it again with: {_install_command(entry_point, entry_point.name, again=True)}",
             name=error.name,
         ) from error
     except AttributeError as error:
         raise AdapterError(f"{_origin(entry_point)}: {error}") from error
-    except Exception as error:
-        raise AdapterError(f"{_origin(entry_point)} does not import: {_said(error)}") from error
+    except BaseException as error:  # SystemExit too: a plugin's failure ends no program
+        raise AdapterError(f"{_origin(entry_point)} does not import: {_describe(error)}") from error
 
 
-def _command(entry_point: EntryPoint, package: str) -> str:
-    distribution = entry_point.dist
-    if distribution is None:
-        return f"pip install {package}"
-    extras = distribution.metadata.get_all("Provides-Extra") or []
-    if entry_point.name in extras:
-        return f"pip install '{distribution.name}[{entry_point.name}]'"
-    return f"pip install {package}"
+def _install_command(entry_point: EntryPoint, package: str, *, again: bool = False) -> str:
+    """The command that installs what an adapter needs: the packages of its distribution's extra, or `package`.
+
+    The extra itself is not named: the distribution need not be in a package index, and another one could have its name.
+    """
+    packages = _requirements_of_extra(entry_point, entry_point.name) or [package]
+    quoted = (f"'{each}'" if "[" in each else each for each in packages)
+    return " ".join(["pip install", *(["--force-reinstall"] if again else []), *quoted])
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _requirements_of_extra(entry_point: EntryPoint, extra: str) -> list[str]:
+    """The packages, without versions, that the extra of an entry point's distribution asks for."""
+    requirements = (entry_point.dist.requires if entry_point.dist is not None else None) or []
+    found = []
+    for requirement in requirements:
+        package, _, marker = requirement.partition(";")
+        if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
+            found += re.findall(r"^[\w.-]+(?:\[[^\]]*\])?", package.strip())
+    return found
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _origin(entry_point: EntryPoint) -> str:

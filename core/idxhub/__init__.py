@@ -43,3 +43,7 @@ __all__ = [
     "order",
     "to_float32",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

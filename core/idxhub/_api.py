@@ -224,11 +224,17 @@ def _several(split: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _dtype_name(dtype: DTypeLike | None) -> str | None:
-    """np.float32, "f4" and the like by their name; what NumPy cannot read stays, to be refused."""
+    """The name of a dtype: of "float32", "f4", np.float32, or of a framework's own dtype object of the same name.
+
+    What NumPy cannot read is returned as it is, and refused by the caller.
+    """
     if dtype is None:
         return None
+    named: Any = dtype
+    if type(dtype).__name__.lower() == "dtype" and not isinstance(dtype, np.dtype):
+        named = getattr(dtype, "as_numpy_dtype", str(dtype).rpartition(".")[2])
     try:
-        return np.dtype(dtype).name
+        return str(np.dtype(named).name)
     except (TypeError, ValueError, SyntaxError):  # the last for some strings
         return dtype if isinstance(dtype, str) else repr(dtype)
 

@@ -376,3 +376,8 @@ def test_a_subclass_may_say_what_an_element_is(dataset):
 def test_labels_are_one_number_each(dataset):
     with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(N,\)"):
         dataset.targets = torch.eye(10)
+
+
+def test_torchs_own_dtype_is_read():
+    data = idxhub.get_dataset("fashion-mnist-sample", framework="torch", dtype=torch.float32)
+    assert data[0][0].dtype == torch.float32

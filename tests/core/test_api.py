@@ -387,3 +387,41 @@ def test_the_real_dataset(full_data_dir):
     assert round(pixels.mean(dtype=np.float64) / 255, 4) == 0.2860
     split = load(split="train", plugins=Plugins([]), download=False)
     assert all(record.source.startswith(str(full_data_dir)) for record in split.info.records)
+
+
+def test_dir_shows_the_public_names_alone():
+    assert dir(idxhub) == sorted(idxhub.__all__)
+
+
+def test_what_a_notebook_shows_is_one_line():
+    name = "fashion-mnist-sample"
+    shown = "images=uint8 (2000, 28, 28), labels=int64 (2000,)"
+    arrays = idxhub.get_dataset(name)
+    assert repr(arrays) == f"Arrays('{name}', split='train', {shown})"
+    assert repr(arrays.info) == f"DatasetInfo('{name}', split='train', num_examples=2000)"
+    assert repr(idxhub.load(name)) == f"Split('{name}', split='train', {shown})"
+    (batch,) = idxhub.get_loader(name, split="train[:3]", batch_size=3)
+    assert repr(batch) == "Arrays(images=uint8 (3, 28, 28), labels=int64 (3,))"
+    assert repr(idxhub.Arrays(object(), 3)) == "Arrays(images=object, labels=int)"
+
+
+class Dtype:
+    """What frameworks' own dtype objects are like: torch's has a name with a dot, TensorFlow's knows NumPy's."""
+
+    def __init__(self, name, **attributes):
+        self.name = name
+        self.__dict__ |= attributes
+
+    def __str__(self):
+        return self.name
+
+
+@pytest.mark.parametrize("dtype", [Dtype("torch.float32"), Dtype("<dtype: 'float32'>", as_numpy_dtype=np.float32)])
+def test_a_frameworks_own_dtype_is_read(dtype):
+    assert idxhub.get_dataset("fashion-mnist-sample", dtype=dtype).images.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [Dtype("torch.bfloat16"), Dtype("x", as_numpy_dtype="junk"), Dtype("torch.float64")])
+def test_a_frameworks_dtype_of_another_kind_is_refused(dtype):
+    with pytest.raises(errors.UnknownNameError, match="float32"):
+        idxhub.get_dataset("fashion-mnist-sample", dtype=dtype)

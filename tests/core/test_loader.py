@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import pickle
 import threading
 
 import numpy as np
 import pytest
 from support.needs import need
+from support.processes import python
 
 import idxhub.data.loader
 from idxhub import Plugins, errors, get_loader, order
@@ -316,7 +318,9 @@ def test_no_more_is_prefetched_than_there_is(prefetch, loader, monkeypatch):
     asked = []
     loaders = idxhub.data.loader
     real = loaders._ahead
-    monkeypatch.setattr(loaders, "_ahead", lambda batches, count: asked.append(count) or real(batches, count))
+    monkeypatch.setattr(
+        loaders, "_ahead", lambda batches, count, *more: asked.append(count) or real(batches, count, *more)
+    )
     once = loader(prefetch=prefetch)
     assert len(list(once)) == 4
     state = once.state_dict() | {"epoch": 0, "batch": 3}
@@ -407,3 +411,54 @@ def test_gathering_knows_no_index_but_those_there_are(dtype, loader):
         with pytest.raises(errors.ArgumentError, match="it must be an array of int64") as caught:
             split.gather(wrong)
         assert len(str(caught.value)) < 80
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_a_forked_child_goes_on_with_a_prefetching_pass(taken, toy, tmp_path):
+    """The thread that makes batches ahead is not copied by a fork: waiting for it would take for ever."""
+    code = """
+        import os, pickle, signal, sys
+        from idxhub import get_loader
+
+        spec, folder, taken = pickle.load(open(sys.argv[1], "rb"))
+        options = {"batch_size": 8, "data_dir": folder, "download": False, "prefetch": 2}
+        batches = iter(get_loader(spec, **options))
+        for _ in range(taken):
+            next(batches)
+        child = os.fork()
+        signal.alarm(30)  # a hang is a failure
+        rest = [labels.tolist() for _, labels in batches] if child == 0 or os.waitpid(child, 0)[1] == 0 else None
+        expected = [labels.tolist() for _, labels in get_loader(spec, **options | {"prefetch": 0})][taken:]
+        if child == 0:
+            os._exit(rest != expected)
+        print(rest == expected)
+    """
+    told = tmp_path / "told"
+    told.write_bytes(pickle.dumps((toy.spec, toy.folder, taken)))
+    assert python(code, told).stdout == "True\n"
+
+
+@pytest.mark.parametrize("form", [tuple, np.asarray, lambda shard: [np.int64(each) for each in shard]])
+def test_a_state_may_come_back_with_numpys_numbers(form, loader):
+    once = loader(shard=(1, 2))
+    next(iter(once))
+    state = once.state_dict()
+    saved = state | {"shard": form(state["shard"]), "seed": np.int64(0), "batch": np.int64(1)}
+    again = loader(shard=(1, 2))
+    again.load_state_dict(saved)
+    assert again.state_dict() == state
+    json.dumps(again.state_dict())
+
+
+def test_a_loader_asked_for_with_numpys_numbers_has_a_state_for_json(loader):
+    state = loader(batch_size=np.int64(8), seed=np.uint8(3), shard=np.array([0, 2])).state_dict()
+    assert json.loads(json.dumps(state)) == state
+
+
+def test_a_state_may_hold_tensors(loader):
+    torch = need("torch")
+    once = loader(batch_size=torch.tensor(8), seed=torch.tensor(3), shard=(torch.tensor(1), torch.tensor(2)))
+    state = json.loads(json.dumps(once.state_dict()))
+    once.load_state_dict(state | {"shard": torch.tensor([1, 2]), "seed": torch.tensor(3)})
+    assert once.state_dict() == state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -90,8 +91,7 @@ class Loader(Generic[T]):
             raise StateError(f"{state!r} is not the state of a loader: what state_dict gave, a mapping")
         for what, mine in self._identity().items():
             saved = state.get(what)
-            if isinstance(saved, (tuple, np.ndarray)):  # as formats other than JSON may give it back
-                saved = np.asarray(saved).tolist()
+            saved = _as_json(saved)
             if saved != mine and not (what == "split" and self._is_split(saved)):
                 raise StateError(f"this state is of another loader: its {what} is {saved!r}, here {mine!r}")
         try:
@@ -127,7 +127,7 @@ class Loader(Generic[T]):
         batches = self._batches(epoch, first)
         ahead = min(self.batching.prefetch, len(self) - first)
         if ahead > 0:
-            batches = _ahead(batches, ahead)
+            batches = _ahead(batches, ahead, lambda delivered: self._batches(epoch, first + delivered))
         for number, batch in enumerate(batches, first + 1):
             at[:] = epoch, number
             yield batch
@@ -154,15 +154,32 @@ class Gathered(Generic[T]):
             yield native(split.gather(where), split.labels.take(where))
 
 
-def _ahead(batches: Iterator[T], count: int) -> Iterator[T]:
-    """The same batches, made by a thread that is at most `count` ahead."""
-    from idxhub.threads import Threads  # noqa: PLC0415 -- it brings logging; most loaders need none
+def _as_json(value: Any) -> Any:
+    """A saved value as JSON has it: formats other than JSON give arrays, tensors, tuples and NumPy's numbers back."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_as_json(each) for each in value] if isinstance(value, (tuple, list)) else value
 
-    with Threads(1, "idxhub-prefetch") as pool:
+
+def _ahead(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T]]) -> Iterator[T]:
+    """The same batches, made by a thread that is at most `count` ahead.
+
+    A forked process has no copy of the thread: it goes on with `restart`, which gives the batches after the first n.
+    """
+    from idxhub.threads import Threads  # noqa: PLC0415 -- it imports logging; most loaders need none
+
+    owner, delivered = os.getpid(), 0
+    pool = Threads(1, "idxhub-prefetch")
+    try:
         waiting = deque(pool.submit(next, batches, _END) for _ in range(count))
-        try:
-            while (batch := waiting.popleft().result()) is not _END:
-                waiting.append(pool.submit(next, batches, _END))
-                yield batch
-        finally:  # a pass that is broken off waits for the batch in hand, and for none behind it
+        while os.getpid() == owner:
+            batch = waiting.popleft().result()
+            if batch is _END:
+                return
+            waiting.append(pool.submit(next, batches, _END))
+            delivered += 1
+            yield batch
+        yield from restart(delivered)
+    finally:  # a pass that is broken off waits for the batch in hand, and for none behind it
+        if os.getpid() == owner:
             pool.shutdown(cancel_futures=True)

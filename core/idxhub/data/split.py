@@ -53,6 +53,9 @@ class DatasetInfo(NamedTuple):
     spec: DatasetSpec
     records: tuple[Record, ...]
 
+    def __repr__(self) -> str:
+        return f"DatasetInfo({self.dataset!r}, split={self.split!r}, num_examples={self.num_examples})"
+
 
 class Arrays(_Pair[T], Generic[T]):
     """Images and labels of the same length, in some framework's array type: a pair, to be taken apart as one.
@@ -61,6 +64,10 @@ class Arrays(_Pair[T], Generic[T]):
     """
 
     info: DatasetInfo | None = None
+
+    def __repr__(self) -> str:
+        named = "" if self.info is None else f"{self.info.dataset!r}, split={self.info.split!r}, "
+        return f"Arrays({named}images={_summary(self.images)}, labels={_summary(self.labels)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +100,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        asked = "" if self.dtype == self.images.dtype else f", dtype={self.dtype!r}"
+        asked += "" if self.layout is None else f", layout={self.layout!r}"
+        arrays = f"images={_summary(self.images)}, labels={_summary(self.labels)}"
+        return f"Split({self.info.dataset!r}, split={self.info.split!r}, {arrays}{asked})"
 
     def batch(self, where: slice = slice(None)) -> NDArray[Any]:
         """The images of a slice, all by default, in the dtype and layout asked for: n arrays of `element_shape`.
@@ -267,6 +280,12 @@ def _check_labels(spec: DatasetSpec, resource: Resource, stored: Stored) -> None
             f"{resource.filename} of {spec.name}: labels from {lowest} to {highest}, "
             f"classes from 0 to {len(spec.classes) - 1}"
         )
+
+
+def _summary(array: object) -> str:
+    """An array of any framework in a few words: its dtype and shape, or its type if it has neither."""
+    dtype, shape = getattr(array, "dtype", None), getattr(array, "shape", None)
+    return type(array).__name__ if dtype is None or shape is None else f"{dtype} {tuple(shape)}"
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:

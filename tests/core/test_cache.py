@@ -1,15 +1,18 @@
 """Decoded arrays: published once, mapped many times, never trusted unchecked."""
 
+import contextlib
 import gc
 import json
 import os
+import pickle
 import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support import made
-from support.processes import python, without
+from support.processes import python, running, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, load
 from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
@@ -373,3 +376,32 @@ def test_a_record_with_a_field_of_another_type_counts_as_damaged(field, value, t
     assert warm.record(kept) is None
     assert np.array_equal(loaded().labels, loaded(verify=False).labels)
     assert warm.record(kept) is not None
+
+
+def test_a_cache_is_removed_while_others_open_it(toy, tmp_path):
+    """Each opening, and each removal, tries again for a moment: none fails, and every array is right."""
+    opener = """
+        import pickle, sys, time
+        from idxhub import Plugins, load
+
+        spec, folder, cache_dir = pickle.load(open(sys.argv[1], "rb"))
+        end = time.monotonic() + 3
+        count = 0
+        while time.monotonic() < end:
+            split = load(spec, data_dir=folder, cache_dir=cache_dir, plugins=Plugins([]))
+            assert split.images.sum() == int(sys.argv[2])
+            count += 1
+        print(count)
+    """
+    told, root = tmp_path / "told", tmp_path / "shared cache"
+    told.write_bytes(pickle.dumps((toy.spec, toy.folder, root)))
+    total = int(toy.array(toy.train_images).sum())
+    with contextlib.ExitStack() as stack:
+        openers = [stack.enter_context(running(opener, told, total, stderr=subprocess.PIPE)) for _ in range(4)]
+        removals = 0
+        while any(each.poll() is None for each in openers):
+            removals += remove(root) > 0
+        said = [each.communicate() for each in openers]
+    assert [each.returncode for each in openers] == [0] * 4, said
+    assert removals > 10
+    assert all(int(out) > 10 for out, _ in said)

@@ -92,9 +92,11 @@ def build_array(
         cache.publish(kept, _decode(kept, found), **_provenance(found))
         stored = cache.open(kept)
     if stored is None:
+        path = cache.array_file(kept)
+        if not path.exists():
+            raise CacheError(f"{path} was removed as soon as it was written") from FileNotFoundError()
         raise CacheError(
-            f"{cache.array_file(kept)} does not hold what was written into it a moment ago; "
-            "the disk or another program has changed it"
+            f"{path} does not hold what was written into it a moment ago; the disk or another program has changed it"
         )
     return stored
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
+import time
 from pathlib import Path
 
 from idxhub.cache.atomic import SETTING, sweep, unusable, write_atomically
@@ -14,6 +17,8 @@ from idxhub.paths import absolute_path, open_regular_file
 # bford.info/cachedir: backup programs leave a folder with this file out, and `remove` knows it by it
 _TAG = "CACHEDIR.TAG"
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
+_TRIES = 8  # of removing a folder into which other processes write
+_PAUSE = 0.02  # seconds before the second attempt, doubled before each further one
 _OWN = (".lock", ".tmp", ".json", ".npy", ".arrow")
 
 
@@ -63,9 +68,20 @@ def datasets_in(root: Path) -> list[Path]:
 def size_of(folder: Path) -> int:
     """Bytes of the files in a folder. Raises `CacheError`."""
     try:
-        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        return sum(map(_file_size, folder.iterdir()))
+    except FileNotFoundError:  # removed meanwhile
+        return 0
     except OSError as error:
         raise unusable(folder, error) from error
+
+
+def _file_size(path: Path) -> int:
+    """Bytes of a file; 0 for what is not a file, or no longer there."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return 0
+    return state.st_size if stat.S_ISREG(state.st_mode) else 0
 
 
 def remove(root: Path) -> int:
@@ -73,13 +89,27 @@ def remove(root: Path) -> int:
     freed = 0
     for folder in datasets_in(root):
         freed += size_of(folder)
-        try:
-            import shutil  # noqa: PLC0415 -- removing only
-
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise unusable(folder, error) from error
+        _remove_folder(folder)
     return freed
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder; try again for a moment if other processes write into it meanwhile. Raises `CacheError`."""
+    import shutil  # noqa: PLC0415 -- removing only
+
+    for attempt in range(_TRIES):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:  # another process has removed it, or a file in it
+            if not os.path.lexists(folder):
+                return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise unusable(folder, error) from error
+        else:
+            return
+        time.sleep(_PAUSE * 2**attempt)
+    raise CacheError(f"cannot remove {folder}: other processes write into it; try again when they have finished")
 
 
 def sweep_all(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
 Specs = Callable[[], Iterable[DatasetSpec]]  # asked for when a wrong file is to be named, and not before
 ALIGNMENT = 64  # bytes
+_TRIES = 6  # of a load whose cache is removed meanwhile
+_PAUSE = 0.02  # seconds before the second attempt, doubled before each further one
 LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")
 
 
@@ -201,9 +204,23 @@ def load(source: Source, *, verify: bool | None = None, make: bool = True) -> Sp
 def load_all(
     sources: Sequence[Source], *, verify: bool | None = None, make: bool = True, specs: Specs = tuple
 ) -> list[Split]:
-    """Several splits of one dataset; each has mappings of its own, so that writing into one leaves the others alone."""
+    """Several splits of one dataset; each has mappings of its own, so that writing into one leaves the others alone.
+
+    If another process removes the cache meanwhile, as `idxhub cache --remove` does, the load begins again.
+    """
+    cache = Cache(cache_root(sources[0].cache_dir), sources[0].spec)
+    for attempt in range(_TRIES - 1):
+        try:
+            return _load_all(sources, cache, verify=verify, make=make, specs=specs)
+        except CacheError as error:
+            if not make or not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            time.sleep(_PAUSE * 2**attempt)
+    return _load_all(sources, cache, verify=verify, make=make, specs=specs)
+
+
+def _load_all(sources: Sequence[Source], cache: Cache, *, verify: bool | None, make: bool, specs: Specs) -> list[Split]:
     first = sources[0]
-    cache = Cache(cache_root(first.cache_dir), first.spec)
     checked = first.verify if verify is None else verify
     plans = [_plan(source) for source in sources]
     found = [{key: cache.open(each, verify=checked) for key, each in kept.items()} for _, kept in plans]
@@ -225,7 +242,8 @@ def load_all(
         whole |= {key: _copied(built[key]) for key, each in whole.items() if each is None and key in built}
         sound = {key: each for key, each in whole.items() if each is not None}
         if len(sound) < len(kept):
-            raise CacheError(f"{cache.folder} changed while it was read; try again")
+            message = f"{cache.folder} was removed or changed while it was read; try again when nothing else changes it"
+            raise CacheError(message) from FileNotFoundError()
         splits_.append(_split(source._replace(cache_dir=str(cache.root)), ranges, sound))
     return splits_
 

@@ -9,7 +9,8 @@ import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 
-from idxhub.cli.output import plain, plain_lines, print_table, say
+from idxhub.cli.output import format_error, plain, plain_lines, print_table, say
+from idxhub.errors import IdxHubError
 
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
 
@@ -98,3 +99,25 @@ def test_what_is_not_ours_is_plain_on_the_screen(text, shown, capsys):
     print_table(("A", "B"), [(text, "x")])
     out = capsys.readouterr().out
     assert plain_lines(out) == out
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("name a folder that has it (data_dir=), or", "name a folder that has it (--data-dir), or"),
+        ("data_dir='x' does not exist; name", "--data-dir 'x' does not exist; name"),
+        ("no\n  http://h/f: not tried: download=False", "no\n  http://h/f: not tried: --offline"),
+        ("set IDXHUB_CACHE (or cache_dir=) to a folder", "set IDXHUB_CACHE to a folder"),
+        ("/x/download=False/data_dir=: no such folder", "/x/download=False/data_dir=: no such folder"),
+    ],
+)
+def test_arguments_of_python_become_options(said, shown):
+    assert format_error(IdxHubError(said)) == shown
+
+
+def test_an_error_of_the_command_names_options(run, nowhere):
+    said = run("demo", "--offline", "-v").stderr
+    assert "(--data-dir)" in said
+    assert ": not tried: " in said
+    assert "data_dir=" not in said
+    assert "download=False" not in said

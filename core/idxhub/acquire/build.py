@@ -92,12 +92,11 @@ def build_array(
         cache.publish(kept, _decode(kept, found), **_provenance(found))
         stored = cache.open(kept)
     if stored is None:
-        path = cache.array_file(kept)
-        if not path.exists():
-            raise CacheError(f"{path} was removed as soon as it was written") from FileNotFoundError()
+        # as if it were not there, so that the load begins again: another process may have removed and replaced it
         raise CacheError(
-            f"{path} does not hold what was written into it a moment ago; the disk or another program has changed it"
-        )
+            f"{cache.array_file(kept)} does not hold what was written into it a moment ago; "
+            "the disk or another program has changed it"
+        ) from FileNotFoundError()
     return stored
 
 

@@ -218,7 +218,12 @@ def _write_all(descriptor: int, part: bytes | memoryview) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        if not os.path.lexists(folder):  # removed by another process between two looks at it
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
+        raise
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "its folder is a link, and what is written there would land elsewhere")
 

@@ -18,7 +18,7 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
-from idxhub.cli.output import plain, plain_lines
+from idxhub.cli.output import format_error, plain
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
 
@@ -54,9 +54,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UnknownNameError as error:
-            raise click.UsageError(plain_lines(error), self._innermost(ctx)) from error
+            raise click.UsageError(format_error(error), self._innermost(ctx)) from error
         except IdxHubError as error:
-            raise click.ClickException(plain_lines(error)) from error
+            raise click.ClickException(format_error(error)) from error
 
     def _innermost(self, ctx: click.Context) -> click.Context:
         """The context whose usage an error shows: that of the subcommand, if one was running."""

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
-from idxhub.cli.output import data_dir_option, json_option, print_json, print_table, say
+from idxhub.cli.output import data_dir_option, format_error, json_option, print_json, print_table, say
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins.manager import installed
@@ -73,7 +73,7 @@ def _available(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
             more = "" if verbose else "; -v shows what was tried"
             say(f"Using the sample of 2,000 images, because Fashion-MNIST could not be read{more}.", err=True)
             if verbose:
-                say(f"{error}\n", err=True)
+                say(f"{format_error(error)}\n", err=True)
         return _SAMPLE
     return _FULL
 
@@ -88,7 +88,7 @@ def _show(framework: str, *asked: Any) -> dict[str, Any]:
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}
     except Exception as error:  # noqa: BLE001 -- an adapter, and the framework behind it, may raise anything
-        return {"framework": framework, "broken": f"{type(error).__name__}: {error}"}
+        return {"framework": framework, "broken": f"{type(error).__name__}: {format_error(error)}"}
 
 
 def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epochs: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,25 @@ def plain(text: object) -> str:
 def plain_lines(text: object) -> str:
     """The same of several lines."""
     return "\n".join(map(plain, str(text).split("\n")))
+
+
+_OPTIONS = (
+    (re.compile(r"(?<=\()data_dir=(?=\))"), "--data-dir"),
+    (re.compile(r"^data_dir=(?=')"), "--data-dir "),
+    (re.compile(r"(?<=: not tried: )download=False$", re.MULTILINE), "--offline"),
+    (re.compile(r" \(or cache_dir=\)"), ""),
+)
+
+
+def format_error(error: BaseException) -> str:
+    """The message of an error for the command line: arguments of Python's functions become options of the command.
+
+    Only whole phrases of idxhub's own messages are changed, so that a path or a URL stays as it is.
+    """
+    text = str(error)
+    for pattern, option in _OPTIONS:
+        text = pattern.sub(option, text)
+    return plain_lines(text)
 
 
 def say(text: object, **style: Any) -> None:

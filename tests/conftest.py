@@ -123,7 +123,7 @@ def full_data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """A folder with real MNIST files (not the train images); the test is skipped where it is not to be had."""
+    """A folder with real MNIST files (not the train images); the test is skipped if there is none."""
     folder = Path(os.environ.get("IDXHUB_TEST_MNIST") or ROOT.parent / "shared" / "data" / "mnist-partial")
     if not (folder / "t10k-images-idx3-ubyte.gz").is_file():
         pytest.skip("needs MNIST's files: name their folder in IDXHUB_TEST_MNIST")

@@ -25,7 +25,7 @@ FRAMEWORKS = ("torch", "jax")
     "--env", "environments", multiple=True, metavar="NAME=PYTHON", help="Another interpreter for a framework."
 )
 @click.option("--framework", "frameworks", multiple=True, type=click.Choice(FRAMEWORKS), default=FRAMEWORKS)
-@click.option("--device", default="cuda", show_default=True, help="As the framework calls it.")
+@click.option("--device", default="cuda", show_default=True, help="The device, by the name that the framework uses.")
 @click.option(
     "--batch-size", "sizes", multiple=True, type=click.IntRange(min=1), default=(128, 512, 4096), show_default=True
 )

@@ -35,7 +35,7 @@ FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
     "--batch-size", "sizes", multiple=True, type=click.IntRange(min=1), default=(32, 128, 512), show_default=True
 )
 @click.option("--repeats", type=click.IntRange(min=1), default=7, show_default=True, help="Processes for each figure.")
-@click.option("--seed", default=0, show_default=True, help="Of the random order.")
+@click.option("--seed", default=0, show_default=True, help="The seed of the shuffled order.")
 @click.option("--append", is_flag=True, help="Add to RAW what is measured now.")
 @click.pass_context
 def load(

@@ -35,7 +35,7 @@ def load_average() -> float | None:
 
 
 def in_page_cache(files: Iterable[Path]) -> float | None:
-    """The part of these files that is in memory, 0 to 1; None where util-linux's fincore is not to be had."""
+    """The part of these files that is in memory, 0 to 1; None if util-linux's fincore is not installed."""
     program, names = shutil.which("fincore"), [str(file) for file in files]
     if program is None or not names:
         return None

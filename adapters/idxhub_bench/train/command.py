@@ -37,13 +37,17 @@ Write = Callable[[Mapping[str, Any]], None]
     help="How many of the train images; of the test images all are used.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=convnet.BATCH, show_default=True)
-@click.option("--rate", type=float, default=convnet.RATE, show_default=True, help="Of gradient descent.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, order, dropout.")
+@click.option(
+    "--rate", type=float, default=convnet.RATE, show_default=True, help="The learning rate of gradient descent."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of weights, order and dropout."
+)
 @click.option("--device", help="Where to train, as cuda: torch and jax keep the data there too.  [default: the CPU]")
 @click.option("--append", is_flag=True, help="Add to RAW what is measured now.")
 @click.pass_context
 def train(ctx: click.Context, /, raw: Path, environments: Sequence[str], *, append: bool, **asked: Any) -> None:
-    """Train one network in each framework on the same batches; write what came of it to RAW.
+    """Train one network in each framework on the same batches; write the results to RAW.
 
     The network is that of Fashion-MNIST's own benchmark (benchmark/convnet.py), from the same weights, with the same
     dropout. Each framework has a process of its own. Prints accuracy and time for each epoch and the share of the

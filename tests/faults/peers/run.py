@@ -226,7 +226,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="loaders at a time (2)")
     parser.add_argument("--again", action="store_true", help="no run: the page anew, from the outcomes in --json")
     parser.add_argument("--remark", default="", metavar="TEXT", help="what a reader has to know of how it was made")
-    parser.add_argument("--json", metavar="FILE", help="write what came of each case; a part replaces that part of it")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the outcome of each case; a part replaces that part of it"
+    )
     parser.add_argument("--markdown", metavar="FILE", help="write the page of the documentation")
     return parser.parse_args()
 

@@ -217,7 +217,7 @@ def device_batches_last(case: Case) -> None:
 
 @check("device")
 def device_unknown(case: Case) -> None:
-    """A device that there is not is an ArgumentError that names it."""
+    """An unknown device raises an ArgumentError that names it."""
     try:
         _loader(case, device="no-such-device")
     except ArgumentError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset, default_collate, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from idxhub import Arrays, Conventions, DatasetInfo, Split, arguments, as_layout, errors, hookimpl, to_float32
@@ -38,7 +38,10 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     @property
     def data(self) -> torch.Tensor:
-        """The images as stored, (N, 28, 28): what is assigned becomes a contiguous tensor on the CPU."""
+        """The images as stored, (N, 28, 28). What is assigned becomes a contiguous tensor on the CPU.
+
+        The number of images may change: assign `targets` of the new length next.
+        """
         return self._data
 
     @data.setter
@@ -47,14 +50,18 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     @property
     def targets(self) -> torch.Tensor:
-        """The labels, (N,): what is assigned, a list too, becomes a contiguous tensor on the CPU."""
+        """The labels, (N,). What is assigned, a list too, becomes a contiguous tensor on the CPU.
+
+        Raises `ArgumentError` unless there is one number for each image.
+        """
         return self._targets
 
     @targets.setter
     def targets(self, values: Any) -> None:
         targets = _readable("targets", values)
-        if targets.ndim != 1:
-            raise errors.ArgumentError("targets", tuple(targets.shape), "of shape (N,): one number for each image")
+        if targets.shape != (len(self),):
+            must_be = f"of shape ({len(self)},): one number for each image; to change both, assign data first"
+            raise errors.ArgumentError("targets", tuple(targets.shape), must_be)
         self._targets = targets
 
     @property
@@ -75,12 +82,20 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int | slice) -> tuple[Any, Any]:
+        """An image and its label; of a slice a batch of images, (B, 1, 28, 28), and of labels, (B,).
+
+        Transforms are applied to each example; a batch of what they return is made by `default_collate`.
+        """
+        if isinstance(index, slice):
+            elements = self.__getitems__(range(*index.indices(len(self))))
+            images, labels = elements.tensors() if isinstance(elements, Gathered) else default_collate(list(elements))
+            return images, labels
         try:
             index = operator.index(index)
         except TypeError:
             raise TypeError(
-                f"an index is one integer, not {index!r}; for several use torch.utils.data.Subset"
+                f"an index is an integer or a slice, not {index!r}; for others use torch.utils.data.Subset"
             ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} examples")

@@ -167,10 +167,33 @@ def test_a_gathered_batch_reads_as_a_list(dataset):
     assert labels.tolist() == [dataset[i][1] for i in (3, 2, 1, 0)]
 
 
-@pytest.mark.parametrize("index", [slice(1, 3), [1, 2], 1.0, None, (0, 1), np.array([0, 1])], ids=repr)
-def test_an_index_is_one_integer(dataset, index):
-    with pytest.raises(TypeError, match=r"an index is one integer, .* for several use torch\.utils\.data\.Subset"):
+@pytest.mark.parametrize("index", [[1, 2], 1.0, None, (0, 1), np.array([0, 1])], ids=repr)
+def test_an_index_is_an_integer_or_a_slice(dataset, index):
+    with pytest.raises(TypeError, match=r"an integer or a slice, .* for others use torch\.utils\.data\.Subset"):
         dataset[index]
+
+
+@pytest.mark.parametrize("transform", [None, lambda image: image.float() + 1], ids=["as stored", "transformed"])
+@pytest.mark.parametrize("where", [slice(0, 3), slice(None, None, -500), slice(-2, None), slice(1990, 5000)], ids=repr)
+def test_a_slice_is_a_batch(dataset, where, transform):
+    dataset.transform = transform
+    images, labels = dataset[where]
+    single = [dataset[i] for i in range(2000)[where]]
+    assert torch.equal(images, torch.stack([image for image, _ in single]))
+    assert labels.tolist() == [label for _, label in single]
+
+
+def test_an_empty_slice_is_an_empty_batch(dataset):
+    images, labels = dataset[5:5]
+    assert (images.shape, labels.shape) == ((0, 1, 28, 28), (0,))
+
+
+@pytest.mark.parametrize("count", [0, 3, 2001])
+def test_targets_of_another_length_are_refused_at_once(dataset, count):
+    before = dataset.targets
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(2000,\): .* assign data first"):
+        dataset.targets = torch.zeros(count, dtype=torch.int64)
+    assert dataset.targets is before
 
 
 @pytest.mark.parametrize("kind", [list, torch.tensor, np.array])
@@ -374,7 +397,7 @@ def test_a_subclass_may_say_what_an_element_is(dataset):
 
 
 def test_labels_are_one_number_each(dataset):
-    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(N,\)"):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(2000,\)"):
         dataset.targets = torch.eye(10)
 
 

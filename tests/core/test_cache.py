@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -401,6 +402,7 @@ def test_a_cache_is_removed_while_others_open_it(toy, tmp_path):
         removals = 0
         while any(each.poll() is None for each in openers):
             removals += remove(root) > 0
+            time.sleep(0.02)
         said = [each.communicate() for each in openers]
     assert [each.returncode for each in openers] == [0] * 4, said
     assert removals > 10

@@ -23,8 +23,8 @@ T = TypeVar("T")
 Layout = Literal["HW", "CHW", "HWC"]
 Specs = Callable[[], Iterable[DatasetSpec]]  # asked for when a wrong file is to be named, and not before
 ALIGNMENT = 64  # bytes
-_TRIES = 6  # of a load whose cache is removed meanwhile
-_PAUSE = 0.02  # seconds before the second attempt, doubled before each further one
+_TRIES = 12  # of a load whose cache is removed meanwhile
+_PAUSE = 0.02  # seconds before the second attempt; more before each further one
 LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")
 
 
@@ -215,7 +215,7 @@ def load_all(
         except CacheError as error:
             if not make or not isinstance(error.__cause__, FileNotFoundError):
                 raise
-            time.sleep(_PAUSE * 2**attempt)
+            time.sleep(_PAUSE * (1 + attempt))
     return _load_all(sources, cache, verify=verify, make=make, specs=specs)
 
 

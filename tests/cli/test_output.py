@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import struct
 import subprocess
+import sys
 
 import pytest
 from support.command import COMMAND, SAMPLE, started
@@ -11,6 +15,10 @@ from support.processes import python
 
 from idxhub.cli.output import format_error, plain, plain_lines, print_table, say
 from idxhub.errors import IdxHubError
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
 
@@ -121,3 +129,42 @@ def test_an_error_of_the_command_names_options(run, nowhere):
     assert ": not tried: " in said
     assert "data_dir=" not in said
     assert "download=False" not in said
+
+
+def on_a_terminal(arguments, columns, **environment):
+    """What the command writes to a terminal of that width."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    clean = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
+    said = b""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=theirs, stderr=subprocess.DEVNULL, env=clean | {"TERM": "xterm"} | environment
+    ) as child:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # the end of a terminal is an error to read
+            while block := os.read(ours, 65_536):
+                said += block
+    os.close(ours)
+    assert child.returncode == 0
+    return said.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+@pytest.mark.parametrize("columns", [40, 60, 120])
+@pytest.mark.parametrize("arguments", [["list"], ["info", SAMPLE], ["demo", "--offline"]], ids=" ".join)
+def test_tables_fit_the_terminal_and_lose_nothing(arguments, columns):
+    shown = re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(arguments, columns))
+    if arguments[0] == "list":
+        table = shown.partition("One download")[0]  # a sentence follows, for the terminal to wrap
+        assert max(map(len, table.splitlines())) <= columns
+    whole = started(arguments, stdout=subprocess.PIPE).stdout
+    words = {word for word in re.findall(r"[\w-]{8,}", whole) if not word.isdigit()}
+    assert words <= set(re.findall(r"[\w-]+", shown))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+@pytest.mark.parametrize(
+    ("setting", "bold"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
+)
+def test_bold_is_left_out_where_that_is_asked(setting, bold):
+    assert ("\x1b[" in on_a_terminal(["list"], 120, **setting)) == bold

@@ -67,8 +67,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="idxhub")
-def commands() -> None:
+@click.pass_context
+def commands(ctx: click.Context) -> None:
     """Fashion-MNIST, and every dataset in the IDX format: found, verified, and handed to your framework."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # see no-color.org
+        ctx.color = False
 
 
 for module in (catalog, files, audit, cache, doctor, demo, check):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,13 +59,50 @@ def say(text: object, **style: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their widest line; a cell may have several."""
+    """Columns as wide as their widest line; a cell may have several lines.
+
+    On a terminal that is too narrow for this, cells are wrapped between words. If that is not enough, each row becomes
+    a block of lines. Nothing is cut off, and what goes into a pipe or a file is not wrapped.
+    """
     cells = [[plain_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
-    widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    natural = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    widths = natural
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        least = [max(_longest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
+        if sum(least) + 2 * (len(least) - 1) > columns:
+            _print_blocks(cells, columns)
+            return
+        while sum(widths) + 2 * (len(widths) - 1) > columns:
+            widest = max((i for i, width in enumerate(widths) if width > least[i]), key=widths.__getitem__)
+            widths = [width - (i == widest) for i, width in enumerate(widths)]
+        cells = [[_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     for i, row in enumerate(cells):
         for lines in itertools.zip_longest(*row, fillvalue=""):
             line = "  ".join(part.ljust(width) for part, width in zip(lines, widths, strict=True)).rstrip()
             click.secho(line, bold=i == 0)
+
+
+def _longest_word(cell: list[str]) -> int:
+    return max((len(word) for line in cell for word in line.split()), default=0)
+
+
+def _wrapped(cell: list[str], width: int) -> list[str]:
+    wrap = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False).wrap
+    return [part for line in cell for part in (wrap(line) if len(line) > width else [line])]
+
+
+def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
+    """Each row as a block of lines: the first cell in bold, the others below it, each after its heading."""
+    headings, *rows = cells
+    wrapper = textwrap.TextWrapper(
+        columns, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    for row in rows:
+        for i, (heading, cell) in enumerate(zip(headings, row, strict=True)):
+            text = f"{'  ' * (i > 0)}{' '.join(heading)}: {' '.join(cell)}"
+            for line in wrapper.wrap(text):
+                click.secho(line, bold=i == 0)
 
 
 def size(count: int | None) -> str:

@@ -89,6 +89,8 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
         """
         if isinstance(index, slice):
             elements = self.__getitems__(range(*index.indices(len(self))))
+            if not elements:  # nothing to collate: an empty batch as stored
+                elements = Gathered(*(array[:0] for array in self._arrays()))
             images, labels = elements.tensors() if isinstance(elements, Gathered) else default_collate(list(elements))
             return images, labels
         try:
@@ -135,6 +137,9 @@ class IdxDataset(Dataset[tuple[Any, Any]]):
 
     def _arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """What the tensors hold now, as NumPy sees it, which takes a batch in fewer and shorter calls than torch."""
+        if len(self._data) != len(self._targets):
+            must_be = f"of shape ({len(self)},), since data was assigned: assign targets of that length too"
+            raise errors.ArgumentError("targets", tuple(self._targets.shape), must_be)
         return as_layout(self._data.numpy(), self._split.layout), self._targets.numpy()
 
     def _scaled(self, images: NDArray[Any]) -> NDArray[Any]:

@@ -183,7 +183,18 @@ def test_a_slice_is_a_batch(dataset, where, transform):
     assert labels.tolist() == [label for _, label in single]
 
 
-def test_an_empty_slice_is_an_empty_batch(dataset):
+def test_examples_are_refused_while_data_and_targets_differ_in_length(dataset):
+    dataset.data = dataset.data[:10]
+    for read in (lambda: dataset[-1], lambda: dataset[0:2], lambda: dataset.__getitems__([0])):
+        with pytest.raises(
+            idxhub.errors.ArgumentError, match=r"targets is \(2000,\); .* assign targets of that length"
+        ):
+            read()
+
+
+@pytest.mark.parametrize("transform", [None, lambda image: image])
+def test_an_empty_slice_is_an_empty_batch(dataset, transform):
+    dataset.transform = transform
     images, labels = dataset[5:5]
     assert (images.shape, labels.shape) == ((0, 1, 28, 28), (0,))
 

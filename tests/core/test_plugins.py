@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -612,3 +613,21 @@ def test_broken_entry_points_of_another_distribution_hide_nobody(content, write,
         path.mkdir()
     code = "import warnings; warnings.simplefilter('ignore'); import idxhub; print(*idxhub.adapters())"
     assert "numpy" in python(code, env=environment).stdout.split()
+
+
+def test_threads_that_import_plugins_at_once_leave_standard_output_as_it_was(write, capsys):
+    stdout, count = sys.stdout, 12
+    for number in range(count):
+        write(
+            f"adapter_{number}",
+            f"import time\ntime.sleep(0.002 * {number % 4})\nprint('printed')" + textwrap.dedent(ADAPTER),
+        )
+    plugins = Plugins([entry(str(number), f"adapter_{number}") for number in range(count)])
+    threads = [threading.Thread(target=plugins.adapter, args=[str(number)]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is stdout
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("printed")) == ("", count)

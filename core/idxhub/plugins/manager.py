@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType, MappingProxyType
@@ -184,7 +185,7 @@ class Plugins:
             catalog = builtin.datasets()
             for entry_point in self._entry_points(DATASETS):
                 try:
-                    with contextlib.redirect_stdout(sys.stderr):  # what it prints must not get into --json
+                    with _stdout_to_stderr():  # what it prints must not get into --json
                         catalog |= self._contributed(entry_point, catalog)
                 except KeyboardInterrupt:
                     raise
@@ -355,7 +356,7 @@ def _is_built_in(entry_point: EntryPoint) -> bool:
 def _import(entry_point: EntryPoint) -> object:
     """What an entry point names. While it is imported, what it prints goes to standard error."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _stdout_to_stderr():
             return entry_point.load()
     except (IdxHubError, KeyboardInterrupt):
         raise
@@ -376,6 +377,33 @@ def _import(entry_point: EntryPoint) -> object:
         raise AdapterError(f"{_origin(entry_point)}: {error}") from error
     except BaseException as error:  # SystemExit too: a plugin's failure ends no program
         raise AdapterError(f"{_origin(entry_point)} does not import: {_describe(error)}") from error
+
+
+class _Redirection:
+    """How many threads import a plugin now, and what `sys.stdout` was before the first of them."""
+
+    lock = threading.Lock()
+    count = 0
+    stdout: Any = None
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Let what is printed go to standard error, in any number of threads at once.
+
+    `contextlib.redirect_stdout` is for one thread: of two that overlap, the second would put back the first one's.
+    """
+    with _Redirection.lock:
+        if _Redirection.count == 0:
+            _Redirection.stdout, sys.stdout = sys.stdout, sys.stderr
+        _Redirection.count += 1
+    try:
+        yield
+    finally:
+        with _Redirection.lock:
+            _Redirection.count -= 1
+            if _Redirection.count == 0:
+                sys.stdout, _Redirection.stdout = _Redirection.stdout, None
 
 
 def _install_command(entry_point: EntryPoint, package: str, *, again: bool = False) -> str:

@@ -13,6 +13,7 @@ import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 
+from idxhub.cli import output
 from idxhub.cli.output import format_error, plain, plain_lines, print_table, say
 from idxhub.errors import IdxHubError
 
@@ -168,3 +169,24 @@ def test_tables_fit_the_terminal_and_lose_nothing(arguments, columns):
 )
 def test_bold_is_left_out_where_that_is_asked(setting, bold):
     assert ("\x1b[" in on_a_terminal(["list"], 120, **setting)) == bold
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["list", "demo --offline"])
+def test_a_closed_stream_is_no_reason_to_fail(arguments, closed):
+    done = subprocess.run(  # noqa: S602 -- the shell closes the stream
+        f'"{sys.executable}" -m idxhub {arguments} {closed}', shell=True, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("columns", [12, 20, 30, 60])
+def test_spaces_in_a_row_are_kept_where_a_cell_is_wrapped(columns, monkeypatch, capsys):
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_table(["FILE", "STATE"], [["/a/aaaaaaaaaa  bbbb  cc", "not  sound"]])
+    shown = capsys.readouterr().out
+    assert "/a/aaaaaaaaaa  bbbb  cc" in shown
+    assert "not  sound" in shown

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
-from idxhub.cli.output import data_dir_option, format_error, json_option, print_json, print_table, say
+from idxhub.cli.output import data_dir_option, format_error, is_terminal, json_option, print_json, print_table, say
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins.manager import installed
@@ -82,7 +82,7 @@ def _show(framework: str, *asked: Any) -> dict[str, Any]:
     """A framework's row, whatever happens to it: the other frameworks are shown too."""
     try:
         installed().adapter(framework)
-        if sys.stderr.isatty():  # some frameworks need seconds for their first pass
+        if is_terminal(sys.stderr):  # some frameworks need seconds for their first pass
             click.echo(f"reading with {framework}", err=True)
         return {"framework": framework} | _read(framework, *asked)
     except MissingFrameworkError as error:

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -67,7 +67,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     cells = [[plain_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
     natural = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
     widths = natural
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         columns = shutil.get_terminal_size().columns
         least = [max(_longest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
         if sum(least) + 2 * (len(least) - 1) > columns:
@@ -83,13 +83,28 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
             click.secho(line, bold=i == 0)
 
 
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a standard stream is a terminal; a stream that is missing or closed is not."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+# stands for a space of several in a row, as paths may have: no line ends there. It is not printable, so that it is in
+# no text that `plain` returns
+_KEPT_SPACE = "\ue000"
+
+
+def _keep_runs(line: str) -> str:
+    return re.sub(" {2,}", lambda run: _KEPT_SPACE * len(run[0]), line)
+
+
 def _longest_word(cell: list[str]) -> int:
-    return max((len(word) for line in cell for word in line.split()), default=0)
+    return max((len(word) for line in cell for word in _keep_runs(line).split(" ")), default=0)
 
 
 def _wrapped(cell: list[str], width: int) -> list[str]:
     wrap = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False).wrap
-    return [part for line in cell for part in (wrap(line) if len(line) > width else [line])]
+    lines = (wrap(_keep_runs(line)) if len(line) > width else [line] for line in cell)
+    return [part.replace(_KEPT_SPACE, " ") for parts in lines for part in parts]
 
 
 def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
@@ -100,9 +115,10 @@ def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
     )
     for row in rows:
         for i, (heading, cell) in enumerate(zip(headings, row, strict=True)):
-            text = f"{'  ' * (i > 0)}{' '.join(heading)}: {' '.join(cell)}"
+            text = f"{' '.join(heading)}: {_keep_runs(' '.join(cell))}"
+            wrapper.initial_indent = "  " * (i > 0)
             for line in wrapper.wrap(text):
-                click.secho(line, bold=i == 0)
+                click.secho(line.replace(_KEPT_SPACE, " "), bold=i == 0)
 
 
 def size(count: int | None) -> str:

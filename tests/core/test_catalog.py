@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import made
 
-from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
+from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
 from idxhub.cli.catalog import describe
@@ -26,9 +26,13 @@ def resource(**changes):
     return Resource(**({"filename": "a-idx1-ubyte.gz", "md5": MD5, "shape": (5,)} | changes))
 
 
+def split(**changes):
+    files = {"images": resource(filename="images.gz", shape=(5, 2, 2)), "labels": resource(filename="labels.gz")}
+    return SplitSpec(**(files | changes))
+
+
 def spec(**changes):
-    images, labels = resource(filename="images.gz", shape=(5, 2, 2)), resource(filename="labels.gz")
-    return DatasetSpec(**({"name": "toy", "splits": {"train": SplitSpec(images, labels)}} | changes))
+    return DatasetSpec(**({"name": "toy", "splits": {"train": split()}} | changes))
 
 
 @pytest.mark.parametrize(
@@ -61,10 +65,12 @@ def spec(**changes):
         {"size": -1},
         {"size": 1.5},
         {"size": True},
+        {"size": np.True_},
         {"shape": [5]},
         {"shape": 5},
         {"shape": (5.0,)},
         {"shape": (True,)},
+        {"shape": (np.True_,)},
     ],
     ids=repr,
 )
@@ -104,11 +110,60 @@ def test_a_spec_that_cannot_be_is_refused(changes):
         spec(**changes)
 
 
-@pytest.mark.parametrize("transposed", ["x", 1, None])
-def test_transposed_is_true_or_false(transposed):
-    images = resource(filename="images.gz", shape=(5, 2, 2))
-    with pytest.raises(errors.SpecError, match=f"transposed={transposed!r} is neither True nor False"):
-        SplitSpec(images, resource(filename="labels.gz"), transposed=transposed)
+@pytest.mark.parametrize(
+    ("describe_it", "says"),
+    [
+        (
+            lambda: resource(filename="a/b"),
+            "^filename must be a plain file name that ends in none of .npy, .+, not 'a/b'$",
+        ),
+        (lambda: resource(md5="A"), "^a-idx1-ubyte.gz: md5 must be 32 lower-case hex digits, not 'A'$"),
+        (lambda: resource(size=-1), "^a-idx1-ubyte.gz: size must be a number of bytes, or None, not -1$"),
+        (lambda: split(transposed=1), "^images.gz: transposed must be True or False, not 1$"),
+        (lambda: split(stop=6), "^images.gz: 0 to 6 is not a range of 5 examples$"),
+        (lambda: split(images="x"), "^SplitSpec: images must be a Resource, not 'x'$"),
+        (lambda: spec(name="a b"), "^name must be a name of letters, .+, not 'a b'$"),
+        (lambda: spec(classes=None), "^toy: classes must be a tuple of strings, not None$"),
+        (lambda: spec(mirrors="http://me:secret@host"), "^toy: mirrors must be a tuple of strings$"),
+    ],
+)
+def test_an_error_says_which_field_must_be_what(describe_it, says):
+    with pytest.raises(errors.SpecError, match=says):
+        describe_it()
+
+
+def test_integers_of_any_type_are_stored_as_ints():
+    described = split(
+        images=resource(filename="images.gz", shape=(np.int64(5), np.uint8(2), np.int32(2)), size=np.int64(9)),
+        labels=resource(filename="labels.gz", shape=(np.int64(5), np.array(8))),
+        label_column=np.int8(1),
+        label_offset=np.int64(-1),
+        start=np.uint16(1),
+        stop=np.int64(4),
+    )
+    numbers = [
+        *(*described.images.shape, described.images.size, *described.labels.shape),
+        *(described.label_column, described.label_offset, described.start, described.stop),
+    ]
+    assert numbers == [5, 2, 2, 9, 5, 8, 1, -1, 1, 4]
+    assert {type(number) for number in numbers} == {int}
+    archive = Archive("a.zip", MD5, np.int64(7))
+    assert (archive.size, type(archive.size)) == (7, int)
+
+
+@pytest.mark.parametrize("boolean", [True, np.True_])
+@pytest.mark.parametrize("field", ["label_column", "label_offset", "start", "stop"])
+def test_a_boolean_is_not_taken_for_an_integer(field, boolean):
+    table = resource(filename="labels.gz", shape=(5, 2)) if field == "label_column" else resource()
+    with pytest.raises(errors.SpecError, match=f"{field} must be an integer"):
+        split(labels=table, **{field: boolean})
+
+
+def test_a_spec_is_shown_in_one_line():
+    assert repr(FASHION_MNIST) == (
+        "DatasetSpec('fashion-mnist', release='2017-08-31', splits={'train': 60000, 'test': 10000})"
+    )
+    assert repr(spec(mirrors=("http://me:secret@host",))) == "DatasetSpec('toy', splits={'train': 5})"
 
 
 def test_two_files_of_one_name_are_refused():

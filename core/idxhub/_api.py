@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from idxhub.data import split as arrays
 from idxhub.data.loader import Batching, Gathered, Loader
 from idxhub.data.order import Equal
 from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
-from idxhub.errors import ArgumentError, UnknownNameError
+from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
 from idxhub.paths import absolute_path
 from idxhub.plugins.manager import Adapter, Plugins, installed
 
@@ -208,6 +209,9 @@ def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str
 
 
 def _plugins(plugins: Plugins | None) -> Plugins:
+    """The plugins to use. Raises `IdxHubError` while Python is shutting down, when nothing can be imported any more."""
+    if sys.is_finalizing():
+        raise IdxHubError("Python is shutting down; load the data before that, in a function of atexit at the latest")
     if plugins is None:
         return installed()
     if not isinstance(plugins, Plugins):

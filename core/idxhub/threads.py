@@ -1,33 +1,61 @@
-"""Threads to work in, and what is done where none can be started, as under a limit on them."""
+"""Threads to work in. Where none can be started, as under a limit on them, the work is done in line."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Threads(ThreadPoolExecutor):
-    """A pool that does the work in line, before `submit` returns, where it cannot start a thread for it."""
+class Threads:
+    """A pool of threads, which does the work in line, before `submit` returns, if it cannot start a thread for it.
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """The result of `fn(*args, **kwargs)`, to come."""
-        work = _Work(functools.partial(fn, *args, **kwargs))
+    That is so under a limit on threads, and while Python ends: in a function of `atexit`, say.
+    """
+
+    def __init__(self, workers: int, name: str = "") -> None:
         try:
-            return super().submit(work)
-        except RuntimeError:  # can't start new thread
-            done: Future[T] = Future()
+            # imported when it is needed, since it imports logging; while Python ends its import fails
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+            self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(workers, name)
+        except RuntimeError:  # can't register atexit after shutdown
+            self._pool = None
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """A future of the result of `call(*args, **kwargs)`."""
+        work = _Work(functools.partial(call, *args, **kwargs))
+        if self._pool is not None:
             try:
-                done.set_result(work())
-            except Exception as error:  # noqa: BLE001 -- raised where the result is asked for, as from a thread
-                done.set_exception(error)
-            work.forget()
-            return done
+                return self._pool.submit(work)
+            except RuntimeError:  # can't start new thread, or cannot schedule new futures after interpreter shutdown
+                pass
+        done: Future[T] = Future()
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001 -- raised where the result is asked for, as from a thread
+            done.set_exception(error)
+        work.forget()
+        return done
+
+    def shutdown(self, *, wait: bool = True, cancel_futures: bool = False) -> None:
+        """Take no more work; as for `concurrent.futures.Executor.shutdown`."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()
 
 
 class _Work(Generic[T]):

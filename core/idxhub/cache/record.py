@@ -6,7 +6,6 @@ A record is JSON with a checksum of itself, so that a damaged one counts as none
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import xxhash
 
 from idxhub._version import __version__
 from idxhub.cache.atomic import unusable, write_atomically
+from idxhub.cache.mapping import release_pages
 from idxhub.catalog.spec import Archive, Resource
 from idxhub.paths import open_regular_file
 
@@ -146,23 +146,19 @@ def checksums_of(data: memoryview) -> tuple[str, ...]:
     return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
 
 
-def checksums_of_mapped(mapped: mmap.mmap, size: int) -> tuple[str, ...]:
-    """The checksum of each chunk of the last `size` bytes, leaving their pages out of the process's resident memory."""
+def checksums_of_mapped(mapped: Any, size: int) -> tuple[str, ...]:
+    """The checksum of each chunk of the last `size` bytes of a mapping into which nothing has been written yet.
+
+    Their pages are left out of the process's resident memory.
+    """
     sums = []
     with memoryview(mapped) as whole:
         for begin in range(len(whole) - size, len(whole), CHUNK):
             with whole[begin : begin + CHUNK] as chunk:
                 sums.append(xxhash.xxh3_64_hexdigest(chunk))
-            _release(mapped, begin, min(begin + CHUNK, len(whole)))
+            # the page that two chunks share is read again from the page cache, which is cheap
+            release_pages(mapped, begin, min(begin + CHUNK, len(whole)))
     return tuple(sums)
-
-
-def _release(mapped: mmap.mmap, begin: int, end: int) -> None:
-    # the page that two chunks share is read again from the page cache: cheap, and never wrong,
-    # since nothing has been written into the mapping yet
-    if hasattr(mmap, "MADV_DONTNEED"):
-        begin -= begin % mmap.PAGESIZE
-        mapped.madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
 
 class RunningSums:

@@ -30,6 +30,7 @@ from idxhub.cache.atomic import (
     write_stream,
 )
 from idxhub.cache.layout import mark
+from idxhub.cache.mapping import map_copy_on_write
 from idxhub.cache.record import (
     DAMAGED,
     FORMAT,
@@ -219,14 +220,14 @@ def _key(kept: ArraySpec | Resource) -> str:
     return kept.key if isinstance(kept, ArraySpec) else kept.stem
 
 
-def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], mmap.mmap] | None:
+def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], Any] | None:
     """Map an array; None if the file is not, to the byte, as long and headed as `publish` writes it."""
     header, dtype = _npy_header(kept), np.dtype(kept.dtype)
     count = math.prod(kept.shape)
     # compared, not parsed: NumPy's parser answers a damaged header with any of half a dozen exceptions
     if os.fstat(file.fileno()).st_size != len(header) + count * dtype.itemsize or file.read(len(header)) != header:
         return None
-    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    mapped = map_copy_on_write(file)
     if count == 0:
         return np.empty(kept.shape, dtype), mapped
     return np.frombuffer(mapped, dtype, offset=len(header)).reshape(kept.shape), mapped

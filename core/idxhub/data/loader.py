@@ -166,7 +166,7 @@ def _ahead(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T
 
     A forked process has no copy of the thread: it goes on with `restart`, which gives the batches after the first n.
     """
-    from idxhub.threads import Threads  # noqa: PLC0415 -- it imports logging; most loaders need none
+    from idxhub.threads import Threads  # noqa: PLC0415 -- it imports logging; most loaders need no threads
 
     owner, delivered = os.getpid(), 0
     pool = Threads(1, "idxhub-prefetch")

@@ -1,0 +1,64 @@
+"""A file mapped copy-on-write without a file descriptor that stays open.
+
+Before Python 3.13 each `mmap.mmap` keeps a duplicate of the descriptor that it was made from, so that a thousand arrays
+would need a thousand of them, which is the usual limit of a process. There the system's own mmap(2) is called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import mmap
+import os
+import sys
+import weakref
+from typing import Any
+
+
+def map_copy_on_write(file: io.BufferedReader) -> Any:
+    """A writable buffer over the whole of a file; writing into it changes neither the file nor any other mapping.
+
+    The pages stay mapped for as long as something holds the buffer. Raises `OSError`. An empty file is an error, as
+    for `mmap.mmap`.
+    """
+    if sys.version_info >= (3, 13):
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY, trackfd=False)
+    if _LIBC is None:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    size = os.fstat(file.fileno()).st_size
+    address = _LIBC.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, file.fileno(), 0)
+    if address == _FAILED:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    mapped = (ctypes.c_ubyte * size).from_address(address)
+    # arrays may outlive the interpreter's last steps: the system unmaps what is left when the process ends
+    weakref.finalize(mapped, _LIBC.munmap, address, size).atexit = False
+    return mapped
+
+
+def release_pages(mapped: Any, begin: int, end: int) -> None:
+    """Take the pages of these bytes out of the process's resident memory; what was written into them is lost.
+
+    They are read again from the page cache when they are used.
+    """
+    begin -= begin % mmap.PAGESIZE
+    if isinstance(mapped, mmap.mmap):
+        if hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED, begin, end - begin)
+    elif _LIBC is not None:
+        _LIBC.madvise(ctypes.addressof(mapped) + begin, end - begin, mmap.MADV_DONTNEED)
+
+
+def _libc() -> Any:
+    """The C library, where its mmap can be called as 64-bit Linux and macOS declare it; otherwise None."""
+    if sys.version_info >= (3, 13) or sys.platform not in ("linux", "darwin") or ctypes.sizeof(ctypes.c_long) != 8:
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+    pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    library.mmap.restype, library.mmap.argtypes = pointer, [pointer, size, number, number, number, ctypes.c_int64]
+    library.munmap.argtypes = [pointer, size]
+    library.madvise.argtypes = [pointer, size, number]
+    return library
+
+
+_LIBC = _libc()
+_FAILED = ctypes.c_void_p(-1).value

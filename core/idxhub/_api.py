@@ -19,7 +19,8 @@ from idxhub.data.order import Equal
 from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
 from idxhub.paths import absolute_path
-from idxhub.plugins.manager import Adapter, Plugins, installed
+from idxhub.plugins.adapter import Adapter
+from idxhub.plugins.manager import Plugins, installed
 
 
 def get_dataset(
@@ -115,7 +116,7 @@ def get_loader(
         why = _IN_A_LOADERS_STEAD.get(other, of_dataset)
         raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
     batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
-    if device is not None and not adapter.resides:
+    if device is not None and not adapter.has_resident:
         able = ", ".join(plugins.resident()) or "none"
         raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")
     if device is not None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -518,8 +519,11 @@ def test_a_dataset_plugin_that_ends_programs_is_left_out(ending, where, write):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("hook", ["import", "conventions", "check", "dataset", "batch", "resident", "check_device"])
-def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, hook, write, toy):
+@pytest.mark.parametrize(
+    "hook", ["import", "conventions", "options", "check", "dataset", "batch", "resident", "pass", "check_device"]
+)
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, hook, prefetch, write, toy):
     hooks = {
         "dataset": "split",
         "batch": "images, labels",
@@ -528,19 +532,29 @@ def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, hook, write, 
         "resident": "split, device",
         "check_device": "device",
     }
-    code = "from idxhub import hookimpl\n"
+    code = f"""
+from collections import UserDict
+from idxhub import hookimpl
+from idxhub.hookspecs import Conventions
+
+class Odd(UserDict):
+    def __init__(self, *_): super().__init__(x="y")
+    def __iter__(self): raise {ending}
+"""
     for name, parameters in hooks.items():
         body = f"raise {ending}" if name == hook else "return None" if "c" in name[:1] else "return (images, labels)"
         body = "return 1" if name in ("dataset", "resident") and name != hook else body
+        body = "return Odd" if (name, hook) == ("resident", "pass") else body
+        body = "return Conventions(options=Odd())" if (name, hook) == ("conventions", "options") else body
         code += f"@hookimpl\ndef idxhub_{name}({parameters}): {body}\n"
     write("adapter_a", f"raise {ending}" if hook == "import" else code)
     plugins = Plugins([entry("a", "adapter_a")])
     asked = {"framework": "a", "data_dir": toy.folder, "plugins": plugins}
-    device = {"device": "x"} if hook in ("resident", "check_device") else {}
+    device = {"device": "x"} if hook in ("resident", "pass", "check_device") else {}
 
     def ask():
-        if hook in ("batch", "resident", "check_device"):
-            next(iter(get_loader(toy.spec, batch_size=2, **asked, **device)))
+        if hook in ("batch", "resident", "pass", "check_device"):
+            next(iter(get_loader(toy.spec, batch_size=2, prefetch=prefetch, **asked, **device)))
         else:
             get_dataset(toy.spec, **asked)
 
@@ -552,6 +566,38 @@ def test_ctrl_c_in_a_plugin_is_not_its_failure(write):
     write("datasets_a", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         Plugins([entry("d", "datasets_a", "idxhub.datasets")]).datasets()
+
+
+SIGNAL = """
+    import os, signal
+    from idxhub import hookimpl
+    {at_import}
+
+    @hookimpl
+    def idxhub_dataset(split, options):
+        return split
+
+    @hookimpl
+    def idxhub_batch(images, labels):
+        {at_batch}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize("where", ["at_import", "at_batch"])
+def test_a_signal_whose_handler_ends_the_program_ends_it_in_a_plugin_too(where, write, toy):
+    def end(number, frame):
+        sys.exit(7)
+
+    sent = {"at_import": "pass", "at_batch": "pass"} | {where: "os.kill(os.getpid(), signal.SIGUSR1)"}
+    write("adapter_a", SIGNAL.format(**sent))
+    plugins = Plugins([entry("a", "adapter_a")])
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        with pytest.raises(SystemExit, match="7"):
+            next(iter(get_loader(toy.spec, batch_size=2, framework="a", data_dir=toy.folder, plugins=plugins)))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.fixture

@@ -1,0 +1,140 @@
+"""Importing what an entry point names, so that a plugin that fails, prints or exits harms nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError
+from idxhub.plugins import entry_points
+
+if TYPE_CHECKING:
+    from importlib import metadata
+
+EntryPoint: TypeAlias = "entry_points.EntryPoint | metadata.EntryPoint"
+
+
+def choose_entry_point(name: str, found: Sequence[EntryPoint]) -> EntryPoint:
+    """The entry point to use of those with one name: the built-in one, or the only one."""
+    if len({entry_point.value for entry_point in found}) == 1:
+        return found[0]
+    built_in = [entry_point for entry_point in found if _is_built_in(entry_point)]
+    if not built_in:
+        origins = " and ".join(sorted(map(origin_of, found)))
+        raise AdapterError(f"{name!r} is provided by {origins}; uninstall one")
+    others = " and ".join(sorted(origin_of(entry_point) for entry_point in found if entry_point not in built_in))
+    warnings.warn(f"idxhub: {name!r} is built in; {others} of the same name is not used", stacklevel=2)
+    return built_in[0]
+
+
+def _is_built_in(entry_point: EntryPoint) -> bool:
+    return entry_point.dist is not None and entry_point.dist.name == "idxhub"
+
+
+def import_plugin(entry_point: EntryPoint) -> object:
+    """What an entry point names. While it is imported, what it prints goes to standard error."""
+    try:
+        with stdout_to_stderr():
+            return entry_point.load()
+    except IdxHubError:
+        raise
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise MissingFrameworkError(
+            f"{entry_point.name!r} needs the package {missing!r}, which is not installed; "
+            f"install it with: {_install_command(entry_point, missing)}",
+            name=error.name,
+        ) from error
+    except ImportError as error:
+        raise MissingFrameworkError(
+            f"{entry_point.name!r} is installed but does not import: {error}; "
+            f"install it again with: {_install_command(entry_point, entry_point.name, again=True)}",
+            name=error.name,
+        ) from error
+    except AttributeError as error:
+        raise AdapterError(f"{origin_of(entry_point)}: {error}") from error
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        raise AdapterError(f"{origin_of(entry_point)} does not import: {describe_error(error)}") from error
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether an exception ends the program by its user's wish, as Ctrl-C does, or what a signal's handler raises.
+
+    Anything else that a plugin raises, `SystemExit` too, is that plugin's failure.
+    """
+    if isinstance(error, Exception):
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    import signal  # noqa: PLC0415 -- on the way out only, as is the next
+    import traceback  # noqa: PLC0415
+
+    handlers = [handler for handler in map(signal.getsignal, signal.valid_signals()) if callable(handler)]
+    codes = {getattr(each, "__code__", getattr(type(each).__call__, "__code__", None)) for each in handlers}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+class _Redirection:
+    """How many threads import a plugin now, and what `sys.stdout` was before the first of them."""
+
+    lock = threading.Lock()
+    count = 0
+    stdout: Any = None
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Let what is printed go to standard error, in any number of threads at once.
+
+    `contextlib.redirect_stdout` is for one thread: of two that overlap, the second would put back the first one's.
+    """
+    with _Redirection.lock:
+        if _Redirection.count == 0:
+            _Redirection.stdout, sys.stdout = sys.stdout, sys.stderr
+        _Redirection.count += 1
+    try:
+        yield
+    finally:
+        with _Redirection.lock:
+            _Redirection.count -= 1
+            if _Redirection.count == 0:
+                sys.stdout, _Redirection.stdout = _Redirection.stdout, None
+
+
+def _install_command(entry_point: EntryPoint, package: str, *, again: bool = False) -> str:
+    """The command that installs what an adapter needs: the packages of its distribution's extra, or `package`.
+
+    The extra itself is not named: the distribution need not be in a package index, and another one could have its name.
+    """
+    packages = requirements_of_extra(entry_point, entry_point.name) or [package]
+    quoted = (f"'{each}'" if "[" in each else each for each in packages)
+    return " ".join(["pip install", *(["--force-reinstall"] if again else []), *quoted])
+
+
+def requirements_of_extra(entry_point: EntryPoint, extra: str) -> list[str]:
+    """The packages, without versions, that the extra of an entry point's distribution asks for."""
+    requirements = (entry_point.dist.requires if entry_point.dist is not None else None) or []
+    found = []
+    for requirement in requirements:
+        package, _, marker = requirement.partition(";")
+        if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
+            found += re.findall(r"^[\w.-]+(?:\[[^\]]*\])?", package.strip())
+    return found
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in one line: its type, and its text if it has one."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def origin_of(entry_point: EntryPoint) -> str:
+    """What an entry point names, and the distribution that it is of."""
+    distribution = f" ({entry_point.dist.name})" if entry_point.dist is not None else ""
+    return f"{entry_point.value}{distribution}"

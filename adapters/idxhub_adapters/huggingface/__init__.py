@@ -15,8 +15,8 @@ from datasets.table import MemoryMappedTable
 from numpy.typing import NDArray
 
 from idxhub import Conventions, DatasetInfo, Split, errors, hookimpl
-from idxhub_adapters._gathering import ArrayDataset, arrow
-from idxhub_adapters._png import encode
+from idxhub_adapters.huggingface.gathering import ArrayDataset, arrow
+from idxhub_adapters.huggingface.png import encode
 
 _FORMAT = 1  # of the Arrow files in the cache, and of fingerprints
 _ROWS = 4_096  # pictures in one record batch: a few MiB

@@ -34,6 +34,10 @@ class Common(TypedDict, total=False):
     plugins: Plugins | None
 
 class TorchOptions(Common, total=False):
+    transform: None
+    target_transform: None
+
+class TransformOptions(Common, total=False):
     transform: Transform | None
     target_transform: Transform | None
 
@@ -83,6 +87,14 @@ def get_dataset(  # type: ignore[overload-overlap]  # as above
 def get_dataset(
     name: Name = ..., *, framework: Literal["torch"], split: Several, **options: Unpack[TorchOptions]
 ) -> tuple[IdxDataset, ...]: ...
+@overload
+def get_dataset(  # type: ignore[overload-overlap]  # as above
+    name: Name = ..., *, framework: Literal["torch"], split: str = ..., **options: Unpack[TransformOptions]
+) -> IdxDataset[Any, Any]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["torch"], split: Several, **options: Unpack[TransformOptions]
+) -> tuple[IdxDataset[Any, Any], ...]: ...
 @overload
 def get_dataset(
     name: Name = ..., *, framework: Literal["tensorflow"], split: str = ..., **options: Unpack[TensorFlowOptions]

@@ -331,6 +331,16 @@ def test_it_pickles_by_reference_until_something_is_written(dataset):
     assert unpickled(small).targets[0] != 5
 
 
+def test_a_pickle_names_what_is_public(dataset):
+    assert b"idxhub_adapters.torch\x94\x8c\nIdxDataset" in pickle.dumps(dataset, 4)
+    assert repr(type(dataset)) == "<class 'idxhub_adapters.torch.IdxDataset'>"
+
+
+@pytest.mark.parametrize("name", ["IdxDataset", "Gathered", "Sample", "Resident"])
+def test_the_names_in_pickles_made_before_this_was_a_package(name):
+    assert isinstance(unpickled(f"cidxhub_adapters.torch\n{name}\n.".encode()), type)
+
+
 def test_replaced_data_and_targets_travel_too(dataset):
     dataset.data, dataset.targets = dataset.data[:50], dataset.targets[:50]
     again = unpickled(pickle.dumps(dataset))

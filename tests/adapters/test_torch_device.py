@@ -36,7 +36,7 @@ def test_batches_are_those_without(arguments, device):
 @pytest.fixture
 def several(monkeypatch):
     """Five batches to a gather, as where starting a kernel takes long."""
-    monkeypatch.setattr(adapter.Resident, "_at_once", lambda self, size: 5)
+    monkeypatch.setattr(adapter.Resident, "_batches_per_gather", lambda self, size: 5)
 
 
 @pytest.mark.usefixtures("several")

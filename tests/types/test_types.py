@@ -33,11 +33,18 @@ def test_mypy_knows_the_native_types(cache):
     assert done.returncode == 0, done.stdout
 
 
-def test_mypy_would_see_a_wrong_type(cache, tmp_path):
-    wrong = (
-        Path(__file__).with_name("uses.py").read_text().replace("transform=None), IdxDataset)", "transform=None), int)")
-    )
-    (tmp_path / "wrong.py").write_text(wrong)
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("transform=None), IdxDataset)", "transform=None), int)"),
+        ("assert_type(plain[0], tuple[torch.Tensor, int])", "assert_type(plain[0], tuple[Any, Any])"),
+        ("plain[0:3], tuple[torch.Tensor, torch.Tensor])", "plain[0:3], tuple[torch.Tensor, int])"),
+    ],
+)
+def test_mypy_would_see_a_wrong_type(right, wrong, cache, tmp_path):
+    uses = Path(__file__).with_name("uses.py").read_text()
+    assert uses.count(right) == 1
+    (tmp_path / "wrong.py").write_text(uses.replace(right, wrong))
     done = mypy(tmp_path / "wrong.py", cache)
     assert done.returncode == 1
     assert done.stdout.count("[assert-type]") == 1

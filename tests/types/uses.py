@@ -19,19 +19,37 @@ def untyped(image: Any) -> Any:
     return image
 
 
+def elements(plain: IdxDataset, transformed: IdxDataset[Any, Any], named: IdxDataset[torch.Tensor, str]) -> None:
+    """An element of the torch dataset, and several."""
+    assert_type(plain, IdxDataset[torch.Tensor, int])
+    assert_type(plain[0], tuple[torch.Tensor, int])
+    assert_type(plain[np.int64(0)], tuple[torch.Tensor, int])
+    assert_type(plain[torch.tensor(0)], tuple[torch.Tensor, int])
+    assert_type(plain[0:3], tuple[torch.Tensor, torch.Tensor])
+    assert_type(plain.__getitems__([0, 1]), Sequence[tuple[torch.Tensor, int]])
+    assert_type(transformed[0], tuple[Any, Any])
+    assert_type(transformed[0:3], tuple[torch.Tensor, torch.Tensor])  # Any passes for what it is without transforms
+    assert_type(named[0], tuple[torch.Tensor, str])
+    assert_type(named[0:3], tuple[Any, Any])
+    assert_type(named.__getitems__([0, 1]), Sequence[tuple[torch.Tensor, str]])
+    plain[[0, 1]]  # type: ignore[call-overload]
+    plain["0"]  # type: ignore[call-overload]
+
+
 def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torch.nn.Module) -> None:
     assert_type(get_dataset(), Arrays[NDArray[Any]])
     assert_type(get_dataset(spec, framework="numpy", dtype="float32", layout="CHW"), Arrays[NDArray[Any]])
     assert_type(get_dataset(split=("train", "test")), tuple[Arrays[NDArray[Any]], ...])
     assert_type(get_dataset(framework="torch", transform=None), IdxDataset)
-    assert_type(get_dataset(framework="torch", transform=lambda image: image / 2), IdxDataset)
-    assert_type(get_dataset(framework="torch", transform=flip, target_transform=lambda y: y + 1), IdxDataset)
-    assert_type(get_dataset(framework="torch", transform=untyped), IdxDataset)
-    assert_type(get_dataset(framework="torch", transform=module), IdxDataset)
-    assert_type(get_dataset(framework="torch", split=several, transform=lambda x: x), tuple[IdxDataset, ...])
+    assert_type(get_dataset(framework="torch", transform=lambda image: image / 2), IdxDataset[Any, Any])
+    assert_type(get_dataset(framework="torch", transform=flip, target_transform=lambda y: y + 1), IdxDataset[Any, Any])
+    assert_type(get_dataset(framework="torch", transform=untyped), IdxDataset[Any, Any])
+    assert_type(get_dataset(framework="torch", transform=module), IdxDataset[Any, Any])
+    assert_type(get_dataset(framework="torch", split=several, transform=lambda x: x), tuple[IdxDataset[Any, Any], ...])
     assert_type(get_dataset(split=several, dtype=np.float32), tuple[Arrays[NDArray[Any]], ...])
     assert_type(get_dataset(framework="torch", split=["train", "test"]), tuple[IdxDataset, ...])
-    assert_type(get_dataset(framework="torch")[0], tuple[Any, Any])
+    assert_type(get_dataset(framework="torch")[0], tuple[torch.Tensor, int])
+    assert_type(get_dataset(framework="torch", transform=flip)[0], tuple[Any, Any])
     assert_type(get_dataset(framework=framework, anything=3), Any)
     assert_type(load("fashion-mnist", "train[:10]"), Split)
     assert_type(order(3, 0, 0), NDArray[np.int64])

@@ -112,14 +112,14 @@ def test_a_sound_content_in_a_damaged_file_is_wrong_just_where_it_is_not_accepte
     (finding,) = audit([path], [toy.spec]).findings
     if damage is None:
         assert verify_bytes(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
-        assert (finding.state, finding.part.resource) == ("right", toy.train_images)
+        assert (finding.state, finding.file.resource) == ("right", toy.train_images)
         return
     with pytest.raises(ChecksumError):
         verify_bytes(toy.train_images, path.read_bytes(), "here")
     sizes = {"cut4": f"{len(whole) - 4:,}", "cut8": f"{len(whole) - 8:,}"}
     assert finding.found.startswith(damage.format(f"{len(whole):,}", **sizes))
     assert finding.found.endswith("; its content is toy train images")
-    assert (finding.state, finding.part, finding.form, finding.content_sha256) == ("wrong", None, None, None)
+    assert (finding.state, finding.file, finding.form, finding.content_sha256) == ("wrong", None, None, None)
     assert look() == {name: ("wrong", finding.found)}
 
 
@@ -202,7 +202,7 @@ def test_what_is_in_the_cache_for_a_spec_of_ones_own_is_right_by_its_record(toy,
         report = audit([tmp_path / "looked"], specs)
         assert report.ok
         assert {(each.state, each.found) for each in report.findings} == {("right", "mine, by idxhub's own record")}
-        assert {(each.part.dataset, each.form) for each in report.findings} == {("mine", "published")}
+        assert {(each.file.dataset, each.form) for each in report.findings} == {("mine", "published")}
     report = audit([tmp_path / "looked"], [toy.spec])
     assert [each.state for each in report.findings] == ["right", "right"]
     assert report.mixed == ()

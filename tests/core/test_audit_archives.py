@@ -34,7 +34,7 @@ def test_a_published_archive_is_called_so_whatever_its_name(packed, tmp_path):
     assert found(report) == [(None, "", "right", "Toys, the archive, official")]
     assert [each.state for each in report.findings] == ["right"] * 5
     whole = report.findings[0]
-    assert (whole.part.dataset, whole.part.part, whole.form) == ("Toys", "the archive", "published")
+    assert (whole.file.dataset, whole.file.part, whole.form) == ("Toys", "the archive", "published")
     assert (whole.sha256, whole.content_sha256) == (spec.resources[0].archive.sha256, None)
 
 

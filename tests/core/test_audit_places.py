@@ -220,4 +220,4 @@ def test_real_files_in_the_folders_of_others(full_data_dir, mnist_dir, tmp_path)
     assert {each.claim for each in report.findings if "raw" in each.path.parts} == {
         *("Fashion-MNIST test images", "Fashion-MNIST test labels"),
     }
-    assert FASHION_MNIST in [each.part.spec for each in report.findings if each.part is not None]
+    assert FASHION_MNIST in [each.file.spec for each in report.findings if each.file is not None]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from idxhub.catalog.recognise import what_is
+from idxhub.catalog.recognise.by_digest import identify_bytes
 from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.errors import ChecksumError, Failure, IdxFormatError, printable
 from idxhub.formats.compression import inflate, is_compressed, peek
@@ -72,7 +72,7 @@ def _diagnose(resource: Resource, data: bytes, specs: Iterable[DatasetSpec]) -> 
     """What is wrong with a file, in words."""
     if not data:
         return "is empty"
-    known = what_is(data, specs)
+    known = identify_bytes(data, specs)
     if known is not None:
         return f"is another file: this is {known}"
     try:

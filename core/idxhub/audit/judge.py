@@ -14,7 +14,9 @@ from typing import Literal
 from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.audit.scan import Content, Seen, beginning, look, place
 from idxhub.cache.layout import recorded
-from idxhub.catalog.recognise import Claim, Index, Names, Part, Recognised, archives
+from idxhub.catalog.recognise.by_digest import DigestIndex, Recognised
+from idxhub.catalog.recognise.by_name import Claim, NameIndex
+from idxhub.catalog.recognise.published_file import PublishedFile, archives_of_specs
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import IdxFormatError
 from idxhub.formats.idx import Header
@@ -52,7 +54,7 @@ class Finding:
     claim: str
     found: str
     state: State
-    part: Part | None = None
+    file: PublishedFile | None = None
     form: str | None = None
     sha256: str | None = None
     content_sha256: str | None = None
@@ -95,14 +97,14 @@ def _expanded(folder: str) -> Path:
 def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
     """Examine files, and all that lies in folders; below the paths given, links to folders are not followed."""
     specs, paths = tuple(specs), tuple(Path(absolute_path(path, expand_user=False)) for path in paths)
-    index = Index(specs)
+    index = DigestIndex(specs)
     ours: list[tuple[Seen, Content]] = []
     named = set(map(place, paths))
     others = closed = 0
-    for each in look(paths, Names(specs), archives(specs), index.largest):
+    for each in look(paths, NameIndex(specs), archives_of_specs(specs), index.largest_content):
         if each.content is None:
             others += 1
-        elif each.content.unreadable and not (each.claim.parts or each.is_folder or place(each.path) in named):
+        elif each.content.unreadable and not (each.claim.files or each.is_folder or place(each.path) in named):
             closed += 1
         else:
             ours.append((each, each.content))
@@ -111,14 +113,16 @@ def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
         recognised = _recognised(content, index)
         if recognised and content.digests and content.header:
             if recognised.form == "published":
-                index.learn(content.digests, recognised.part)
+                index.add_content(content.digests, recognised.file)
             if each.member is None:
-                sound.append((each.path, content.header, recognised.part))
+                sound.append((each.path, content.header, recognised.file))
     findings = tuple(_judged(each, content, index, sound) for each, content in ours)
     return Report(findings, others, closed, tuple(_mixed((each for each, _ in ours), findings)))
 
 
-def _judged(seen: Seen, content: Content, index: Index, sound: list[tuple[Path, Header, Part]]) -> Finding:
+def _judged(
+    seen: Seen, content: Content, index: DigestIndex, sound: list[tuple[Path, Header, PublishedFile]]
+) -> Finding:
     claim, digests = seen.claim, content.digests
     recognised, record = _recognised(content, index), _record(seen, content)
     state: State
@@ -127,11 +131,11 @@ def _judged(seen: Seen, content: Content, index: Index, sound: list[tuple[Path, 
     elif recognised:
         found = str(recognised)
         if recognised.form == "published":
-            found += ", official" if recognised.part.spec or recognised.part.archive else ", as published"
-        state = "right" if record or claim.fits(recognised.part) else "wrong"
+            found += ", official" if recognised.file.spec or recognised.file.archive else ", as published"
+        state = "right" if record or claim.allows(recognised.file) else "wrong"
     elif record:
         found, state = f"{record}, by idxhub's own record", "right"
-        recognised = Recognised(Part(record, seen.path.name), "published")
+        recognised = Recognised(PublishedFile(record, seen.path.name), "published")
     elif content.damage:
         found, state = content.damage + _looks_like(content, index, sound), "wrong"
     else:
@@ -142,7 +146,7 @@ def _judged(seen: Seen, content: Content, index: Index, sound: list[tuple[Path, 
         str(claim),
         found,
         state,
-        recognised.part if recognised else None,
+        recognised.file if recognised else None,
         recognised.form if recognised else None,
         digests.sha256 if digests and content.whole else None,
         digests.content_sha256 if digests and content.header and not content.damage else None,
@@ -150,7 +154,7 @@ def _judged(seen: Seen, content: Content, index: Index, sound: list[tuple[Path, 
     )
 
 
-def _recognised(content: Content, index: Index) -> Recognised | None:
+def _recognised(content: Content, index: DigestIndex) -> Recognised | None:
     """What a file is if it would be accepted: whole, or to the bit what was published."""
     if content.archive is not None:
         return Recognised(content.archive, "published")
@@ -169,17 +173,20 @@ def _record(seen: Seen, content: Content) -> str:
 def _unknown(claim: Claim, content: Content) -> tuple[str, State]:
     """A sound array that is not recognised. A name tells nothing where no digest of that content is known."""
     digests, header = content.digests, content.header
-    like = [] if header is None else claim.of_shape(header.shape, header.dtype.newbyteorder("=").name)
+    like = [] if header is None else claim.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
     if digests and like and not any(each.payload_sha256 or each.payload_md5 for _, each in like):
         known = f"{content.shape}, as {' or '.join(str(part) for part, _ in like)} have"
         if digests.compressed:  # of the file as published the digest is known
             return f"not as published: {known}; no digest of its content is known", "wrong"
         return f"{known}; no digest of its content is known: compare the .gz", "unknown"
     digest = f"SHA-256 {digests.content_sha256[:16]}..." if digests else "too large to be read"
-    return f"unknown: {content.shape}, {digest}", "wrong" if claim.exact or claim.certain else "unknown"
+    return (
+        f"unknown: {content.shape}, {digest}",
+        "wrong" if claim.is_published_name or claim.names_dataset else "unknown",
+    )
 
 
-def _looks_like(content: Content, index: Index, sound: list[tuple[Path, Header, Part]]) -> str:
+def _looks_like(content: Content, index: DigestIndex, sound: list[tuple[Path, Header, PublishedFile]]) -> str:
     """What a damaged file was, as far as can be told: by its content if that is whole, or that of a sound one, else by
     its header.
     """
@@ -189,12 +196,12 @@ def _looks_like(content: Content, index: Index, sound: list[tuple[Path, Header, 
     if digests is not None:
         whole = index.recognise(digests)
         if whole:
-            return f"; its content is {whole.part}"
+            return f"; its content is {whole.file}"
         if content.length >= header.size + _TELLING:
             for path, other, part in sound:
                 if other == header and _begins(path, content.length, digests.content_sha256):
                     return f"; begins like {part}"
-    like = index.shaped(header.shape, header.dtype.newbyteorder("=").name)
+    like = index.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
     if 0 < len(like) <= _NAMED:
         return f"; has the shape of {' and of '.join(map(str, like))}"
     return "" if content.shape in content.damage else f"; the header says {content.shape}"
@@ -212,9 +219,13 @@ def _mixed(seen: Iterable[Seen], findings: Iterable[Finding]) -> Iterator[str]:
     """Folders in which names that several datasets share are borne by files of more than one."""
     datasets: dict[Path, dict[str, None]] = {}
     for each, finding in zip(seen, findings, strict=True):
-        shared = each.claim.exact and not each.claim.certain and len({part.dataset for part in each.claim.parts}) > 1
-        if finding.part is not None and shared and not recorded(each.path):
-            datasets.setdefault(each.folder, {})[finding.part.dataset] = None
+        shared = (
+            each.claim.is_published_name
+            and not each.claim.names_dataset
+            and len({part.dataset for part in each.claim.files}) > 1
+        )
+        if finding.file is not None and shared and not recorded(each.path):
+            datasets.setdefault(each.folder, {})[finding.file.dataset] = None
     for folder, names in datasets.items():
         if len(names) > 1:
             quoted = (f'"{name}"' if ", " in name else name for name in names)

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from idxhub.cache.layout import is_own, recorded
-from idxhub.catalog.recognise import Claim, Digests, Names, Part
+from idxhub.catalog.recognise.by_digest import Digests
+from idxhub.catalog.recognise.by_name import Claim, NameIndex
+from idxhub.catalog.recognise.published_file import PublishedFile
 from idxhub.errors import IdxFormatError
 from idxhub.formats.compression import Readable, inflate_blocks, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, Header, is_html, read_header
@@ -42,7 +44,7 @@ class Content:
     damage: str = ""
     unreadable: str = ""
     whole: bool = False
-    archive: Part | None = None
+    archive: PublishedFile | None = None
     record: str = ""
 
     @property
@@ -68,7 +70,7 @@ class Seen:
         return self.path.parent if self.member is None else _inside(self.path, self.member).parent
 
 
-def look(paths: Iterable[Path], names: Names, published: Iterable[Part], largest: int) -> Iterator[Seen]:
+def look(paths: Iterable[Path], names: NameIndex, published: Iterable[PublishedFile], largest: int) -> Iterator[Seen]:
     """Files, and all that lies in folders, each once; below the paths given, links to folders are not followed.
 
     `published` are the archives to know, `largest` the bytes of the longest content to know.
@@ -165,14 +167,14 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
 
 
 class _Reader:
-    def __init__(self, names: Names, published: tuple[Part, ...], largest: int) -> None:
+    def __init__(self, names: NameIndex, published: tuple[PublishedFile, ...], largest: int) -> None:
         self._names, self._published, self._largest = names, published, largest
         self._contents: dict[tuple[int, int, bool], Content | None] = {}  # one file may have many names
 
     def look(self, path: Path, root: Path) -> Iterator[Seen]:
         """A file, or a .zip and those of its members that concern us."""
         claim = self._names.claim(path, root)
-        claimed = bool(claim.parts)
+        claimed = bool(claim.files)
         try:
             status = os.stat(path)
             if is_own(path):  # a .gz on its way into the cache is no damaged one
@@ -207,20 +209,20 @@ class _Reader:
             yield Seen(path, None, claim, whole)
             if whole.record:
                 return  # its members' names are claims in a spec of the user's own
-        expected = {part.archive for part in claim.parts}
+        expected = {part.archive for part in claim.files}
         met = fitting = False
         damage = ""
         try:
             for each in self._members(path, root):
-                held = (part.resource.archive for part in each.claim.parts if part.resource is not None)
+                held = (part.resource.archive for part in each.claim.files if part.resource is not None)
                 met, fitting = True, fitting or not expected.isdisjoint(held)
                 yield each
         except OSError as error:
             if error.errno is not None:
                 raise
             damage = _no_archive(path, size, claim, error)
-        if whole is None and claim.parts and not fitting:
-            lacking = f"a .zip that holds no file of {' or '.join(part.dataset for part in claim.parts)}"
+        if whole is None and claim.files and not fitting:
+            lacking = f"a .zip that holds no file of {' or '.join(part.dataset for part in claim.files)}"
             yield Seen(path, None, claim, Content(damage=damage or lacking))
         elif whole is None and not met:
             yield Seen(path, None, claim, None)
@@ -233,7 +235,7 @@ class _Reader:
         digests = Digests(size, compressed=False)
         with open_regular_file(path) as file:
             for block in _blocks(file, size):
-                digests.file(block)
+                digests.update_file(block)
         for part in like:
             md5, sha256 = (part.archive.md5, part.archive.sha256) if part.archive is not None else ("", None)
             if md5 == digests.md5 and sha256 in (None, digests.sha256):
@@ -248,7 +250,7 @@ class _Reader:
                 if archive.getinfo(info.filename) is not info:
                     continue  # of two members of one name the last is the one that is read by it
                 claim = self._names.claim(_inside(path, info.filename), within)
-                if claim.parts and not info.is_dir() and not any(part.archive for part in claim.parts):
+                if claim.files and not info.is_dir() and not any(part.archive for part in claim.files):
                     yield Seen(path, info.filename, claim, self._member(archive, info))
 
     def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
@@ -281,7 +283,7 @@ class _Reader:
         length = 0
         try:
             for block in inflate_blocks(hashed, header.payload_size) if compressed else _blocks(hashed, reach):
-                digests.content(block)
+                digests.update_content(block)
                 length += len(block)
         except IdxFormatError as error:
             damage = str(error)
@@ -304,7 +306,7 @@ class _Hashed:
             block, self._head = self._head[:count], self._head[count:]
         else:
             block = self._file.read(count)
-        self._digests.file(block)
+        self._digests.update_file(block)
         self.count += len(block)
         return block
 
@@ -342,8 +344,8 @@ def _no_array(head: bytes, size: int, error: str) -> str:
 
 
 def _is_archive(path: Path, claim: Claim) -> bool:
-    if claim.parts:
-        return any(part.archive for part in claim.parts)
+    if claim.files:
+        return any(part.archive for part in claim.files)
     return path.suffix.lower() == ".zip"
 
 
@@ -355,7 +357,7 @@ def _no_archive(path: Path, size: int, claim: Claim, error: OSError) -> str:
         return "empty"
     if is_html(head):
         return "an HTML page"
-    expected = max((part.archive.size for part in claim.parts if part.archive is not None), default=0)
+    expected = max((part.archive.size for part in claim.files if part.archive is not None), default=0)
     if head.startswith(_ZIP_MAGIC) and size < expected:
         return f"cut short at byte {size:,} of {expected:,}"
     return f"a damaged .zip: {error.__cause__ or error.strerror}"

@@ -59,7 +59,7 @@ def _adopt(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """Put each file of a spec that was found into the cache: a row for each, with its `source` or its `failure`."""
     copies: dict[tuple[str, str], list[tuple[DatasetSpec, Resource, Finding]]] = {}
     for finding in findings:
-        part = finding.part
+        part = finding.file
         if part is not None and part.spec is not None and part.resource is not None:
             same = copies.setdefault((part.spec.name, part.resource.stem), [])
             same.append((part.spec, part.resource, finding))
@@ -69,7 +69,7 @@ def _adopt(findings: Iterable[Finding]) -> list[dict[str, str]]:
 def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[str, str]:
     """The best copy that serves. Whatever goes wrong is said in the row: the audit is worth as much without it."""
     spec, resource, first = copies[0]
-    row = {"file": str(first.part), "dataset": spec.name}
+    row = {"file": str(first.file), "dataset": spec.name}
     try:
         cache = Cache(cache_root(), spec)
         arrays = [kept for kept in spec.arrays if kept.resource == resource]
@@ -177,8 +177,8 @@ def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
                 "claim": finding.claim or None,
                 "found": finding.found,
                 "state": finding.state,
-                "is": None if finding.part is None else {"title": finding.part.dataset, "part": finding.part.part},
-                "dataset": finding.part.spec.name if finding.part is not None and finding.part.spec else None,
+                "is": None if finding.file is None else {"title": finding.file.dataset, "part": finding.file.part},
+                "dataset": finding.file.spec.name if finding.file is not None and finding.file.spec else None,
                 "form": finding.form,
                 "sha256": finding.sha256,
                 "content_sha256": finding.content_sha256,

@@ -12,10 +12,11 @@ from support.made import make
 
 from idxhub import SplitSpec, idx
 from idxhub.catalog import builtin
-from idxhub.catalog import recognise as known
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.catalog.builtin.qmnist import QMNIST
-from idxhub.catalog.recognise import Digests, Index, parts, what_is
+from idxhub.catalog.recognise import by_digest
+from idxhub.catalog.recognise.by_digest import DigestIndex, Digests, identify_bytes
+from idxhub.catalog.recognise.published_file import files_of_specs
 
 DATASETS = tuple(builtin.datasets().values())
 
@@ -31,9 +32,9 @@ DATASETS = tuple(builtin.datasets().values())
 def test_mnist(mnist_dir, filename, is_called):
     data = (mnist_dir / filename).read_bytes()
     content = gzip.decompress(data)
-    assert what_is(data, DATASETS) == is_called
-    assert what_is(content, DATASETS) == f"{is_called}, decompressed"
-    assert what_is(lzma.compress(content, preset=0), DATASETS) == f"{is_called}, recompressed"
+    assert identify_bytes(data, DATASETS) == is_called
+    assert identify_bytes(content, DATASETS) == f"{is_called}, decompressed"
+    assert identify_bytes(lzma.compress(content, preset=0), DATASETS) == f"{is_called}, recompressed"
 
 
 FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
@@ -55,8 +56,8 @@ def test_files_of_no_spec(mnist_dir, folder, filename, is_called):
     if not path.exists():
         pytest.skip(f"needs {folder}/{filename} beside MNIST's folder")
     data = path.read_bytes()
-    assert what_is(data, DATASETS) == is_called
-    assert what_is(gzip.decompress(data), DATASETS) == f"{is_called}, decompressed"
+    assert identify_bytes(data, DATASETS) == is_called
+    assert identify_bytes(gzip.decompress(data), DATASETS) == f"{is_called}, decompressed"
 
 
 def test_qmnists_classes_alone_are_those_of_its_table(mnist_dir):
@@ -73,68 +74,68 @@ def test_qmnists_classes_alone_are_those_of_its_table(mnist_dir):
 def test_files_of_the_catalog(toy):
     data = toy.bytes(toy.train_images)
     content = gzip.decompress(data)
-    assert what_is(data) is None
-    assert what_is(data, [FASHION_MNIST, toy.spec]) == "toy train images"
-    assert what_is(content, [toy.spec]) == "toy train images, decompressed"
-    assert what_is(gzip.compress(content, 1, mtime=1), [toy.spec]) == "toy train images, recompressed"
-    assert what_is(data, [replace(toy.spec, title="Toys")]) == "Toys train images"
-    assert what_is(data, [replace(toy.spec, title="Toys, a box")]) == "Toys, a box: train images"
+    assert identify_bytes(data) is None
+    assert identify_bytes(data, [FASHION_MNIST, toy.spec]) == "toy train images"
+    assert identify_bytes(content, [toy.spec]) == "toy train images, decompressed"
+    assert identify_bytes(gzip.compress(content, 1, mtime=1), [toy.spec]) == "toy train images, recompressed"
+    assert identify_bytes(data, [replace(toy.spec, title="Toys")]) == "Toys train images"
+    assert identify_bytes(data, [replace(toy.spec, title="Toys, a box")]) == "Toys, a box: train images"
 
 
 def test_a_file_published_as_it_is(tmp_path):
     raw = make(tmp_path, suffix="")
     content = raw.bytes(raw.train_labels)
-    assert what_is(content, [raw.spec]) == "toy train labels"
-    assert what_is(gzip.compress(content), [raw.spec]) == "toy train labels, recompressed"
+    assert identify_bytes(content, [raw.spec]) == "toy train labels"
+    assert identify_bytes(gzip.compress(content), [raw.spec]) == "toy train labels, recompressed"
 
 
 def test_a_file_of_two_splits_is_called_by_the_first(toy):
     train = toy.spec.splits["train"]
     spec = replace(toy.spec, splits={"train": train, "small": SplitSpec(train.images, train.labels)})
-    assert [str(part) for part in parts([spec])] == ["toy train images", "toy train labels"]
+    assert [str(file) for file in files_of_specs([spec])] == ["toy train images", "toy train labels"]
 
 
 def test_unknown_bytes():
-    assert what_is(b"") is None
-    assert what_is(b"anything", DATASETS) is None
-    assert what_is(gzip.compress(b"anything"), DATASETS) is None
-    assert what_is(gzip.compress(b"anything")[:-3], DATASETS) is None
+    assert identify_bytes(b"") is None
+    assert identify_bytes(b"anything", DATASETS) is None
+    assert identify_bytes(gzip.compress(b"anything"), DATASETS) is None
+    assert identify_bytes(gzip.compress(b"anything")[:-3], DATASETS) is None
 
 
 def test_an_md5_is_not_enough_where_the_sha256_is_known(toy):
     images = replace(toy.train_images, sha256="0" * 64, payload_sha256=None)
     spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
-    assert what_is(toy.bytes(toy.train_images), [spec]) is None
+    assert identify_bytes(toy.bytes(toy.train_images), [spec]) is None
 
 
 def test_sha1_is_looked_up_too(monkeypatch):
-    monkeypatch.setitem(known._FILES, hashlib.sha1(b"x", usedforsecurity=False).hexdigest(), ("X", "an x"))
-    assert what_is(b"x") == "X an x"
+    monkeypatch.setitem(by_digest._OTHER_FILES, hashlib.sha1(b"x", usedforsecurity=False).hexdigest(), ("X", "an x"))
+    assert identify_bytes(b"x") == "X an x"
 
 
 def test_the_id_of_a_git_blob_is_looked_up_too(monkeypatch):
-    monkeypatch.setitem(known._FILES, "b649a9bf89116c581f8329b8ec3c79a86a70be04", ("X", "some text"))
-    assert what_is(b"some text") == "X some text"
-    assert known._FILES["1f6e37653511386c87fc954b27b0770ccdd19b02"] == ("Oracle-MNIST", "train images")
+    monkeypatch.setitem(by_digest._OTHER_FILES, "b649a9bf89116c581f8329b8ec3c79a86a70be04", ("X", "some text"))
+    assert identify_bytes(b"some text") == "X some text"
+    assert by_digest._OTHER_FILES["1f6e37653511386c87fc954b27b0770ccdd19b02"] == ("Oracle-MNIST", "train images")
 
 
 def test_the_content_of_a_published_file_is_learnt(toy):
     images = replace(toy.train_images, payload_sha256=None)
-    index = Index([replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})])
+    index = DigestIndex([replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})])
     data = toy.bytes(images)
 
     def digests(file: bytes) -> Digests:
         found = Digests(len(file), compressed=file is data)
-        found.file(file)
-        found.content(gzip.decompress(data))
+        found.update_file(file)
+        found.update_content(gzip.decompress(data))
         return found
 
     assert index.recognise(digests(gzip.decompress(data))) is None
-    index.learn(digests(data), index.recognise(digests(data)).part)
+    index.add_content(digests(data), index.recognise(digests(data)).file)
     assert str(index.recognise(digests(gzip.decompress(data)))) == "toy train images, decompressed"
 
 
-@pytest.mark.parametrize("table", [known._FILES, known._CONTENTS], ids=["files", "contents"])
+@pytest.mark.parametrize("table", [by_digest._OTHER_FILES, by_digest._OTHER_CONTENTS], ids=["files", "contents"])
 def test_the_tables_hold_digests(table):
     for digest, words in table.items():
         assert re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{40}", digest)
@@ -142,5 +143,8 @@ def test_the_tables_hold_digests(table):
 
 
 def test_no_file_of_the_catalog_is_in_the_tables_too():
-    for part in parts(DATASETS):
-        assert not {part.resource.md5, part.resource.payload_md5} & {*known._FILES, *known._CONTENTS}
+    for file in files_of_specs(DATASETS):
+        assert not {file.resource.md5, file.resource.payload_md5} & {
+            *by_digest._OTHER_FILES,
+            *by_digest._OTHER_CONTENTS,
+        }

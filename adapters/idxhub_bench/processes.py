@@ -22,14 +22,13 @@ class FailedError(RuntimeError):
 
 def ask(python: str, module: str, asked: Mapping[str, Any], work: Path) -> dict[str, Any]:
     """What `python -m module` answers. `work` is a folder for this package's code, which `python` need not have."""
-    done = subprocess.run(  # noqa: S603 -- an interpreter that the user has named
-        [python, "-m", module, json.dumps(asked)],
-        env=_environment(work),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
+    command = [python, "-m", module, json.dumps(asked)]
+    try:
+        done = subprocess.run(  # noqa: S603 -- an interpreter that the user has named
+            command, env=_environment(work), capture_output=True, text=True, check=False, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FailedError(f"it took more than {TIMEOUT:g} s") from error
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise FailedError(lines[-1] if lines else f"exit status {done.returncode}")

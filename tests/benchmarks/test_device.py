@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from support.needs import need_elsewhere
 from support.processes import python
 
-from idxhub_bench import hub
+from idxhub_bench import hub, processes
 from idxhub_bench.device import child
 from idxhub_bench.device.command import device, table
 from idxhub_bench.device.figures import least_bytes
 from idxhub_bench.report.device import sections
-from idxhub_bench.report.summary import runs
+from idxhub_bench.report.records import runs
 
 
 def run(raw, *arguments, framework="torch", status=0):
@@ -64,6 +64,16 @@ def test_a_framework_that_fails_is_a_problem(tmp_path):
     done, found = run(tmp_path / "raw", "--env", f"torch={wrong}", status=1)
     assert "PROBLEM torch: no such instruction" in done.stderr
     assert found[-1]["kind"] == "failure"
+
+
+def test_a_framework_that_takes_too_long_is_a_problem(tmp_path, monkeypatch):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(processes, "TIMEOUT", 0.2)
+    done, found = run(tmp_path / "raw", "--env", f"torch={slow}", status=1)
+    assert "PROBLEM torch: it took more than 0.2 s" in done.stderr
+    assert found[-1] == {"kind": "failure", "row": "torch", "why": "it took more than 0.2 s"}
 
 
 def test_the_table_has_medians_and_the_share_of_a_copy():

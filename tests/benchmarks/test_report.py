@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Sequence
+from html import escape
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,8 @@ from idxhub_bench.report.loading import figures
 from idxhub_bench.report.markdown import between
 from idxhub_bench.report.model import Grid, Report, Section
 from idxhub_bench.report.page import page
-from idxhub_bench.report.summary import read, runs, summarise
+from idxhub_bench.report.records import read, runs
+from idxhub_bench.report.summary import summarise
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -90,18 +95,206 @@ def test_what_is_in_the_records_cannot_become_markup(raw, tmp_path):
 def test_a_run_that_was_cut_short_is_reported(raw):
     whole = raw.read_text(encoding="utf-8")
     raw.write_text(whole[:-20], encoding="utf-8")
-    assert run(raw).exit_code == 0
-    raw.write_text(whole[:20] + "\n" + whole, encoding="utf-8")
-    assert isinstance(run(raw).exception, errors.ArgumentError)
+    done = run(raw)
+    assert done.exit_code == 0
+    assert f"Warning: raw.jsonl:{whole.count(chr(10))}: the last line is cut off and is left out" in done.stderr
+    raw.write_text(whole, encoding="utf-8")
+    assert not run(raw).stderr
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     other = tmp_path / "other.jsonl"
     other.write_text('{"kind": "sample", "row": "x", "figure": "import", "value": 1}\n', encoding="utf-8")
-    assert isinstance(run(other).exception, errors.ArgumentError)
+    done = run(other)
+    assert done.exit_code == 2
+    assert "other.jsonl:1: the first record" in done.stderr
 
 
 LOAD, TRAIN, DEVICE = (tuple(make()) for make in (bench_records.records, bench_records.training, bench_records.device))
+
+
+def changed(record: dict[str, Any], **fields: Any) -> bytes:
+    return json.dumps(record | fields).encode()
+
+
+def of_kind(records: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next(record for record in records if record["kind"] == kind)
+
+
+def lacking(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}
+
+
+SAMPLE, ROUND, FAILED = (of_kind(LOAD, kind) for kind in ("sample", "round", "failure"))
+EPOCH, AGREED = (of_kind(TRAIN, kind) for kind in ("epoch", "agreement"))
+ON_DEVICE, PASS = (of_kind(DEVICE, kind) for kind in ("row", "sample"))
+DEEP = b'{"kind": "missing", "row": "TFDS", "why": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+# a line that is put after the first one of a file, and what is said of it
+WRONG_LINES = {
+    "not UTF-8": (LOAD, b'{"kind": "missing", "row": "\xff"}', "the line is not UTF-8, at byte 29"),
+    "not JSON": (LOAD, b"sleep", "the line is not JSON"),
+    "empty": (LOAD, b"", "the line is not JSON"),
+    "cut": (LOAD, b'{"kind": "sam', "the line is not JSON: Unterminated string"),
+    "nested deeply": (LOAD, DEEP, "the JSON is nested too deeply"),
+    "an integer of many digits": (LOAD, b"1" * 5000, "an integer has too many digits"),
+    "no object": (LOAD, b"[1, 2]", "a record is an object, not [1, 2]"),
+    "no kind": (LOAD, b"{}", "kind is None; it must be 'run' or 'round' or"),
+    "a kind that no dict can have": (LOAD, b'{"kind": []}', "kind is []; it must be"),
+    "an unknown kind": (LOAD, b'{"kind": "epoch"}', "kind is 'epoch'; it must be"),
+    "another benchmark": (LOAD, changed(LOAD[0], bench="sleep"), "bench is 'sleep'; it must be 'load' or"),
+    "a benchmark that is a list": (LOAD, changed(LOAD[0], bench=[]), "bench is []; it must be 'load' or"),
+    "no machine": (LOAD, changed(lacking(LOAD[0], "machine")), "machine is missing"),
+    "a machine in a word": (LOAD, changed(LOAD[0], machine="mine"), "machine is 'mine'; it must be an object"),
+    "text for cores": (
+        LOAD,
+        changed(LOAD[0], machine=LOAD[0]["machine"] | {"cores": "two"}),
+        "machine.cores is 'two'; it must be an integer",
+    ),
+    "no file system": (
+        LOAD,
+        changed(LOAD[0], machine=lacking(LOAD[0]["machine"], "file system")),
+        "machine.file system is missing",
+    ),
+    "no value": (LOAD, changed(lacking(SAMPLE, "value")), "value is missing"),
+    "text for a value": (LOAD, changed(SAMPLE, value="fast"), "value is 'fast'; it must be 0, or a number"),
+    "a truth for a value": (LOAD, changed(SAMPLE, value=True), "value is True; it must be 0, or a number"),
+    "NaN": (LOAD, changed(SAMPLE, value=float("nan")), "value is nan; it must be 0, or a number"),
+    "infinity": (LOAD, changed(SAMPLE, value=float("-inf")), "value is -inf; it must be 0, or a number"),
+    "a number beyond float64": (LOAD, changed(SAMPLE, value=10**400), "value is 1000"),
+    "a number whose half is 0": (LOAD, changed(SAMPLE, value=5e-324), "value is 5e-324; it must be 0, or a number"),
+    "a list for a row": (LOAD, changed(SAMPLE, row=["torchvision"]), "row is ['torchvision']; it must be text"),
+    "an object for a dtype": (LOAD, changed(SAMPLE, dtype={}), "dtype is {}; it must be text, or null"),
+    "a size of text": (LOAD, changed(SAMPLE, size="128"), "size is '128'; it must be an integer from 0"),
+    "a number for why": (LOAD, changed(LOAD[1], why=3), "why is 3; it must be text"),
+    "a number for figures": (LOAD, changed(FAILED, figures=3), "figures is 3; it must be a list of text"),
+    "text for cheat": (LOAD, changed(FAILED, cheat="no"), "cheat is 'no'; it must be true or false"),
+    "text for a round": (LOAD, changed(ROUND, round="first"), "round is 'first'; it must be an integer"),
+    "text for a load": (LOAD, changed(ROUND, load="high"), "load is 'high'; it must be 0, or a number"),
+    "a list of versions": (
+        LOAD,
+        changed(of_kind(LOAD, "row"), versions=["3.11"]),
+        "versions is ['3.11']; it must be an object of text",
+    ),
+    "text for epochs": (TRAIN, changed(TRAIN[0], epochs="two"), "epochs is 'two'; it must be an integer"),
+    "an epoch before its row": (
+        TRAIN,
+        changed(EPOCH),
+        "no record of the kind 'row' comes before this epoch of 'torch'",
+    ),
+    "an epoch of no time": (TRAIN, changed(TRAIN[1]) + b"\n" + changed(EPOCH, seconds=0), "seconds is 0; it must be"),
+    "one that agrees alone": (
+        TRAIN,
+        changed(AGREED, between=["torch"]),
+        "between is ['torch']; it must be a list of two",
+    ),
+    "no tolerance": (TRAIN, changed(AGREED, tolerance=0), "tolerance is 0; it must be a number from"),
+    "a sample before its row": (
+        DEVICE,
+        changed(PASS),
+        "no record of the kind 'row' comes before this sample of 'torch'",
+    ),
+    "an unknown way": (DEVICE, changed(ON_DEVICE) + b"\n" + changed(PASS, way="by air"), "way is 'by air'; it must be"),
+    "a copy without bandwidth": (
+        DEVICE,
+        changed(ON_DEVICE, copy=lacking(ON_DEVICE["copy"], "bandwidth")),
+        "copy.bandwidth is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("records", "line", "says"), WRONG_LINES.values(), ids=WRONG_LINES)
+def test_a_wrong_line_is_one_clear_error(records, line, says, tmp_path):
+    raw = tmp_path / "wrong.jsonl"
+    first, *others = (changed(record) for record in records)
+    raw.write_bytes(b"\n".join([first, line, *others, b""]))
+    done = run(raw, "--html", tmp_path / "page.html", "--markdown", tmp_path / "page.md")
+    assert done.exit_code == 2, done.output
+    assert isinstance(done.exception, SystemExit)
+    assert f"Error: wrong.jsonl:{2 + line.count(10)}: {says}" in done.stderr
+    assert list(tmp_path.iterdir()) == [raw]
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e300, 0])
+def test_a_training_that_diverged_is_reported(loss, tmp_path):
+    records = [{**each, "loss": loss} if each["kind"] == "epoch" else each for each in TRAIN[:-1]]
+    raw = bench_records.write(tmp_path / "train.jsonl", [*records, {**AGREED, "worst": loss, "holds": not loss}])
+    done = run(raw, "--html", tmp_path / "page.html")
+    assert done.exit_code == 0, done.output
+
+
+HOSTILE = "<script>alert(1)</script> & [x](javascript:alert(1)) ![y](http://z) `a` **b** _c_ | $d$ \\[e] \n# f\n\ud800"
+# what is left of it on one line, as a reader is to see it
+SHOWN = HOSTILE.replace("\n", " ").replace("  ", " ").replace("\ud800", "\N{REPLACEMENT CHARACTER}")
+
+
+def hostile(value: Any) -> Any:
+    """The same record with hostile text in the place of every text that a report shows."""
+    kept = ("kind", "bench", "figure", "figures", "way", "dtype")
+    if isinstance(value, dict):
+        return {name: each if name in kept else hostile(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [hostile(each) for each in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("records", [LOAD, TRAIN, DEVICE], ids=["load", "train", "device"])
+def test_text_of_a_record_is_shown_and_never_obeyed(records, tmp_path):
+    raw = bench_records.write(tmp_path / "raw.jsonl", [hostile(record) for record in records])
+    html, text = tmp_path / "page.html", tmp_path / "page.md"
+    done = run(raw, "--html", html, "--markdown", text)
+    assert done.exit_code == 0, done.output
+    page_text, markdown_text = html.read_text(encoding="utf-8"), text.read_text(encoding="utf-8")
+    for said in (page_text, markdown_text):
+        assert "<script>alert" not in said
+    parsed = HTMLParser()
+    seen: list[str] = []
+    parsed.handle_data = seen.append
+    parsed.handle_starttag = lambda tag, attributes: seen.append(" ")
+    parsed.feed(page_text)
+    assert SHOWN in "".join(seen)
+    unescaped = re.sub(r"\\.", "", markdown_text)
+    for mark in ("x](", "y](", "**b", "`a", "_c", "$d", "[e", "\n# f", "& "):
+        assert mark not in unescaped
+    assert "\\[x\\](javascript:alert(1)) !\\[y\\](http://z) \\`a\\` \\*\\*b\\*\\* \\_c\\_ \\| \\$d\\$ " in markdown_text
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown_line"),
+    [
+        ("# heading", "\\# heading"),
+        ("- item", "\\- item"),
+        ("12. item", "12\\. item"),
+        ("% comment", "\\% comment"),
+        ("(target)=", "\\(target)="),
+        ("```", "\\`\\`\\`"),
+        ("OMP_NUM_THREADS=2", "OMP_NUM_THREADS=2"),
+        ("a row: it failed", "a row: it failed"),
+    ],
+)
+def test_text_at_the_start_of_a_line_begins_nothing(text, markdown_line):
+    made = Report("", (Section("", "", (), (text,)),))
+    assert markdown.sections(made).splitlines()[-1] == f"- {markdown_line}"
+    assert f"<li>{escape(text)}</li>" in page(made, [])
+
+
+def test_names_of_files_are_quoted_in_links(tmp_path):
+    raw = bench_records.write(tmp_path / "a (b) %c.jsonl", LOAD)
+    html, text = tmp_path / "page.html", tmp_path / "page.md"
+    assert run(raw, "--html", html, "--markdown", text).exit_code == 0
+    assert 'href="a%20%28b%29%20%25c.jsonl">a (b) %c.jsonl</a>' in html.read_text(encoding="utf-8")
+    assert "](a%20%28b%29%20%25c.jsonl)" in text.read_text(encoding="utf-8")
+
+
+def test_without_jinja2_html_alone_is_refused(raw, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "idxhub_bench.report.page")
+    monkeypatch.delattr("idxhub_bench.report.page")
+    assert run(raw, "--markdown", tmp_path / "page.md").exit_code == 0
+    done = run(raw, "--html", tmp_path / "page.html")
+    assert done.exit_code == 1
+    assert "--html needs jinja2, which is not installed: pip install jinja2" in done.stderr
+
+
 UNMARKED = ({name: value for name, value in LOAD[0].items() if name != "bench"}, *LOAD[1:])
 
 

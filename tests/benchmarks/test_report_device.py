@@ -11,7 +11,7 @@ from support.bench_records import device
 from idxhub_bench.report.device import sections
 from idxhub_bench.report.markdown import sections as as_markdown
 from idxhub_bench.report.model import Report
-from idxhub_bench.report.summary import runs
+from idxhub_bench.report.records import runs
 
 HOW = "Where there is a GPU, `idxhub bench device device.jsonl --device cuda` measures it"
 *_, JAX_MISSING = device(found=False)

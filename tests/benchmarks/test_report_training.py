@@ -13,7 +13,7 @@ from support.bench_records import agreement, trained, training
 from idxhub_bench.report.markdown import sections as as_markdown
 from idxhub_bench.report.model import Report, Section
 from idxhub_bench.report.page import page
-from idxhub_bench.report.summary import runs
+from idxhub_bench.report.records import runs
 from idxhub_bench.report.training import sections
 
 ONCE = "12,000 images of fashion-mnist, 2 epochs, in batches of 400 at a rate of 0.02, seed 0, on the CPU"

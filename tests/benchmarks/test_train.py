@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from support.needs import need_elsewhere
 
+from idxhub_bench import processes
 from idxhub_bench.report import markdown, training
-from idxhub_bench.report.summary import runs
+from idxhub_bench.report.records import runs
 from idxhub_bench.train import convnet, judge
 from idxhub_bench.train.command import train
 
@@ -154,3 +155,13 @@ def test_a_run_is_not_overwritten(tmp_path):
     raw.write_text("{}\n")
     assert "--append" in run(raw, status=2).stderr
     assert raw.read_text() == "{}\n"
+
+
+def test_a_row_that_takes_too_long_is_a_problem(tmp_path, monkeypatch):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(processes, "TIMEOUT", 0.2)
+    done = run(tmp_path / "raw", "--row", "jax", "--env", f"jax={slow}", status=1)
+    assert "PROBLEM jax: it took more than 0.2 s" in done.stderr
+    assert records(tmp_path / "raw")[-1] == {"kind": "failure", "row": "jax", "why": "it took more than 0.2 s"}

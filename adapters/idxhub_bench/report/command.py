@@ -7,10 +7,11 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
-from idxhub_bench.report import device, loading, markdown, page, setting, summary, training
+from idxhub_bench.report import device, loading, markdown, records, setting, summary, training
 from idxhub_bench.report.model import Report, Section, listed
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -31,8 +32,8 @@ def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: 
     <!-- benchmarks --> and <!-- /benchmarks -->.
     """
     _check(raw, html)
-    files = {path: summary.runs(summary.read(path), path.name) for path in raw}
-    of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in summary.BENCHES}
+    files = {path: records.runs(records.read(path), path.name) for path in raw}
+    of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in records.BENCHES}
     loaded = summary.summarise(of["load"]) if of["load"] else None
     made = Report("Benchmarks", tuple(_sections(loaded, of)))
     if readme is not None:
@@ -53,7 +54,7 @@ def _check(raw: Sequence[Path], html: Path | None) -> None:
         raise click.UsageError("each RAW lies beside the page: give them, and the page, names of their own")
 
 
-def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[summary.Run]]) -> Iterator[Section]:
+def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[records.Run]]) -> Iterator[Section]:
     if loaded is not None:
         yield from loading.figures(loaded)
     yield from training.sections(of["train"])
@@ -63,6 +64,10 @@ def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[summary.
 
 
 def _write_page(html: Path, made: Report, raw: Sequence[Path]) -> None:
+    try:
+        from idxhub_bench.report import page  # noqa: PLC0415 -- needs Jinja2, which the other outputs do not
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"--html needs {error.name}, which is not installed: pip install jinja2") from error
     html.write_text(page.page(made, [path.name for path in raw]), encoding="utf-8")
     for path in raw:
         beside = html.with_name(path.name)
@@ -86,18 +91,18 @@ that of the data, without what each of them has of its framework. All rows, all 
 and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
 
 
-def _lead(files: Mapping[Path, Sequence[summary.Run]], html: Path | None, text: Path) -> str:
-    records = listed([f"[what {_programs(runs)} recorded]({_from(text, path)})" for path, runs in files.items()])
+def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path) -> str:
+    links = listed([f"[what {_programs(runs)} recorded]({_from(text, path)})" for path, runs in files.items()])
     how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
-    lines = [f"This page was written by `idxhub bench report` from {records}: {how}"]
+    lines = [f"This page was written by `idxhub bench report` from {links}: {how}"]
     if html is not None:
         lines.append(f'<a href="{_from(text, html)}">The same with bars, to sort and to choose from</a>.')
     return "\n\n".join(lines)
 
 
-def _programs(runs: Sequence[summary.Run]) -> str:
+def _programs(runs: Sequence[records.Run]) -> str:
     return listed([f"`idxhub bench {bench}`" for bench in dict.fromkeys(run.bench for run in runs)])
 
 
 def _from(page: Path, target: Path) -> str:
-    return Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix()
+    return quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix())

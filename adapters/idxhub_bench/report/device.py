@@ -8,17 +8,17 @@ from typing import Any
 
 from idxhub_bench.device.figures import rates
 from idxhub_bench.report import setting
-from idxhub_bench.report.model import Grid, Section, digits, number, ratio
-from idxhub_bench.report.summary import Run
+from idxhub_bench.report.model import Grid, Marked, Section, code, digits, number, ratio
+from idxhub_bench.report.records import Run
 
-_METHOD = """\
+_METHOD = Marked("""\
 `get_loader(device=...)` keeps the data on the device and gathers each batch there; beside it the ordinary loader, \
 whose batches are put on the device one by one: {asked}. The share of a plain copy's speed is of the copy below, on \
 the same device, and counts the bytes that must be moved at the least: an image is read as stored and written as \
-asked for. All batches of a pass were first compared with the ordinary ones, bit for bit."""
-_HOW = """\
+asked for. All batches of a pass were first compared with the ordinary ones, bit for bit.""")
+_HOW = Marked("""\
 Where there is a GPU, `idxhub bench device device.jsonl --device cuda` measures it, and `idxhub bench report` takes \
-that file beside the others."""
+that file beside the others.""")
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Measured:
     """What `idxhub bench device` wrote, in one run or in several, by device and framework."""
 
     machines: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    asked: list[Marked] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -42,11 +42,16 @@ def sections(runs: Sequence[Run]) -> Iterator[Section]:
     found = gather(runs)
     speeds = _rates(found)
     if not speeds.rows:
-        yield Section("On a device", f"Not measured: {_why_not(found)}. {_HOW}", (), tuple(_remarks(found)))
+        yield Section(
+            "On a device",
+            Marked("Not measured: {why}. {how}").filled(why=_why_not(found), how=_HOW),
+            (),
+            tuple(_remarks(found)),
+        )
         return
-    text = _METHOD.format(asked="; and ".join(dict.fromkeys(found.asked)))
+    text = _METHOD.filled(asked=Marked("; and ").joined(dict.fromkeys(found.asked)))
     if all(device.startswith("cpu") for device, _ in found.rows):
-        text += f" The device was the CPU itself, which shows that it works and no GPU's speed. {_HOW}"
+        text = Marked(f"{text} The device was the CPU itself, which shows that it works and no GPU's speed. {_HOW}")
     yield Section("On a device", text, (speeds, _copies(found)), tuple(_remarks(found)))
 
 
@@ -56,7 +61,8 @@ def gather(runs: Sequence[Run]) -> Measured:
     for run in runs:
         device, passes = run.head["device"], run.head["repeats"]
         made.devices.append(device)
-        made.asked.append(f"medians of {passes} passes over {run.head['dataset']}, device `{device}`")
+        asked = Marked("medians of {passes} passes over {dataset}, device {device}")
+        made.asked.append(asked.filled(passes=passes, dataset=run.head["dataset"], device=code(device)))
         made.machines.append(setting.hardware(run.head["machine"]))
         for record in run.records:
             _add(made, device, record)
@@ -77,13 +83,13 @@ def _add(made: Measured, device: str, record: dict[str, Any]) -> None:
         made.failures[key] = f"failed: {record['why']}"
 
 
-def _why_not(found: Measured) -> str:
+def _why_not(found: Measured) -> Marked:
     if not found.devices:
-        return "no run of `idxhub bench device` is among the records, and it takes a machine with a GPU"
+        return Marked("no run of `idxhub bench device` is among the records, and it takes a machine with a GPU")
     if found.failures or found.rows or not found.missing:
-        return "the run failed, or was cut short"
-    devices = " or ".join(f"`{device}`" for device in dict.fromkeys(found.devices))
-    return f"no framework found an accelerator, {devices}, on the machine"
+        return Marked("the run failed, or was cut short")
+    devices = Marked(" or ").joined(map(code, dict.fromkeys(found.devices)))
+    return Marked("no framework found an accelerator, {devices}, on the machine").filled(devices=devices)
 
 
 def _rates(found: Measured) -> Grid:

@@ -10,7 +10,7 @@ from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
 from idxhub_bench.report import setting
-from idxhub_bench.report.model import Bars, Grid, Line, Section, amount, ratio
+from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
 _TITLES = {
@@ -30,7 +30,7 @@ _TITLES = {
 }
 _FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
-METHOD = """\
+METHOD = Marked("""\
 Every measurement of loading is a process of its own, and all of them run once a round, in a new random order each \
 round ({rounds}; seed {seed}), so that what else the machine did falls on all alike; rows that were appended to the \
 records later ran in rounds of their own. What one process can tell comes from one: a row's epochs in all dtypes and \
@@ -58,12 +58,12 @@ reads the test set too. Memory of several processes counts a page that n of them
 processes have over a small dataset; what was imported is kept from Python's collector there, which would write into \
 those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory from which this \
 cannot be told are left out there, and in the other figures of memory theirs contain what the framework sets up when \
-it is first used."""
+it is first used.""")
 
 
-_LARGE = """\
+_LARGE = Marked("""\
 Two more goals, opening and images/s at 100 times the data, take a dataset made for them: `tests/benchmarks/large.py`, \
-with its figures and verdicts on the page "Larger than Fashion-MNIST"."""
+with its figures and verdicts on the page "Larger than Fashion-MNIST".""")
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
@@ -83,7 +83,7 @@ def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section
 
 def background(summary: Summary) -> Iterator[Section]:
     """How the figures of loading came about, on what, and what is not among them."""
-    yield Section("Method", METHOD.format(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
+    yield Section("Method", METHOD.filled(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
     yield _machine(summary)
     if summary.missing or summary.failures:
         yield Section("Not measured", "", (), tuple(_gaps(summary)))
@@ -97,7 +97,7 @@ def short(summary: Summary) -> Grid:
         if goal.short and found is not None:
             unit = FIGURES[goal.ours.figure][0]
             ours, theirs = summary.value(goal.ours), summary.value(goal.theirs)
-            rows.append((goal.short, amount(ours or 0, unit), amount(theirs or 0, unit), ratio(found)))
+            rows.append((Marked(goal.short), amount(ours or 0, unit), amount(theirs or 0, unit), ratio(found)))
     return Grid(("", "idxhub", "peer", "ratio"), tuple(rows), numbers=(1, 2, 3))
 
 
@@ -106,7 +106,7 @@ def _against(summary: Summary, goal: Goal) -> tuple[str, ...]:
     unit = FIGURES[goal.ours.figure][0]
     medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
     found = summary.ratio(goal.ours, goal.theirs)
-    return goal.title, *medians, ratio(found), goal.text, _verdict(summary, goal)
+    return Marked(goal.title), *medians, ratio(found), goal.text, _verdict(summary, goal)
 
 
 def _verdict(summary: Summary, goal: Goal) -> str:
@@ -121,7 +121,7 @@ def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
     for goal in goals:
         verdict = _verdict(summary, goal)
         if goal.why and verdict.startswith("missed"):
-            yield f"**{goal.title}**: {verdict}. {goal.why}"
+            yield Marked(f"**{goal.title}**: {verdict}. {goal.why}")
 
 
 def _median(summary: Summary, key: Key | None, unit: str) -> str:
@@ -224,9 +224,10 @@ def _gaps(summary: Summary) -> Iterator[str]:
 
 def _fsync(summary: Summary) -> tuple[str, ...]:
     cold = summary.cells.get(Key("idxhub numpy", "cold"))
-    if cold is None:
+    seconds = [record["fsync"] for record in cold.records if "fsync" in record] if cold else []
+    if not seconds:
         return ()
-    spent = statistics.median(record["fsync"] for record in cold.records)
+    spent = statistics.median(seconds)
     waits = f"A cold open waits {amount(spent, 's')} in fsync, added up over threads that wait at the same time"
     return (f"{waits}; what it costs is the difference to the open without.",)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from idxhub import errors
-from idxhub_bench.report.model import SHOWN, Bars, Grid, Report, Section, number, ratio, spread
+from idxhub_bench.report.model import SHOWN, Bars, Grid, Marked, Report, Section, escaped, number, ratio, spread
 
 
 def markdown(report: Report, lead: str) -> str:
@@ -38,15 +39,15 @@ def table(grid: Grid) -> str:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
     if section.text:
-        yield section.text
+        yield _line(section.text)
     for each in section.tables:
         if isinstance(each, Grid):
             yield table(each)
         else:
-            yield f"{each.caption[0].upper()}{each.caption[1:]}:"
+            yield f"{_line(each.caption[:1].upper() + each.caption[1:])}:"
             yield _bars(each)
     if section.bullets:
-        yield "\n".join(f"- {_escaped(bullet)}" for bullet in section.bullets)
+        yield "\n".join(f"- {_line(bullet)}" for bullet in section.bullets)
 
 
 def _bars(bars: Bars) -> str:
@@ -63,8 +64,9 @@ def _bars(bars: Bars) -> str:
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+    return "| " + " | ".join(map(escaped, cells)) + " |"
 
 
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("<", "&lt;")
+def _line(text: str) -> str:
+    """A text at the start of a line, where some characters would begin a list, a heading or a comment."""
+    return escaped(text) if isinstance(text, Marked) else re.sub(r"^(\d*)(?=[#+=:%().-])", r"\1\\", escaped(text))

@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+
+class Marked(str):
+    """Text of this package in which `code` and **what matters** are marked as in Markdown.
+
+    Any other text is shown as it is, whatever is in it: records hold what a process has printed. What `filled` and
+    `joined` insert is escaped, unless it is `Marked` itself.
+    """
+
+    __slots__ = ()
+
+    def filled(self, **values: object) -> Marked:
+        """As `str.format` does, with escaped values."""
+        shown = {name: escaped(value if isinstance(value, str) else str(value)) for name, value in values.items()}
+        return Marked(self.format(**shown))
+
+    def joined(self, texts: Iterable[str]) -> Marked:
+        """As `str.join` does, with escaped texts."""
+        return Marked(self.join(map(escaped, texts)))
+
+
+def escaped(text: str) -> str:
+    """The text as Markdown that shows it unchanged; `Marked` text is Markdown already."""
+    if isinstance(text, Marked):
+        return text
+    return re.sub(r"[\\`*\[\]<>|&~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def code(name: str) -> Marked:
+    """A name that is shown as code; in code nothing can be escaped, so another text than a name is shown as it is."""
+    return Marked(f"`{name}`" if re.fullmatch(r"[\w.:/-]+", name) else escaped(name))
 
 
 @dataclass(frozen=True)
@@ -34,23 +66,22 @@ class Bars:
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of text; `numbers` are the columns that stand to the right.
-
-    A cell that begins with `good` or `bad` is coloured so.
-    """
+    """Cells of text; `numbers` are the columns that stand to the right."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...] = ()
-    good: str = "met"
-    bad: str = "missed"
+
+    def colour(self, cell: str) -> str:
+        """`good` for a goal that was met, `bad` for one that was missed, empty for any other cell."""
+        return "good" if cell.startswith("met") else "bad" if cell.startswith(("missed", "ERROR")) else ""
 
 
 @dataclass(frozen=True)
 class Section:
     """A heading, a paragraph, tables, and a list below them.
 
-    In its texts `code` and **what matters** are marked as in Markdown.
+    Texts may be `Marked`.
     """
 
     title: str

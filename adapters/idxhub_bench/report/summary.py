@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from idxhub import errors
 from idxhub_bench.load.goals import Key
-
-BENCHES = ("load", "train", "device")
-
-
-@dataclass(frozen=True)
-class Run:
-    """The records of one run, the first of which says what was asked for."""
-
-    records: tuple[dict[str, Any], ...]
-
-    @property
-    def head(self) -> dict[str, Any]:
-        """What was asked for, of which machine."""
-        return self.records[0]
-
-    @property
-    def bench(self) -> str:
-        """Which of BENCHES has written it; `load` did not always say so."""
-        return str(self.head.get("bench", "load"))
+from idxhub_bench.report.records import Run
 
 
 @dataclass
@@ -109,23 +88,6 @@ class Summary:
         return found[0] if len(found) == 1 else None
 
 
-def runs(records: Iterable[dict[str, Any]], name: str = "") -> list[Run]:
-    """Those of a file, to which others may have been added; `name` is for the error that it is something else."""
-    found: list[list[dict[str, Any]]] = []
-    for record in records:
-        if record.get("kind") == "run":
-            found.append([])
-        if found:
-            found[-1].append(record)
-        else:
-            break  # a run comes first
-    made = [Run(tuple(each)) for each in found]
-    if not made or any(run.bench not in BENCHES for run in made):
-        programs = " or ".join(f"`idxhub bench {bench}`" for bench in BENCHES)
-        raise errors.ArgumentError("RAW", name, f"a file that {programs} has written")
-    return made
-
-
 def summarise(loading: Iterable[Run]) -> Summary:
     """Of runs of `idxhub bench load`, one at the least."""
     made = Summary()
@@ -136,19 +98,6 @@ def summarise(loading: Iterable[Run]) -> Summary:
     for row in made.rows:  # an added run had it
         made.missing.pop(row, None)
     return made
-
-
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSON Lines file; a last line that was cut off is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            if number == len(lines):
-                return
-            raise errors.ArgumentError("RAW", f"{path.name}:{number}", "JSON Lines: this one is not JSON") from None
-        yield record
 
 
 def _sort(made: Summary, record: dict[str, Any]) -> None:

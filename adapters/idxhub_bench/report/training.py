@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from idxhub_bench.report import setting
-from idxhub_bench.report.model import Grid, Section, digits
-from idxhub_bench.report.summary import Run
+from idxhub_bench.report.model import Grid, Marked, Section, digits
+from idxhub_bench.report.records import Run
 from idxhub_bench.train.figures import waiting
 from idxhub_bench.train.rows import ROWS
 
-METHOD = """\
+METHOD = Marked("""\
 The ConvNet of Fashion-MNIST's own benchmark (two convolutions 5x5 with 32 and 64 filters, a layer of 1,024, dropout \
 0.4) is trained by plain gradient descent: {asked}. Each framework starts from the same weights, with the same \
 dropout, and takes the same batches from `get_loader`; the rows with torchvision have its usual idiom instead, \
 `ToTensor` in a `DataLoader` with 0 and 2 workers, in an order of its own. A step is finished before the next batch is \
 asked for, so that nothing hides behind anything: where a GPU could have worked meanwhile, the share of the time in \
 which a step waits for data is an upper bound. Accuracy is that of the test set after an epoch, loss the mean of an \
-epoch's steps."""
+epoch's steps.""")
 _SHOWN = 4  # epochs in a cell, of those that there are
 
 
@@ -60,7 +60,7 @@ def sections(runs: Sequence[Run]) -> Iterator[Section]:
         tables.append(_agreements(found))
     if trained:
         tables.append(setting.versions((found.name(row.name, row.asked), row.about) for row in trained))
-    text = METHOD.format(asked="; and ".join(found.asked))
+    text = METHOD.filled(asked="; and ".join(found.asked))
     yield Section("Training", text, tuple(tables), tuple(_remarks(found, trained)))
 
 

@@ -134,8 +134,8 @@ def test_the_columns_are_the_tables_own_memory():
 
 @pytest.mark.parametrize("split", ["train+test", "test[:7]+train[:5]+test[9:30]", "train"])
 def test_several_blocks_are_read_as_one(split, monkeypatch):
-    adapter = importlib.import_module("idxhub_adapters.huggingface")
-    monkeypatch.setattr(adapter, "_BLOCK", 300 * 784)
+    files = importlib.import_module("idxhub_adapters.huggingface.arrow_files")
+    monkeypatch.setattr(files, "BYTES_PER_RECORD_BATCH", 300 * 784)
     expected = idxhub.get_dataset(NAME, split=split)
     dataset = get(split=split).with_format("numpy", dtype=None)
     assert len(dataset._columns().arrays["image"]) > 1

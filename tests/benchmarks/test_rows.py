@@ -66,11 +66,11 @@ def test_each_row_reads_the_sample(module, tmp_path):
 def test_huggingface_encodes_its_pictures_in_every_round(tmp_path, monkeypatch):
     need("datasets")
     need("PIL.Image")
-    adapter = importlib.import_module("idxhub_adapters.huggingface")
+    files = importlib.import_module("idxhub_adapters.huggingface.arrow_files")
     png = importlib.import_module("idxhub_bench.load.contenders.huggingface").Png
     encoded = []
-    encode = adapter.encode
-    monkeypatch.setattr(adapter, "encode", lambda images: encoded.append(len(images)) or encode(images))
+    encode = files.encode
+    monkeypatch.setattr(files, "encode", lambda images: encoded.append(len(images)) or encode(images))
     (sample,) = Plugins([]).dataset("fashion-mnist-sample").folders
     for turn in (1, 2):
         count, _ = png(Place("fashion-mnist-sample", sample, str(tmp_path))).build(limit=0)

@@ -1,8 +1,8 @@
-"""A `datasets.Dataset` that reads many rows by one gather.
+"""A `datasets.Dataset` that reads many rows in one step.
 
-`datasets` takes a batch out of a shuffled table as one slice for each row, each of which becomes an Arrow chunk, a
-NumPy array, and an element of a list that is looked through before it is joined. Here the columns are seen as NumPy
-arrays over the table's own memory, the batch is taken from them at once, and `datasets`' formatter is given that.
+From a shuffled table `datasets` cuts one slice for each row of a batch. Each slice becomes an Arrow chunk, then a NumPy
+array, then an element of a list, and the list is searched before it is stacked. Here the columns are NumPy arrays over
+the table's own memory: NumPy's `take` makes the batch, and the formatter of `datasets` receives that.
 """
 
 from __future__ import annotations
@@ -18,38 +18,41 @@ import pyarrow as pa
 from datasets.formatting import PythonFormatter, TensorFormatter, format_table, get_formatter
 from numpy.typing import NDArray
 
-_ROWS = 128  # gathered at once for a loop over single rows, which keep that many alive
-_MOST = 1 << 20  # bytes of them
-_ARRAYS = (datasets.Array2D, datasets.Array3D, datasets.Array4D, datasets.Array5D)
+# A loop over single rows gathers this many at once. Each row keeps the memory of all of them in use.
+_ROWS_PER_GATHER = 128
+_BYTES_PER_GATHER = 1 << 20
+_ARRAY_FEATURES = (datasets.Array2D, datasets.Array3D, datasets.Array4D, datasets.Array5D)
 
 
 class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not installed where types are checked
     """A Dataset of arrays of fixed shape and numbers: the same values, types and fingerprints, read faster.
 
-    What is selected from it (`shuffle`, `select`, `train_test_split`, ...) is of this class, what `map` makes a plain
-    Dataset. A table that is not laid out for it (nulls, other types) is read as a plain Dataset's is.
+    What is selected from it (`shuffle`, `select`, `train_test_split`, ...) is of this class too; what `map` makes is a
+    plain Dataset. A table with other columns (nulls, types that are no numbers) is read as by a plain Dataset.
     """
 
-    _view: _View | None = None
+    __module__ = "idxhub_adapters.huggingface"  # the public name, for repr and for pickles
+    _numpy_columns: _NumpyColumns | None = None
 
     @classmethod
-    def over(cls, dataset: datasets.Dataset) -> datasets.Dataset:
-        """The same Dataset, of this class."""
+    def from_dataset(cls, dataset: datasets.Dataset) -> ArrayDataset:
+        """Make `dataset` itself, not a copy of it, an `ArrayDataset`."""
         dataset.__class__ = cls
-        return dataset
+        converted: ArrayDataset = dataset
+        return converted
 
     def _getitem(self, key: Any, **kwargs: Any) -> Any:
         formatter = self._formatter()
         tensors = isinstance(formatter, TensorFormatter)
         if kwargs or not (tensors or self._is_scattered(key)):
             return super()._getitem(key, **kwargs)
-        view = self._columns()
-        where = None if view is None else _where(key, len(self))
-        if view is None or where is None:
-            return super()._getitem(key)  # which also says what is wrong with a key
+        columns = self._columns()
+        rows = None if columns is None else _row_numbers(key, len(self))
+        if columns is None or rows is None:
+            return super()._getitem(key)  # it also raises the error for a wrong key
         if tensors:
-            return _formatted(formatter, view.gather(where, self._format_columns))
-        return self._arrow_formatted(view, np.asarray(where), formatter)
+            return _tensorize(formatter, columns.gather(rows, self._format_columns))
+        return self._format_as_table(columns, np.asarray(rows), formatter)
 
     def __getitems__(self, keys: list[int]) -> list[dict[str, Any]]:
         """Rows as a list, for a DataLoader."""
@@ -57,21 +60,21 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
         if not isinstance(batch, Mapping):
             rows: list[dict[str, Any]] = super().__getitems__(keys)
             return rows
-        return list(_rows(batch))
+        return list(_as_rows(batch))
 
     def __iter__(self) -> Iterator[Any]:
-        view, formatter = self._columns(), self._formatter()
-        if view is None or not isinstance(formatter, (TensorFormatter, PythonFormatter)):
+        columns, formatter = self._columns(), self._formatter()
+        if columns is None or not isinstance(formatter, (TensorFormatter, PythonFormatter)):
             yield from super().__iter__()
             return
-        step = max(1, min(_ROWS, _MOST // max(1, view.row_bytes)))
+        step = max(1, min(_ROWS_PER_GATHER, _BYTES_PER_GATHER // max(1, columns.row_bytes)))
         for start in range(0, len(self), step):
-            where = np.arange(start, min(start + step, len(self)))
+            rows = np.arange(start, min(start + step, len(self)))
             if isinstance(formatter, PythonFormatter):
-                yield from _rows(self._arrow_formatted(view, where, formatter))
+                yield from _as_rows(self._format_as_table(columns, rows, formatter))
             else:
-                for row in _rows(view.gather(where, self._format_columns)):
-                    yield _formatted(formatter, row)
+                for row in _as_rows(columns.gather(rows, self._format_columns)):
+                    yield _tensorize(formatter, row)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of `batch_size` rows."""
@@ -83,50 +86,55 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
             yield self._getitem(slice(start, start + batch_size))
 
     def _is_scattered(self, key: Any) -> bool:
-        """Whether a key means rows that do not lie side by side in the table."""
+        """Whether a key means several rows of a table that is read in another order than its own."""
         return self._indices is not None and isinstance(key, (slice, Iterable)) and not isinstance(key, str)
 
-    def _arrow_formatted(self, view: _View, where: NDArray[np.int64], formatter: Any) -> Any:
-        table = view.table(where, self._data.schema)
-        return format_table(table, range(len(where)), formatter=formatter, format_columns=self._format_columns)
+    def _format_as_table(self, columns: _NumpyColumns, rows: NDArray[np.int64], formatter: Any) -> Any:
+        table = columns.table(rows, self._data.schema)
+        return format_table(table, range(len(rows)), formatter=formatter, format_columns=self._format_columns)
 
     def _formatter(self) -> Any:
         return get_formatter(self._format_type, features=self._info.features, **(self._format_kwargs or {}))
 
-    def _columns(self) -> _View | None:
+    def _columns(self) -> _NumpyColumns | None:
+        """The columns as NumPy arrays; None if this table is to be read as by a plain Dataset."""
         if self._format_columns is not None and self._output_all_columns:
-            return None  # two formats at once
-        if self._view is None or not self._view.shows(self._data, self._indices):
-            self._view = _View(self._data, self._indices, self.features)
-        return self._view if self._view.arrays else None
+            return None  # some columns in the format, the others in Python's
+        if self._numpy_columns is None or not self._numpy_columns.are_of(self._data, self._indices):
+            self._numpy_columns = _NumpyColumns(self._data, self._indices, self.features)
+        return self._numpy_columns if self._numpy_columns.arrays else None
 
-    def _select_contiguous(self, *args: Any, **kwargs: Any) -> datasets.Dataset:
-        return self.over(super()._select_contiguous(*args, **kwargs))  # datasets names its own class there
+    def _select_contiguous(self, *args: Any, **kwargs: Any) -> ArrayDataset:
+        return self.from_dataset(super()._select_contiguous(*args, **kwargs))  # datasets makes a plain Dataset
 
-    def _new_dataset_with_indices(self, *args: Any, **kwargs: Any) -> datasets.Dataset:
-        return self.over(super()._new_dataset_with_indices(*args, **kwargs))
+    def _new_dataset_with_indices(self, *args: Any, **kwargs: Any) -> ArrayDataset:
+        return self.from_dataset(super()._new_dataset_with_indices(*args, **kwargs))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_view"}
+        return {name: value for name, value in self.__dict__.items() if name != "_numpy_columns"}
 
 
-class _View:
-    """A table's columns as NumPy arrays over its memory, none where that cannot be, and the order of its rows."""
+class _NumpyColumns:
+    """A table's columns as NumPy arrays over its memory, and the order in which its rows are read.
+
+    `arrays` is {name: chunks}, each chunk an array (n, ...); it is empty if one of the columns cannot be read so.
+    `order`, int64 (N,), is each row's number in the table; it is None for the table's own order.
+    """
 
     def __init__(self, data: Any, indices: Any, features: datasets.Features) -> None:
-        self._shown = (data.table, None if indices is None else indices.table)
-        arrays = {name: _arrays(data.table.column(name), features[name]) for name in data.column_names}
+        self._source = (data.table, None if indices is None else indices.table)
+        arrays = {name: _numpy_chunks(data.table.column(name), features[name]) for name in data.column_names}
         self.arrays = {name: chunks for name, chunks in arrays.items() if chunks}
         if len(self.arrays) < len(arrays):
             self.arrays = {}
         self.order = None if indices is None else indices.table.column(0).to_numpy().astype(np.int64)
 
-    def __deepcopy__(self, memo: Any) -> _View:
-        return self  # with_format and its like copy a Dataset deeply, but not its table
+    def __deepcopy__(self, memo: Any) -> _NumpyColumns:
+        return self  # methods such as with_format copy a Dataset deeply, but share its table
 
-    def shows(self, data: Any, indices: Any) -> bool:
-        """Whether this is the view of that table in that order."""
-        table, order = self._shown
+    def are_of(self, data: Any, indices: Any) -> bool:
+        """Whether these are the columns of that table in that order."""
+        table, order = self._source
         return table is data.table and order is (None if indices is None else indices.table)
 
     @property
@@ -134,63 +142,63 @@ class _View:
         """Bytes in one row."""
         return sum(chunks[0][:1].nbytes for chunks in self.arrays.values())
 
-    def gather(self, where: int | NDArray[np.int64], names: Any = None) -> dict[str, Any]:
-        """The rows at `where`, or the one row: new arrays, in the table's order of columns."""
+    def gather(self, rows: int | NDArray[np.int64], names: Any = None) -> dict[str, Any]:
+        """{column: a new array} of the rows int64 (n,), or of one row; all columns unless `names` are given."""
         if self.order is not None:
-            where = self.order[where]
+            rows = self.order[rows]
         names = self.arrays if names is None else names
-        return {name: _take(chunks, where) for name, chunks in self.arrays.items() if name in names}
+        return {name: _take(chunks, rows) for name, chunks in self.arrays.items() if name in names}
 
-    def table(self, where: NDArray[np.int64], schema: Any) -> Any:
-        """The rows at `where` as a table of one chunk."""
-        columns = [arrow(array, schema.field(name).type) for name, array in self.gather(where).items()]
+    def table(self, rows: NDArray[np.int64], schema: Any) -> Any:
+        """The rows, int64 (n,), as an Arrow table of one chunk."""
+        columns = [to_arrow(array, schema.field(name).type) for name, array in self.gather(rows).items()]
         return pa.Table.from_arrays(columns, schema=schema)
 
 
-def arrow(images: NDArray[Any], kind: Any) -> Any:
-    """An Arrow array of type `kind` over the images' own memory, as lists of lists: the offsets alone are new."""
-    if pa.types.is_fixed_size_list(kind):
-        return pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), type=kind)
-    if not isinstance(kind, pa.ExtensionType):
-        return pa.array(images, kind)
+def to_arrow(images: NDArray[Any], arrow_type: Any) -> Any:
+    """`images`, (N, ...), as an Arrow array of N lists of lists over the same memory; only the offsets are new."""
+    if pa.types.is_fixed_size_list(arrow_type):
+        return pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), type=arrow_type)
+    if not isinstance(arrow_type, pa.ExtensionType):
+        return pa.array(images, arrow_type)
     images = np.ascontiguousarray(images)
     array = pa.Array.from_buffers(pa.from_numpy_dtype(images.dtype), images.size, [None, pa.py_buffer(images)])
     for axis in range(images.ndim - 1, 0, -1):
         count = math.prod(images.shape[:axis])
         offsets = np.arange(count + 1, dtype=np.int32) * np.int32(images.shape[axis])
         array = pa.ListArray.from_arrays(pa.array(offsets), array)
-    return pa.ExtensionArray.from_storage(kind, array)
+    return pa.ExtensionArray.from_storage(arrow_type, array)
 
 
-def _arrays(column: Any, feature: Any) -> list[NDArray[Any]]:
-    """A column's chunks as arrays over their memory; none where that is not so simple."""
-    if isinstance(feature, _ARRAYS):
-        simple = feature.shape[0] is not None and np.dtype(feature.dtype).kind in "iuf"
+def _numpy_chunks(column: Any, feature: Any) -> list[NDArray[Any]]:
+    """A column's chunks as arrays over their memory; no chunks if the column has nulls or is not of numbers."""
+    if isinstance(feature, _ARRAY_FEATURES):
+        is_numeric = feature.shape[0] is not None and np.dtype(feature.dtype).kind in "iuf"
     else:
-        simple = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    if not simple or column.null_count:
+        is_numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not is_numeric or column.null_count:
         return []
     return [chunk.to_numpy(zero_copy_only=True) for chunk in column.chunks]
 
 
-def _take(chunks: list[NDArray[Any]], where: int | NDArray[np.int64]) -> Any:
-    """The rows at `where`, counted through all chunks."""
+def _take(chunks: list[NDArray[Any]], rows: int | NDArray[np.int64]) -> Any:
+    """The rows, int64 (n,) or one number, counted through all chunks."""
     if len(chunks) == 1:
-        return chunks[0].take(where, axis=0)
+        return chunks[0].take(rows, axis=0)
     ends = np.cumsum([len(chunk) for chunk in chunks])
-    chosen = np.searchsorted(ends, where, side="right")
-    starts = np.asarray(where) - np.concatenate([[0], ends[:-1]])[chosen]
-    if np.ndim(where) == 0:
-        return chunks[int(chosen)].take(int(starts), axis=0)
-    taken = np.empty((len(starts), *chunks[0].shape[1:]), chunks[0].dtype)
-    for number in np.unique(chosen):
-        of_it = chosen == number
-        taken[of_it] = chunks[number].take(starts[of_it], axis=0)
+    chunk_of_row = np.searchsorted(ends, rows, side="right")
+    row_in_chunk = np.asarray(rows) - np.concatenate([[0], ends[:-1]])[chunk_of_row]
+    if np.ndim(rows) == 0:
+        return chunks[int(chunk_of_row)].take(int(row_in_chunk), axis=0)
+    taken = np.empty((len(row_in_chunk), *chunks[0].shape[1:]), chunks[0].dtype)
+    for number in np.unique(chunk_of_row):
+        in_chunk = chunk_of_row == number
+        taken[in_chunk] = chunks[number].take(row_in_chunk[in_chunk], axis=0)
     return taken
 
 
-def _where(key: Any, size: int) -> int | NDArray[np.int64] | None:
-    """Which rows a key means, counted from 0; None if it means a column, or no rows that there are."""
+def _row_numbers(key: Any, size: int) -> int | NDArray[np.int64] | None:
+    """The rows that a key means, counted from 0; None if it means a column, or rows that do not exist."""
     if isinstance(key, (bool, np.bool_, str)):
         return None
     if isinstance(key, slice):
@@ -198,18 +206,19 @@ def _where(key: Any, size: int) -> int | NDArray[np.int64] | None:
     if hasattr(key, "__index__") and np.ndim(key) == 0:
         index = operator.index(key)
         return index % size if -size <= index < size else None
-    where = np.asarray(key)
-    if where.ndim != 1 or not np.issubdtype(where.dtype, np.integer) or not len(where):
+    rows = np.asarray(key)
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not len(rows):
         return None
-    if not -size <= where.min() <= where.max() < size:
+    if not -size <= rows.min() <= rows.max() < size:
         return None
-    return where.astype(np.int64) % size
+    return rows.astype(np.int64) % size
 
 
-def _formatted(formatter: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    # one at a time: given a dict, the formatter makes a progress bar for it first, which takes longer than all the rest
+def _tensorize(formatter: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    # one value at a time: for a dict the formatter makes a progress bar first, which takes longer than everything else
     return {name: formatter.recursive_tensorize(value) for name, value in values.items()}
 
 
-def _rows(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _as_rows(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """{column: n values} as n dicts of one value each."""
     return (dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True))

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import lzma
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -68,6 +68,27 @@ def test_every_name_is_there_and_every_digest_its_own():
     assert set(BY_NAME) == {"fashion-mnist", "fashion-mnist-sample", *SIZES}
     digests = [each.md5 for spec in DATASETS for each in spec.resources]
     assert len(set(digests)) == len(digests)
+
+
+# the first digits of the SHA-256 of all that a spec says about its files
+FACTS = {
+    "fashion-mnist": "5690c52189602b10",
+    "fashion-mnist-sample": "b35df48732f428e3",
+    "mnist": "d04c236848d4486a",
+    "kmnist": "55e3085b331a46c1",
+    "qmnist": "ac8fdaccd47a99d4",
+    "emnist-balanced": "8a6ab1c0ea66544e",
+    "emnist-byclass": "f81bde8f2ddcc2b6",
+    "emnist-bymerge": "3bf477cd69fec59f",
+    "emnist-digits": "02f8bbf5efadfbc3",
+    "emnist-letters": "cda01d23337fa890",
+}
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_fact_about_a_published_file_changes_unnoticed(name):
+    facts = repr([astuple(resource) for resource in BY_NAME[name].resources])
+    assert hashlib.sha256(facts.encode()).hexdigest()[:16] == FACTS[name]
 
 
 @pytest.mark.parametrize("spec", [MNIST, KMNIST, QMNIST, *EMNIST], ids=lambda spec: spec.name)

@@ -1,7 +1,7 @@
-"""The datasets that come with idxhub, as data: a module for each family, with the source of its digests.
+"""The datasets that come with idxhub, as data: a module for each family, which names the source of its digests.
 
-A dataset is offered only if every digest that is needed to tell its files is known. A family is imported when one of
-its datasets is asked for: most processes ask for one.
+A dataset is included only if all digests that identify its files are known. A family is imported when one of its
+datasets is asked for, because most processes ask for one.
 """
 
 import importlib
@@ -31,5 +31,5 @@ def dataset(name: str) -> DatasetSpec:
 
 
 def datasets() -> dict[str, DatasetSpec]:
-    """All of them, by name, in the order of `NAMES`."""
+    """All specs by name, in the order of `NAMES`."""
     return {name: dataset(name) for name in NAMES}

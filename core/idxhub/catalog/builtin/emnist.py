@@ -1,11 +1,12 @@
 """EMNIST: five datasets in one archive, of handwritten digits and letters.
 
-The archive's digests and size are as published, its members' MD5s as the libraries that read them pin them; the
-members' sizes, and digests of their content, are not known. The images in the files have rows and columns exchanged.
+The archive's digests and size are as published. The members' MD5s are as pinned by the libraries that read them; their
+sizes, and the digests of their content, are not known. The images in the files have rows and columns exchanged.
 """
 
 from __future__ import annotations
 
+from idxhub.catalog.builtin.mnist_layout import torchvision_folders
 from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
 
 _CITATION = """\
@@ -24,42 +25,46 @@ _ARCHIVE = Archive(
     sha256="fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
 )
 
-# lower-case letters that look like their capitals are in the capital's class, which has its name
+# small letters that look like their capitals; the capital's class contains both
 _MERGED = "cijklmopsuvwxyz"
 _DIGITS, _CAPITALS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_47 = (*_DIGITS, *_CAPITALS, *(letter for letter in _CAPITALS.lower() if letter not in _MERGED))
-_62 = (*_DIGITS, *_CAPITALS, *_CAPITALS.lower())
+_47_CLASSES = (*_DIGITS, *_CAPITALS, *(letter for letter in _CAPITALS.lower() if letter not in _MERGED))
+_62_CLASSES = (*_DIGITS, *_CAPITALS, *_CAPITALS.lower())
 
 
 def _emnist(
-    part: str, about: str, classes: tuple[str, ...], sizes: tuple[int, int], *md5s: str, label_offset: int = 0
+    part: str,
+    about: str,
+    classes: tuple[str, ...],
+    *,
+    train: tuple[int, str, str],
+    test: tuple[int, str, str],
+    label_offset: int = 0,
 ) -> DatasetSpec:
-    """One of the five; the MD5s are in the order train images, train labels, test images, test labels."""
+    """One of the five. A split is given as its size, the MD5 of its images, and that of its labels."""
 
-    def resource(split: str, kind: str, md5: str, shape: tuple[int, ...]) -> Resource:
+    def member(split: str, kind: str, md5: str, shape: tuple[int, ...]) -> Resource:
         filename = f"emnist-{part}-{split}-{kind}-ubyte.gz"
         return Resource(filename, md5, shape, archive=_ARCHIVE, member=f"gzip/{filename}")
 
     return DatasetSpec(
         name=f"emnist-{part}",
         title=f"EMNIST {part}",
-        description=f"{sum(sizes):,} grey-scale images, 28x28, of handwritten {about}",
+        description=f"{train[0] + test[0]:,} grey-scale images, 28x28, of handwritten {about}",
         classes=classes,
         citation=_CITATION,
         homepage="https://www.nist.gov/itl/products-and-services/emnist-dataset",
         splits={
             split: SplitSpec(
-                images=resource(split, "images-idx3", images_md5, (count, 28, 28)),
-                labels=resource(split, "labels-idx1", labels_md5, (count,)),
+                images=member(split, "images-idx3", images_md5, (size, 28, 28)),
+                labels=member(split, "labels-idx1", labels_md5, (size,)),
                 label_offset=label_offset,
                 transposed=True,
             )
-            for split, count, images_md5, labels_md5 in zip(
-                ("train", "test"), sizes, md5s[::2], md5s[1::2], strict=True
-            )
+            for split, (size, images_md5, labels_md5) in {"train": train, "test": test}.items()
         },
         mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
-        folders=("data/EMNIST/raw", "~/data/EMNIST/raw"),  # torchvision below the root that its examples use
+        folders=torchvision_folders("EMNIST"),
         subfolders=("", "gzip", "emnist", "emnist/gzip", "EMNIST/raw", "EMNIST/raw/gzip"),
     )
 
@@ -68,52 +73,37 @@ DATASETS = (
     _emnist(
         "balanced",
         "digits and letters, as many of each of 47 classes",
-        _47,
-        (112_800, 18_800),
-        "4041b0d6f15785d3fa35263901b5496b",
-        "7a35cc7b2b7ee7671eddf028570fbd20",
-        "6818d20fe2ce1880476f747bbc80b22b",
-        "acd3694070dcbf620e36670519d4b32f",
+        _47_CLASSES,
+        train=(112_800, "4041b0d6f15785d3fa35263901b5496b", "7a35cc7b2b7ee7671eddf028570fbd20"),
+        test=(18_800, "6818d20fe2ce1880476f747bbc80b22b", "acd3694070dcbf620e36670519d4b32f"),
     ),
     _emnist(
         "byclass",
         "digits, capitals and small letters, 62 classes",
-        _62,
-        (697_932, 116_323),
-        "712dda0bd6f00690f32236ae4325c377",
-        "ee299a3ee5faf5c31e9406763eae7e43",
-        "1435209e34070a9002867a9ab50160d7",
-        "7a0f934bd176c798ecba96b36fda6657",
+        _62_CLASSES,
+        train=(697_932, "712dda0bd6f00690f32236ae4325c377", "ee299a3ee5faf5c31e9406763eae7e43"),
+        test=(116_323, "1435209e34070a9002867a9ab50160d7", "7a0f934bd176c798ecba96b36fda6657"),
     ),
     _emnist(
         "bymerge",
         "digits and letters, 47 classes",
-        _47,
-        (697_932, 116_323),
-        "4a792d4df261d7e1ba27979573bf53f3",
-        "491be69ef99e1ab1f5b7f9ccc908bb26",
-        "8eb5d34c91f1759a55831c37ec2a283f",
-        "c13f4cd5211cdba1b8fa992dae2be992",
+        _47_CLASSES,
+        train=(697_932, "4a792d4df261d7e1ba27979573bf53f3", "491be69ef99e1ab1f5b7f9ccc908bb26"),
+        test=(116_323, "8eb5d34c91f1759a55831c37ec2a283f", "c13f4cd5211cdba1b8fa992dae2be992"),
     ),
     _emnist(
         "digits",
         "digits",
         tuple(_DIGITS),
-        (240_000, 40_000),
-        "d2662ecdc47895a6bbfce25de9e9a677",
-        "2223fcfee618ac9c89ef20b6e48bcf9e",
-        "a159b8b3bd6ab4ed4793c1cb71a2f5cc",
-        "8afde66ea51d865689083ba6bb779fac",
+        train=(240_000, "d2662ecdc47895a6bbfce25de9e9a677", "2223fcfee618ac9c89ef20b6e48bcf9e"),
+        test=(40_000, "a159b8b3bd6ab4ed4793c1cb71a2f5cc", "8afde66ea51d865689083ba6bb779fac"),
     ),
     _emnist(
         "letters",
         "letters, capital and small in one class; labels 0 to 25 are 1 to 26 in the files",
         tuple(_CAPITALS),
-        (124_800, 20_800),
-        "8795078f199c478165fe18db82625747",
-        "c16de4f1848ddcdddd39ab65d2a7be52",
-        "382093a19703f68edac6d01b8dfdfcad",
-        "d4108920cd86601ec7689a97f2de7f59",
+        train=(124_800, "8795078f199c478165fe18db82625747", "c16de4f1848ddcdddd39ab65d2a7be52"),
+        test=(20_800, "382093a19703f68edac6d01b8dfdfcad", "d4108920cd86601ec7689a97f2de7f59"),
         label_offset=1,
     ),
 )

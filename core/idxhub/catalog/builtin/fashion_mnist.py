@@ -1,6 +1,6 @@
 """Fashion-MNIST, and the sample of it that is installed with idxhub.
 
-Digests, sizes and shapes are recomputed from the published bytes; the MD5s agree with the table in
+Digests, sizes and shapes were computed from the published files; the MD5s agree with the table in the repository
 zalandoresearch/fashion-mnist.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.builtin.mnist_layout import FileFacts, mnist_splits, torchvision_folders
+from idxhub.catalog.spec import DatasetSpec
 
 _CITATION = """\
 @online{xiao2017/online,
@@ -22,7 +23,7 @@ _CITATION = """\
   eprint       = {cs.LG/1708.07747},
 }"""
 
-# the last one that touched the data; a branch could change under the digests
+# the last commit that changed the data; the files of a branch could change, and the digests would be wrong
 _COMMIT = "b2617bb6d3ffa2e429640350f613e3291e10b141"
 
 FASHION_MNIST = DatasetSpec(
@@ -45,57 +46,46 @@ FASHION_MNIST = DatasetSpec(
     license="MIT, (c) 2017 Zalando SE",
     citation=_CITATION,
     homepage="https://github.com/zalandoresearch/fashion-mnist",
-    splits={
-        "train": SplitSpec(
-            images=Resource(
-                filename="train-images-idx3-ubyte.gz",
-                md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-                shape=(60_000, 28, 28),
-                size=26_421_880,
-                sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                payload_sha256="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            ),
-            labels=Resource(
-                filename="train-labels-idx1-ubyte.gz",
-                md5="25c81989df183df01b3e8a0aad5dffbe",
-                shape=(60_000,),
-                size=29_515,
-                sha256="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                payload_sha256="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            ),
+    splits=mnist_splits(
+        train_size=60_000,
+        test_size=10_000,
+        train_images=FileFacts(
+            md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            size=26_421_880,
+            sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            payload_sha256="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         ),
-        "test": SplitSpec(
-            images=Resource(
-                filename="t10k-images-idx3-ubyte.gz",
-                md5="bef4ecab320f06d8554ea6380940ec79",
-                shape=(10_000, 28, 28),
-                size=4_422_102,
-                sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                payload_sha256="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
-            labels=Resource(
-                filename="t10k-labels-idx1-ubyte.gz",
-                md5="bb300cfdad3c16e7a12a480ee83cd310",
-                shape=(10_000,),
-                size=5_148,
-                sha256="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                payload_sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
+        train_labels=FileFacts(
+            md5="25c81989df183df01b3e8a0aad5dffbe",
+            size=29_515,
+            sha256="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            payload_sha256="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         ),
-    },
+        test_images=FileFacts(
+            md5="bef4ecab320f06d8554ea6380940ec79",
+            size=4_422_102,
+            sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            payload_sha256="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        test_labels=FileFacts(
+            md5="bb300cfdad3c16e7a12a480ee83cd310",
+            size=5_148,
+            sha256="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            payload_sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
     mirrors=(
         f"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/{_COMMIT}/data/fashion/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         "https://dataset.bj.bcebos.com/fashion_mnist/",
-        # the official one; plain HTTP, so the digests are all that protects it
+        # the official one; it is plain HTTP, so only the digests protect the files
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     folders=(
         "/usr/share/datasets/fashion-mnist",  # Debian's dataset-fashion-mnist
         "$KERAS_HOME/datasets/fashion-mnist",
         "~/.keras/datasets/fashion-mnist",
-        "data/FashionMNIST/raw",  # torchvision below the root that its examples use
-        "~/data/FashionMNIST/raw",
+        *torchvision_folders("FashionMNIST"),
     ),
     subfolders=("", "fashion-mnist", "FashionMNIST/raw", "data/fashion"),
 )
@@ -109,44 +99,34 @@ FASHION_MNIST_SAMPLE = replace(
     description="The first 200 train and 50 test images of each class of Fashion-MNIST, installed with idxhub",
     mirrors=(),
     folders=(_SAMPLE_FOLDER,),
-    splits={
-        "train": SplitSpec(
-            images=Resource(
-                filename="train-images-idx3-ubyte.gz",
-                md5="92c7177d713a2f42b0fe56a326a8e9ff",
-                shape=(2_000, 28, 28),
-                size=866_978,
-                sha256="a621bf1e8b6a0560cc9be9750941ccb65fd2270752c1ae1811033e54f4532d2b",
-                payload_sha256="a724cd72799a6b1c3a81c4263865a75a73bb6473673b3394e34adf222930f19e",
-            ),
-            labels=Resource(
-                filename="train-labels-idx1-ubyte.gz",
-                md5="f4129cec69ae98d1f67555260a1474a6",
-                shape=(2_000,),
-                size=1_033,
-                sha256="b7924d7dc5bfaf3bfb9acef587d827f467d975398533c66898eed3b6d55e10fe",
-                payload_sha256="4738fd437c0f8d6498ae7f6f5c86f1cc3c878d4116ff169fc5635bd6847899cc",
-            ),
+    splits=mnist_splits(
+        train_size=2_000,
+        test_size=500,
+        train_images=FileFacts(
+            md5="92c7177d713a2f42b0fe56a326a8e9ff",
+            size=866_978,
+            sha256="a621bf1e8b6a0560cc9be9750941ccb65fd2270752c1ae1811033e54f4532d2b",
+            payload_sha256="a724cd72799a6b1c3a81c4263865a75a73bb6473673b3394e34adf222930f19e",
         ),
-        "test": SplitSpec(
-            images=Resource(
-                filename="t10k-images-idx3-ubyte.gz",
-                md5="fd888a53b104413791a6e1ae5a7be3d2",
-                shape=(500, 28, 28),
-                size=217_125,
-                sha256="c805d226e3b8f83dae38c65a1c5e11fd0b50826c86f035bf3c94f91b667f971a",
-                payload_sha256="8fdf02ada67d92f4db5ba3c2f6c5b1cc6186ba6e0efd4914661e4389e103b81e",
-            ),
-            labels=Resource(
-                filename="t10k-labels-idx1-ubyte.gz",
-                md5="8f0436fdbb96098e88f64a764e38cb88",
-                shape=(500,),
-                size=275,
-                sha256="fb8360340a5e0f36233588b97e85d5ef2bf94716b5109fc6425c4e77ea8f14bc",
-                payload_sha256="9c71808b3a0ebfc091442c0009a7aa35be2d9622bf6aaf6891ce9a0088e96c07",
-            ),
+        train_labels=FileFacts(
+            md5="f4129cec69ae98d1f67555260a1474a6",
+            size=1_033,
+            sha256="b7924d7dc5bfaf3bfb9acef587d827f467d975398533c66898eed3b6d55e10fe",
+            payload_sha256="4738fd437c0f8d6498ae7f6f5c86f1cc3c878d4116ff169fc5635bd6847899cc",
         ),
-    },
+        test_images=FileFacts(
+            md5="fd888a53b104413791a6e1ae5a7be3d2",
+            size=217_125,
+            sha256="c805d226e3b8f83dae38c65a1c5e11fd0b50826c86f035bf3c94f91b667f971a",
+            payload_sha256="8fdf02ada67d92f4db5ba3c2f6c5b1cc6186ba6e0efd4914661e4389e103b81e",
+        ),
+        test_labels=FileFacts(
+            md5="8f0436fdbb96098e88f64a764e38cb88",
+            size=275,
+            sha256="fb8360340a5e0f36233588b97e85d5ef2bf94716b5109fc6425c4e77ea8f14bc",
+            payload_sha256="9c71808b3a0ebfc091442c0009a7aa35be2d9622bf6aaf6891ce9a0088e96c07",
+        ),
+    ),
 )
 
 DATASETS = (FASHION_MNIST, FASHION_MNIST_SAMPLE)

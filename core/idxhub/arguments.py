@@ -13,16 +13,28 @@ T = TypeVar("T")
 
 
 def integer(argument: str, value: object, least: int = 0, most: int | None = None) -> int:
-    """`value`, if it is an integer from `least` to `most`, NumPy's included; a boolean is none."""
-    try:
-        number = least - 1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]  # is asked
-    except TypeError:
-        number = least - 1
-    if number < least:
+    """`value` as an int, if it is an integer from `least` to `most`.
+
+    NumPy's integers and a framework's 0-d integer tensors are integers. Booleans of any kind are not, nor is an array
+    with a dimension, even if it has one element.
+    """
+    number = _as_int(value)
+    if number is None or number < least:
         raise ArgumentError(argument, value, f"an integer of {least} or more")
     if most is not None and number > most:
         raise ArgumentError(argument, value, f"an integer of {most} or less")
     return number
+
+
+def _as_int(value: object) -> int | None:
+    # A framework's tensor is recognised by what all of them have: torch makes an index of booleans and of one-element
+    # arrays too. The dtype's name is "bool", "torch.bool", "<dtype: 'bool'>", ...
+    if isinstance(value, bool) or getattr(value, "ndim", 0) != 0 or "bool" in str(getattr(value, "dtype", "")):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # whether it has an index is the question
+    except (AttributeError, RuntimeError, TypeError, ValueError):  # what tensors of the frameworks raise
+        return None
 
 
 def boolean(argument: str, value: object) -> bool:

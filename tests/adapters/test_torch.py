@@ -425,3 +425,19 @@ def test_labels_are_one_number_each(dataset):
 def test_torchs_own_dtype_is_read():
     data = idxhub.get_dataset("fashion-mnist-sample", framework="torch", dtype=torch.float32)
     assert data[0][0].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "size",
+    [torch.tensor(True), torch.tensor([128]), torch.tensor([True]), torch.tensor([]), torch.tensor(1.5)],
+    ids=str,
+)
+def test_a_tensor_that_is_no_integer_is_no_size(size):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^batch_size is tensor\(.*must be an integer of 1 or more$"):
+        idxhub.get_loader(NAME, framework="torch", batch_size=size)
+
+
+def test_an_integer_tensor_without_a_dimension_is_a_size():
+    loader = idxhub.get_loader(NAME, framework="torch", batch_size=torch.tensor(128))
+    assert type(loader.batching.batch_size) is int
+    assert loader.batching.batch_size == 128

@@ -9,11 +9,48 @@ from idxhub import arguments
 from idxhub.errors import ArgumentError
 
 
+class Tensor:
+    """A tensor that makes an index of all it can, as torch's do: of one element in any shape, of booleans too."""
+
+    def __init__(self, values, dtype="somewhere.int64"):
+        self.array, self.dtype = np.array(values), dtype
+
+    def __repr__(self):
+        return f"Tensor({self.array.tolist()}, {self.dtype})"
+
+    @property
+    def ndim(self):
+        return self.array.ndim
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    def __index__(self):
+        return int(self.array.item())
+
+
+class Raises:
+    """A value whose index is an error of its own kind, as that of TensorFlow's boolean tensors is."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __repr__(self):
+        return f"Raises({self.error.__name__})"
+
+    def __index__(self):
+        raise self.error("no index")
+
+
 @pytest.mark.parametrize(
     ("check", "value", "expected"),
     [
         (arguments.integer, 0, 0),
         (arguments.integer, np.uint8(3), 3),
+        (arguments.integer, np.int64(128), 128),
+        (arguments.integer, np.array(128), 128),
+        (arguments.integer, Tensor(128), 128),
         (arguments.boolean, False, False),
         (arguments.boolean, np.True_, True),
         (arguments.function, None, None),
@@ -31,6 +68,18 @@ def test_what_is_right_comes_back(check, value, expected):
     ("check", "value", "must_be"),
     [
         *[(arguments.integer, value, "an integer of 0 or more") for value in (-1, 1.0, "1", None, True, np.True_, [1])],
+        *[
+            (arguments.integer, value, "an integer of 0 or more")
+            for value in (np.array(True), np.array([128]), np.array([[128]]), np.array([True]), np.array(1.0))
+        ],
+        *[
+            (arguments.integer, value, "an integer of 0 or more")
+            for value in (Tensor(True, "somewhere.bool"), Tensor(True, "<dtype: 'bool'>"), Tensor([128]), Tensor([[1]]))
+        ],
+        *[
+            (arguments.integer, Raises(error), "an integer of 0 or more")
+            for error in (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError)
+        ],
         *[(arguments.boolean, value, "True or False") for value in (0, 1, "no", None, [], np.array(True))],
         *[(arguments.function, value, "a callable, or None") for value in (3, "abs", [abs])],
     ],

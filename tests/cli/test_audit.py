@@ -153,14 +153,14 @@ def test_an_archive_that_is_damaged_after_it_was_looked_at(run, folder, tmp_path
     path = tmp_path / "all.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(folder / TEST_LABELS, TEST_LABELS)
-    examined = audit.examine
+    audit_files = audit.audit_files
 
-    def examine(*arguments):
-        report = examined(*arguments)
+    def damage_afterwards(*arguments):
+        report = audit_files(*arguments)
         path.write_bytes(path.read_bytes()[:100])
         return report
 
-    monkeypatch.setattr(audit, "examine", examine)
+    monkeypatch.setattr(audit, "audit_files", damage_afterwards)
     result = run(path, "--adopt", "--json")
     assert result.exit_code == 1
     (row,) = json.loads(result.stdout)["adopted"]

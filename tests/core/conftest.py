@@ -4,7 +4,7 @@ import pytest
 
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
-from idxhub.audit.judge import audit
+from idxhub.audit.judge import audit_files
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
 
@@ -26,7 +26,7 @@ def look(toy, tmp_path):
     """Examine what was put into `tmp_path / "looked"`: file names and what they are found to be, with their states."""
 
     def looked(*specs, at=None):
-        report = audit([at or tmp_path / "looked"], specs or [toy.spec])
+        report = audit_files([at or tmp_path / "looked"], specs or [toy.spec])
         return {each.member or each.path.name: (each.state, each.found) for each in report.findings}
 
     return looked

@@ -14,8 +14,8 @@ from support.made import make
 
 from idxhub import Plugins, SplitSpec, idx, load
 from idxhub.acquire.verify import verify_bytes
-from idxhub.audit import judge as module
-from idxhub.audit.judge import audit
+from idxhub.audit import judge
+from idxhub.audit.judge import audit_files
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
 from idxhub.errors import ChecksumError
@@ -109,7 +109,7 @@ def test_a_sound_content_in_a_damaged_file_is_wrong_just_where_it_is_not_accepte
     change, damage = AROUND[around]
     whole = toy.bytes(toy.train_images)
     path = put(change(whole), name)
-    (finding,) = audit([path], [toy.spec]).findings
+    (finding,) = audit_files([path], [toy.spec]).findings
     if damage is None:
         assert verify_bytes(toy.train_images, path.read_bytes(), "here").payload == gzip.decompress(whole)
         assert (finding.state, finding.file.resource) == ("right", toy.train_images)
@@ -154,9 +154,9 @@ def test_a_sound_file_that_changes_meanwhile_hides_no_other(toy, put, monkeypatc
         yield from look(*arguments)
         path.unlink() if change is None else path.write_bytes(change)
 
-    look = module.look
-    monkeypatch.setattr(module, "look", gone)
-    sound, cut = audit([path.parent], [toy.spec]).findings
+    look = judge.scan_files
+    monkeypatch.setattr(judge, "scan_files", gone)
+    sound, cut = audit_files([path.parent], [toy.spec]).findings
     assert sound.state == "right"
     assert cut.found.startswith("cut short at byte")
 
@@ -167,7 +167,7 @@ def test_names_that_one_dataset_alone_has_mix_nothing(toy, put, tmp_path):
     spec = replace(toy.spec, splits={"train": replace(toy.spec.splits["train"], images=own)})
     put(toy.bytes(toy.train_images), own.filename)
     path = put(other.bytes(other.train_labels), "train-labels-idx1-ubyte.gz")
-    report = audit([path.parent], [spec, other.spec])
+    report = audit_files([path.parent], [spec, other.spec])
     assert {each.state for each in report.findings} == {"right"}
     assert report.mixed == ()
 
@@ -186,8 +186,8 @@ def test_what_is_of_no_concern_is_counted(toy, put, tmp_path):
     put(random(1000), "train-images.npy")
     os.mkfifo(tmp_path / "looked" / "pipe")
     (tmp_path / "looked" / "dangling").symlink_to("nowhere")
-    report = audit([tmp_path / "looked"], [toy.spec])
-    assert (report.findings, report.others, report.ok) == ((), 8 + 2 * len(others), True)
+    report = audit_files([tmp_path / "looked"], [toy.spec])
+    assert (report.findings, report.left_alone, report.ok) == ((), 8 + 2 * len(others), True)
 
 
 def test_what_is_in_the_cache_for_a_spec_of_ones_own_is_right_by_its_record(toy, server, tmp_path, put):
@@ -199,19 +199,19 @@ def test_what_is_in_the_cache_for_a_spec_of_ones_own_is_right_by_its_record(toy,
     spec = replace(toy.spec, name="mine", splits={"train": SplitSpec(toy.train_images, labels)}, mirrors=(server.url,))
     load(spec, cache_dir=tmp_path / "looked", plugins=Plugins([]))
     for specs in ([], DATASETS, [make(tmp_path / "twin", name="twin", seed=1).spec]):
-        report = audit([tmp_path / "looked"], specs)
+        report = audit_files([tmp_path / "looked"], specs)
         assert report.ok
         assert {(each.state, each.found) for each in report.findings} == {("right", "mine, by idxhub's own record")}
         assert {(each.file.dataset, each.form) for each in report.findings} == {("mine", "published")}
-    report = audit([tmp_path / "looked"], [toy.spec])
+    report = audit_files([tmp_path / "looked"], [toy.spec])
     assert [each.state for each in report.findings] == ["right", "right"]
     assert report.mixed == ()
     folder = Cache(tmp_path / "looked", spec).folder
     record = folder / "train-images-idx3-ubyte.json"
     record.write_bytes(record.read_bytes().replace(b"published", b"publushed"))  # its seal is broken
-    assert not audit([folder / TRAIN], DATASETS).ok
+    assert not audit_files([folder / TRAIN], DATASETS).ok
     (folder / labels.filename).write_bytes(toy.bytes(toy.train_images))
-    assert not audit([folder], DATASETS).ok
+    assert not audit_files([folder], DATASETS).ok
 
 
 def test_what_idxhub_writes_in_its_cache_is_passed_over(toy, server, tmp_path, look):
@@ -261,7 +261,7 @@ def test_a_content_whose_digest_no_spec_has_is_known_from_the_published_file(toy
     assert look(spec, at=raw)["a"][0] == "unknown"
 
 
-NO_DIGEST = "30x6x5 uint8, as toy train images have; no digest of its content is known"
+NO_DIGEST = "30x6x5 uint8, like toy train images; no digest of its content is known"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_content_of_which_no_digest_is_known_is_not_called_wrong(toy, put, tmp
     twin = make(tmp_path / "another", name="twin", seed=1).spec
     content = idx.encode(np.ones(array, np.uint8))
     path = put(gzip.compress(content) if name.endswith(".gz") else content, name)
-    report = audit([path], [spec, twin])
+    report = audit_files([path], [spec, twin])
     (finding,) = report.findings
     assert finding.state == state
     assert finding.found.startswith(says)
@@ -289,10 +289,10 @@ def test_a_content_of_which_no_digest_is_known_is_not_called_wrong(toy, put, tmp
 
 def test_kmnists_labels_decompressed(put):
     path = put(idx.encode(np.zeros(60_000, np.uint8)), "train-labels-idx1-ubyte", "KMNIST/raw")
-    (finding,) = audit([path], DATASETS).findings
+    (finding,) = audit_files([path], DATASETS).findings
     assert (finding.state, finding.found) == (
         "unknown",
-        "60,000 uint8, as Kuzushiji-MNIST train labels have; no digest of its content is known: compare the .gz",
+        "60,000 uint8, like Kuzushiji-MNIST train labels; no digest of its content is known: compare the .gz",
     )
 
 

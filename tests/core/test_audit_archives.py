@@ -9,7 +9,7 @@ import pytest
 from support import made
 
 from idxhub import Plugins, SplitSpec, idx, load
-from idxhub.audit.judge import audit
+from idxhub.audit.judge import audit_files
 from idxhub.cache.store import Cache
 
 TRAIN = "train-images-idx3-ubyte"
@@ -30,7 +30,7 @@ def found(report):
 def test_a_published_archive_is_called_so_whatever_its_name(packed, tmp_path):
     path, spec = packed()
     other = replace(spec, name="others", title="Toys large")
-    report = audit([path.rename(tmp_path / "x_all_zip_8Xk.zip")], [spec, other])
+    report = audit_files([path.rename(tmp_path / "x_all_zip_8Xk.zip")], [spec, other])
     assert found(report) == [(None, "", "right", "Toys, the archive, official")]
     assert [each.state for each in report.findings] == ["right"] * 5
     whole = report.findings[0]
@@ -53,7 +53,9 @@ def test_another_datasets_files_make_no_published_archive(packed, toy):
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(toy.path(toy.train_images), "x-images-idx3-ubyte.gz")
     other = replace(toy.train_images, filename="x-images-idx3-ubyte.gz")
-    report = audit([path], [spec, replace(toy.spec, name="x", splits={"train": SplitSpec(other, toy.train_labels)})])
+    report = audit_files(
+        [path], [spec, replace(toy.spec, name="x", splits={"train": SplitSpec(other, toy.train_labels)})]
+    )
     assert [(each.member, each.state) for each in report.findings] == [(other.filename, "right"), (None, "wrong")]
     assert report.findings[1].found == "a .zip that holds no file of Toys small"
 
@@ -64,17 +66,17 @@ def test_a_file_with_a_published_archives_name_claims_to_be_it(packed, what):
     change, says = WRONG[what]
     whole = path.read_bytes()
     path.write_bytes(change(whole))
-    (finding,) = audit([path], [spec]).findings
+    (finding,) = audit_files([path], [spec]).findings
     assert (finding.claim, finding.state) == ("Toys small, the archive", "wrong")
     assert finding.found == says.format(cut=len(whole) - 200, size=len(whole))
-    assert audit([path.rename(path.with_name("mine.zip"))], [spec]).findings == ()
+    assert audit_files([path.rename(path.with_name("mine.zip"))], [spec]).findings == ()
 
 
 def test_an_archive_that_was_packed_again_is_told_by_its_members(packed, toy):
     path, spec = packed()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(toy.path(toy.train_images), f"inside/{toy.train_images.filename}")
-    report = audit([path], [spec])
+    report = audit_files([path], [spec])
     assert [(each.member, each.state) for each in report.findings] == [(f"inside/{toy.train_images.filename}", "right")]
 
 
@@ -82,13 +84,13 @@ def test_archives_that_idxhub_keeps_for_specs_of_ones_own(packed, tmp_path, serv
     path, spec = packed(name="mine")
     server.serve(path.parent)
     load(replace(spec, mirrors=(server.url,)), cache_dir=tmp_path / "cache", plugins=Plugins([]))
-    report = audit([tmp_path / "cache"], [])
+    report = audit_files([tmp_path / "cache"], [])
     assert [(each.state, each.found) for each in report.findings] == [("right", "all.zip, by idxhub's own record")]
     kept = Cache(tmp_path / "cache", spec).file(spec.resources[0].archive)
     with zipfile.ZipFile(kept, "a") as archive:
         archive.writestr(TRAIN, b"")
-    assert audit([kept], []).findings == ()  # another one now, and of names that nobody claims
-    assert [each.state for each in audit([kept], [spec]).findings] == ["right"] * 4 + ["wrong"]
+    assert audit_files([kept], []).findings == ()  # another one now, and of names that nobody claims
+    assert [each.state for each in audit_files([kept], [spec]).findings] == ["right"] * 4 + ["wrong"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_zip_is_a_folder_that_is_called_as_it_is(toy, tmp_path, archive, membe
     path.parent.mkdir(parents=True)
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr(member, gzip.decompress(twin.bytes(twin.train_images)))
-    (finding,) = audit([tmp_path / "looked"], [toy.spec, twin.spec]).findings
+    (finding,) = audit_files([tmp_path / "looked"], [toy.spec, twin.spec]).findings
     assert (finding.claim, finding.state) == (claim, "wrong" if claim.startswith("toy") else "right")
 
 
@@ -122,11 +124,13 @@ def test_files_are_mixed_within_one_folder_of_one_archive_only(toy, tmp_path):
     for name, made_one in {"a": toy, "b": twin}.items():
         with zipfile.ZipFile(looked / f"{name}.zip", "w") as packed:
             packed.writestr(f"in/{TRAIN}.gz", made_one.bytes(made_one.train_images))
-    report = audit([looked], [toy.spec, twin.spec])
+    report = audit_files([looked], [toy.spec, twin.spec])
     assert (len(report.findings), report.mixed, report.ok) == (2, (), True)
     with zipfile.ZipFile(looked / "b.zip", "a") as packed:
         packed.writestr("in/train-labels-idx1-ubyte.gz", toy.bytes(toy.train_labels))
-    assert audit([looked], [toy.spec, twin.spec]).mixed == (f"{looked / 'b' / 'in'} mixes files of twin and of toy",)
+    assert audit_files([looked], [toy.spec, twin.spec]).mixed == (
+        f"{looked / 'b' / 'in'} mixes files of twin and of toy",
+    )
 
 
 ZEROS = 60_000_000  # bytes, behind the array of 30 images of 6x5
@@ -171,7 +175,7 @@ def test_a_small_zip_takes_little_memory_and_time(toy, tmp_path, bomb):
     del data
     tracemalloc.start()
     try:
-        (finding,) = audit([tmp_path / "bomb.zip"], [toy.spec]).findings
+        (finding,) = audit_files([tmp_path / "bomb.zip"], [toy.spec]).findings
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -185,7 +189,7 @@ def test_a_directory_without_end_is_not_read(packed):
     with zipfile.ZipFile(path, "a") as archive:
         for number in range(12_000):
             archive.writestr(f"{number:060}", b"")
-    (finding,) = audit([path], [spec]).findings
+    (finding,) = audit_files([path], [spec]).findings
     assert finding.found == "a damaged .zip: its directory is larger than 1,048,576 bytes"
 
 
@@ -195,7 +199,7 @@ def test_of_two_members_of_one_name_the_one_that_readers_get_is_told(toy, tmp_pa
     with zipfile.ZipFile(path, "w") as archive:
         for resource in (toy.spec.splits["test"].images, toy.train_images):
             archive.writestr(toy.train_images.filename, toy.bytes(resource))
-    (finding,) = audit([path], [toy.spec]).findings
+    (finding,) = audit_files([path], [toy.spec]).findings
     assert (finding.state, finding.found) == ("right", "toy train images, official")
 
 
@@ -207,5 +211,5 @@ def test_an_encrypted_member_is_not_called_damaged(toy, tmp_path):
     data[6] |= 1
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)
-    (finding,) = audit([path], [toy.spec]).findings
+    (finding,) = audit_files([path], [toy.spec]).findings
     assert (finding.state, finding.found) == ("unreadable", "cannot be read: encrypted")

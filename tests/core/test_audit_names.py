@@ -8,7 +8,7 @@ import pytest
 from support.made import make
 
 from idxhub import SplitSpec, idx
-from idxhub.audit.judge import audit
+from idxhub.audit.judge import audit_files
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST_SAMPLE
 
@@ -44,7 +44,7 @@ TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
 def test_what_a_name_says(toy, tmp_path, put, where, claim, state):
     twin = make(tmp_path / "another", name="twin", seed=1, title="Twin, of toy", subfolders=("", "of/twins")).spec
     path = put(toy.bytes(toy.train_images), where, ".")
-    (finding,) = audit([path], [toy.spec, twin]).findings
+    (finding,) = audit_files([path], [toy.spec, twin]).findings
     assert (finding.claim, finding.state) == (claim, state)
     assert finding.found == "toy train images, official"
 
@@ -64,7 +64,7 @@ def test_folders_further_out_say_something_below_the_one_that_is_looked_through(
     twin = make(tmp_path / "another", name="twin", seed=1, subfolders=("", "of/twins")).spec
     small = make(tmp_path / "third", name="small", seed=2, suffix=".xz", sizes={"few": 5}).spec
     put(toy.bytes(toy.train_images), f"toy/top/{where}", ".")
-    (finding,) = audit([tmp_path / "toy" / "top"], [toy.spec, twin, small]).findings
+    (finding,) = audit_files([tmp_path / "toy" / "top"], [toy.spec, twin, small]).findings
     assert (finding.claim, finding.state) == (claim, "wrong" if claim.startswith("twin") else "right")
 
 
@@ -72,7 +72,7 @@ def test_folders_further_out_say_something_below_the_one_that_is_looked_through(
 def test_the_samples_folders_are_not_those_of_the_full_dataset(put, folder):
     sample = FASHION_MNIST_SAMPLE.splits["test"].labels
     path = put((Path(FASHION_MNIST_SAMPLE.folders[0]) / sample.filename).read_bytes(), sample.filename, folder)
-    (finding,) = audit([path], DATASETS).findings
+    (finding,) = audit_files([path], DATASETS).findings
     assert (finding.claim, finding.state) == ("Fashion-MNIST test labels", "wrong")
     assert finding.found == "Fashion-MNIST, a sample: test labels, official"
 
@@ -80,7 +80,7 @@ def test_the_samples_folders_are_not_those_of_the_full_dataset(put, folder):
 def test_the_cache_says_which_dataset(toy, put):
     folder = f"toy-{toy.spec.fingerprint}"
     path = put(toy.bytes(toy.train_labels), TRAIN, folder)
-    (finding,) = audit([path], [toy.spec, make(toy.folder.parent / "x", name="x", seed=1).spec]).findings
+    (finding,) = audit_files([path], [toy.spec, make(toy.folder.parent / "x", name="x", seed=1).spec]).findings
     assert (finding.claim, finding.found, finding.state) == (
         *("toy train images", "toy train labels, official", "wrong"),
     )
@@ -91,7 +91,7 @@ def test_files_of_two_datasets_under_one_datasets_names(toy, put, tmp_path):
     put(toy.bytes(toy.train_images))
     put(twin.bytes(twin.train_labels), twin.train_labels.filename)
     put(twin.bytes(twin.train_images), "train-images-idx3-ubyte (1).gz")
-    report = audit([tmp_path / "looked"], [toy.spec, twin.spec])
+    report = audit_files([tmp_path / "looked"], [toy.spec, twin.spec])
     assert [each.state for each in report.findings] == ["right"] * 3
     assert report.mixed == (f"{tmp_path / 'looked'} mixes files of toy and of twin",)
     assert not report.ok
@@ -108,5 +108,5 @@ def test_files_of_two_datasets_under_one_datasets_names(toy, put, tmp_path):
 def test_an_unknown_array_under_a_plugins_name(toy, put, stem, called, state):
     images = replace(toy.train_images, filename=f"{stem}.gz")
     spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
-    (finding,) = audit([put(idx.encode(np.zeros((2, 3), np.uint8)), called)], [spec]).findings
+    (finding,) = audit_files([put(idx.encode(np.zeros((2, 3), np.uint8)), called)], [spec]).findings
     assert finding.state == state

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from support.processes import python_as_nobody
 
-from idxhub.audit import scan as contents
-from idxhub.audit.judge import audit, places
+from idxhub.audit import scan
+from idxhub.audit.folders import usual_folders
+from idxhub.audit.judge import audit_files
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
@@ -35,11 +36,11 @@ def test_links(toy, look, put, tmp_path):
     }
     (looked / "train-labels-idx1-ubyte").symlink_to("train-labels-idx1-ubyte")
     assert look()["train-labels-idx1-ubyte"] == ("unreadable", f"cannot be read: {os.strerror(errno.ELOOP)}")
-    report = audit([looked], [toy.spec])
-    assert (report.closed, report.others) == (1, 0)  # the one called "itself"
+    report = audit_files([looked], [toy.spec])
+    assert (report.left_unread, report.left_alone) == (1, 0)  # the one called "itself"
     assert look(at=looked / "again").keys() == look().keys()  # a path that is named is followed
-    both = audit([looked, looked / "again", tmp_path / "elsewhere"], [toy.spec])
-    assert (len(both.findings), both.closed) == (5, 1)
+    both = audit_files([looked, looked / "again", tmp_path / "elsewhere"], [toy.spec])
+    assert (len(both.findings), both.left_unread) == (5, 1)
 
 
 def test_a_pipe_is_not_waited_for(look, tmp_path):
@@ -52,11 +53,11 @@ def test_what_may_not_be_read_is_named(open_dir):
     code = """
         import os, sys
         from pathlib import Path
-        from idxhub.audit.judge import audit
+        from idxhub.audit.judge import audit_files
         from idxhub.catalog import builtin
         DATASETS = tuple(builtin.datasets().values())
         root = Path(sys.argv[1])
-        for each in audit([root, root / "shut"], DATASETS).findings:
+        for each in audit_files([root, root / "shut"], DATASETS).findings:
             print(each.path.name, each.state, each.found, each.is_folder, sep="|")
     """
     (open_dir / "shut").mkdir()
@@ -76,11 +77,11 @@ def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something
         import sys
         from pathlib import Path
         from idxhub.catalog import builtin
-        from idxhub.audit.judge import audit
+        from idxhub.audit.judge import audit_files
         root = Path(sys.argv[1])
         for paths in ([root], [root, root / "secret.txt"], [root, root / "around" / "secret.txt"]):
-            report = audit(paths, tuple(builtin.datasets().values()))
-            print([each.path.name for each in report.findings], report.closed, report.others)
+            report = audit_files(paths, tuple(builtin.datasets().values()))
+            print([each.path.name for each in report.findings], report.left_unread, report.left_alone)
     """
     (open_dir / TRAIN).write_bytes(b"x")
     (open_dir / "secret.txt").write_bytes(b"x")
@@ -104,7 +105,7 @@ def test_folders_may_lie_as_deep_as_paths_reach(toy, put, tmp_path):
             os.mkdir("d")
             os.chdir("d")
         Path(TRAIN).write_bytes(toy.bytes(toy.train_images))
-        (finding,) = audit([folder], [toy.spec]).findings
+        (finding,) = audit_files([folder], [toy.spec]).findings
         assert (finding.path, finding.state) == (folder.joinpath(*"d" * depth, TRAIN), "right")
     finally:  # by hand: pytest's own removing recurses, and every session after this one would fail by it
         os.chdir(here)
@@ -118,14 +119,14 @@ def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     put(toy.bytes(toy.train_images), folder="home")
     put(toy.bytes(toy.train_labels), "train-labels-idx1-ubyte.gz", folder="~")
-    (finding,) = audit([Path("~")], [toy.spec]).findings
+    (finding,) = audit_files([Path("~")], [toy.spec]).findings
     assert finding.path == tmp_path / "~" / "train-labels-idx1-ubyte.gz"
 
 
 def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_path, monkeypatch):
     for number in range(20):
         put(b"\xff\xd8\xff\xe0" * 100_000, f"{number}.jpg")
-    read, readers, wrapped, made = [], [], contents.open_regular_file, contents._Reader
+    read, readers, wrapped, made = [], [], scan.open_regular_file, scan._Scanner
 
     class Counted:
         def __init__(self, file):
@@ -141,10 +142,10 @@ def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_pat
             read.append(size)
             return self.file.read(size)
 
-    monkeypatch.setattr(contents, "open_regular_file", lambda path: Counted(wrapped(path)))
-    monkeypatch.setattr(contents, "_Reader", lambda *given: readers.append(made(*given)) or readers[-1])
-    report = audit([tmp_path / "looked"], [toy.spec])
-    assert (report.findings, report.others) == ((), 20)
+    monkeypatch.setattr(scan, "open_regular_file", lambda path: Counted(wrapped(path)))
+    monkeypatch.setattr(scan, "_Scanner", lambda *given: readers.append(made(*given)) or readers[-1])
+    report = audit_files([tmp_path / "looked"], [toy.spec])
+    assert (report.findings, report.left_alone) == ((), 20)
     assert len(read) == 20
     assert max(read) <= 1 << 12
     assert [reader._contents for reader in readers] == [{}]
@@ -159,7 +160,7 @@ def test_nothing_is_listed_twice(toy, put, tmp_path):
         [path.parent, path],
         [path.parent / "." / TRAIN, tmp_path / "link"],
     ):
-        assert len(audit(paths, [toy.spec]).findings) == 1
+        assert len(audit_files(paths, [toy.spec]).findings) == 1
 
 
 def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
@@ -167,7 +168,7 @@ def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
     for name in ("KERAS_HOME", "MXNET_HOME", "TFDS_DATA_DIR", "CHAINER_DATASET_ROOT"):
         monkeypatch.setenv(name, f"/set/{name}")
     monkeypatch.setenv("IDXHUB_MIRRORS", "/srv/mirror, https://example.org/")
-    found = places(DATASETS, tmp_path / "cache")
+    found = usual_folders(DATASETS, tmp_path / "cache")
     home = Path.home()
     for each in (
         "/usr/share/datasets/fashion-mnist",
@@ -191,7 +192,7 @@ def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
     assert len(found) == len(set(found))
     assert not [each for each in found if each.name == "sample" or "$" in str(each) or "http" in str(each)]
     monkeypatch.delenv("MXNET_HOME")
-    assert not [each for each in places(DATASETS, tmp_path) if "MXNET" in str(each)]
+    assert not [each for each in usual_folders(DATASETS, tmp_path) if "MXNET" in str(each)]
 
 
 def test_real_files_in_the_folders_of_others(full_data_dir, mnist_dir, tmp_path):
@@ -206,7 +207,7 @@ def test_real_files_in_the_folders_of_others(full_data_dir, mnist_dir, tmp_path)
         content = gzip.decompress((full_data_dir / name).read_bytes())
         (raw / name).write_bytes(gzip.compress(content, 1, mtime=0))
         (raw / name.removesuffix(".gz")).write_bytes(content)
-    report = audit([tmp_path], DATASETS)
+    report = audit_files([tmp_path], DATASETS)
     found = {each.path.relative_to(tmp_path).as_posix(): (each.state, each.found) for each in report.findings}
     assert found[".keras/datasets/fashion-mnist/train-images-idx3-ubyte.gz"] == (
         *("right", "Fashion-MNIST train images, official"),

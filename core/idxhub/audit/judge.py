@@ -1,18 +1,15 @@
-"""The IDX files in some folders: what each one's name says, and what its digests say.
-
-Nothing is believed by name. What is no IDX array, plain or in a .gz, .xz or .zip, is counted and left alone.
-"""
+"""The audit: whether each file is what its name claims, by its digests alone."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from idxhub.acquire.local import SearchSettings, known_folders
-from idxhub.audit.scan import Content, Seen, beginning, look, place
+from idxhub.audit.content import Content, sha256_of_beginning
+from idxhub.audit.folders import path_key
+from idxhub.audit.scan import ScannedFile, scan_files
 from idxhub.cache.layout import recorded
 from idxhub.catalog.recognise.by_digest import DigestIndex, Recognised
 from idxhub.catalog.recognise.by_name import Claim, NameIndex
@@ -23,30 +20,18 @@ from idxhub.formats.idx import Header
 from idxhub.paths import absolute_path
 
 State = Literal["right", "wrong", "unknown", "unreadable"]
-_TELLING = 64  # bytes after the header; so many do not agree by chance
-_NAMED = 2  # so many files may a cut one look like, and be called by their names
-
-# where other libraries keep what they download, besides the folders that the specs name
-_FOLDERS = (
-    "$MXNET_HOME/datasets",
-    "~/.mxnet/datasets",
-    "$TFDS_DATA_DIR/downloads",
-    "~/tensorflow_datasets/downloads",
-    "~/.cache/paddle/dataset",
-    "$CHAINER_DATASET_ROOT/.",
-    "~/.chainer/dataset",
-)
-_ROOTS = (".", "data", "~/data")  # below these the specs' subfolders are looked for
+_MIN_COMPARED = 64  # bytes after the header that must agree; so many do not agree by chance
+_MAX_NAMED = 2  # if a shape fits more files than this, none of them is named
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One file: what its name says (empty: nothing), what it is, and whether the two agree.
+    """One file: what its name claims (empty if nothing), what was found, and whether the two agree.
 
-    `state` is "right"; "wrong" for something else than the name says, and for what is damaged; "unknown" for a sound
-    array that nobody knows, under a name that promises none, or one of which no digest is known; or "unreadable", for
-    a folder too. `part` and `form` are those of a file that is recognised, `member` is its name inside a .zip. The
-    SHA-256s are None where it was not read to its end.
+    `state` is "right"; "wrong" if the file is damaged or is not what its name claims; "unknown" for a valid array that
+    is not known, if its name claims nothing or the digest of the content that it claims to have is not known; or
+    "unreadable", for a folder too. `file` and `form` describe a file that was recognised. `member` is the file's name
+    inside a .zip. The SHA-256 digests are None if the file was not read to its end.
     """
 
     path: Path
@@ -63,68 +48,70 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """`findings` in the order met; how many `others` were left alone; how many more are `closed`, by names that say
-    nothing and not to be read; `mixed`, the folders in which files of different datasets go by names that they share.
+    """The `findings`, in the order in which the files were found, and what was not examined.
+
+    `left_alone` is the number of files that are not IDX, and `left_unread` that of files which cannot be read and whose
+    names claim nothing. `mixed` describes the folders in which files of several datasets have names that those
+    datasets share.
     """
 
     findings: tuple[Finding, ...]
-    others: int
-    closed: int
+    left_alone: int
+    left_unread: int
     mixed: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether everything is what its name says."""
+        """Whether no file is wrong and no folder is mixed."""
         return not self.mixed and all(finding.state != "wrong" for finding in self.findings)
 
 
-def places(specs: Iterable[DatasetSpec], cache: Path) -> list[Path]:
-    """Where copies may lie: other libraries' folders, a Linux distribution's, folders set as mirrors, the cache."""
-    settings = SearchSettings.from_environment()
-    found: list[Path] = []
-    for spec in specs:
-        found += known_folders(spec, settings)
-        found += [_expanded(root) / each for root in _ROOTS for each in spec.subfolders if "/" in each]
-    found += [_expanded(folder) for folder in map(os.path.expandvars, _FOLDERS) if "$" not in folder]
-    installed = Path(__file__).parents[1]  # the sample in it is no copy
-    return [folder for folder in dict.fromkeys([*found, cache]) if not folder.is_relative_to(installed)]
+class _SoundFile(NamedTuple):
+    path: Path
+    header: Header
+    file: PublishedFile
 
 
-def _expanded(folder: str) -> Path:
-    return Path(absolute_path(folder))
-
-
-def audit(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
-    """Examine files, and all that lies in folders; below the paths given, links to folders are not followed."""
+def audit_files(paths: Iterable[Path], specs: Iterable[DatasetSpec]) -> Report:
+    """Examine files, and the files in folders. Links to folders are followed only if they are among `paths`."""
     specs, paths = tuple(specs), tuple(Path(absolute_path(path, expand_user=False)) for path in paths)
     index = DigestIndex(specs)
-    ours: list[tuple[Seen, Content]] = []
-    named = set(map(place, paths))
-    others = closed = 0
-    for each in look(paths, NameIndex(specs), archives_of_specs(specs), index.largest_content):
-        if each.content is None:
-            others += 1
-        elif each.content.unreadable and not (each.claim.files or each.is_folder or place(each.path) in named):
-            closed += 1
+    keys = set(map(path_key, paths))
+    examined: list[tuple[ScannedFile, Content]] = []
+    left_alone = left_unread = 0
+    for scanned in scan_files(paths, NameIndex(specs), archives_of_specs(specs), index.largest_content):
+        if scanned.content is None:
+            left_alone += 1
+        elif scanned.content.unreadable and not (
+            scanned.claim.files or scanned.is_folder or path_key(scanned.path) in keys
+        ):
+            left_unread += 1
         else:
-            ours.append((each, each.content))
+            examined.append((scanned, scanned.content))
+    sound = _learn(examined, index)
+    findings = tuple(_judge(scanned, content, index, sound) for scanned, content in examined)
+    return Report(findings, left_alone, left_unread, tuple(_mixed_folders((each for each, _ in examined), findings)))
+
+
+def _learn(examined: Iterable[tuple[ScannedFile, Content]], index: DigestIndex) -> list[_SoundFile]:
+    """Add the contents of published files to the index, and return the files that others can be compared with.
+
+    This is done before any file is judged: the published file may come after a decompressed copy of it.
+    """
     sound = []
-    for each, content in ours:  # before any is judged: a decoded copy may come before the published file that proves it
-        recognised = _recognised(content, index)
+    for scanned, content in examined:
+        recognised = _recognise(content, index)
         if recognised and content.digests and content.header:
             if recognised.form == "published":
                 index.add_content(content.digests, recognised.file)
-            if each.member is None:
-                sound.append((each.path, content.header, recognised.file))
-    findings = tuple(_judged(each, content, index, sound) for each, content in ours)
-    return Report(findings, others, closed, tuple(_mixed((each for each, _ in ours), findings)))
+            if scanned.member is None:
+                sound.append(_SoundFile(scanned.path, content.header, recognised.file))
+    return sound
 
 
-def _judged(
-    seen: Seen, content: Content, index: DigestIndex, sound: list[tuple[Path, Header, PublishedFile]]
-) -> Finding:
-    claim, digests = seen.claim, content.digests
-    recognised, record = _recognised(content, index), _record(seen, content)
+def _judge(scanned: ScannedFile, content: Content, index: DigestIndex, sound: list[_SoundFile]) -> Finding:
+    claim, digests = scanned.claim, content.digests
+    recognised, record = _recognise(content, index), _dataset_in_record(scanned, content)
     state: State
     if content.unreadable:
         found, state = f"cannot be read: {content.unreadable}", "unreadable"
@@ -135,50 +122,52 @@ def _judged(
         state = "right" if record or claim.allows(recognised.file) else "wrong"
     elif record:
         found, state = f"{record}, by idxhub's own record", "right"
-        recognised = Recognised(PublishedFile(record, seen.path.name), "published")
+        recognised = Recognised(PublishedFile(record, scanned.path.name), "published")
     elif content.damage:
-        found, state = content.damage + _looks_like(content, index, sound), "wrong"
+        found, state = content.damage + _guess_original(content, index, sound), "wrong"
     else:
-        found, state = _unknown(claim, content)
+        found, state = _judge_unknown(claim, content)
     return Finding(
-        seen.path,
-        seen.member,
+        scanned.path,
+        scanned.member,
         str(claim),
         found,
         state,
-        recognised.file if recognised else None,
-        recognised.form if recognised else None,
-        digests.sha256 if digests and content.whole else None,
-        digests.content_sha256 if digests and content.header and not content.damage else None,
-        seen.is_folder,
+        file=recognised.file if recognised else None,
+        form=recognised.form if recognised else None,
+        sha256=digests.sha256 if digests and content.is_read_to_end else None,
+        content_sha256=digests.content_sha256 if digests and content.header and not content.damage else None,
+        is_folder=scanned.is_folder,
     )
 
 
-def _recognised(content: Content, index: DigestIndex) -> Recognised | None:
-    """What a file is if it would be accepted: whole, or to the bit what was published."""
+def _recognise(content: Content, index: DigestIndex) -> Recognised | None:
+    """Which published file this is, if `get_dataset` would accept it: undamaged, or identical to the published one."""
     if content.archive is not None:
         return Recognised(content.archive, "published")
     recognised = index.recognise(content.digests) if content.digests and content.header else None
-    sound = not content.damage or (content.whole and recognised is not None and recognised.form == "published")
-    return recognised if sound else None
+    if recognised is None or not content.damage:
+        return recognised
+    return recognised if content.is_read_to_end and recognised.form == "published" else None
 
 
-def _record(seen: Seen, content: Content) -> str:
-    """What idxhub's own record calls a file that it keeps; empty if there is none, or the file is another one."""
-    if content.record or seen.member is not None or content.digests is None or not content.whole:
+def _dataset_in_record(scanned: ScannedFile, content: Content) -> str:
+    """The dataset's name in idxhub's record beside the file; empty if there is none, or if it is of another file."""
+    if content.record or scanned.member is not None or content.digests is None or not content.is_read_to_end:
         return content.record
-    return recorded(seen.path).get(content.digests.md5, "")
+    return recorded(scanned.path).get(content.digests.md5, "")
 
 
-def _unknown(claim: Claim, content: Content) -> tuple[str, State]:
-    """A sound array that is not recognised. A name tells nothing where no digest of that content is known."""
+def _judge_unknown(claim: Claim, content: Content) -> tuple[str, State]:
+    """A valid array that was not recognised: wrong if its name claims a file whose digests are known."""
     digests, header = content.digests, content.header
-    like = [] if header is None else claim.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
-    if digests and like and not any(each.payload_sha256 or each.payload_md5 for _, each in like):
-        known = f"{content.shape}, as {' or '.join(str(part) for part, _ in like)} have"
-        if digests.compressed:  # of the file as published the digest is known
-            return f"not as published: {known}; no digest of its content is known", "wrong"
-        return f"{known}; no digest of its content is known: compare the .gz", "unknown"
+    claimed = [] if header is None else claim.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
+    if digests and claimed and not any(each.payload_sha256 or each.payload_md5 for _, each in claimed):
+        files = " or ".join(str(file) for file, _ in claimed)
+        found = f"{content.shape}, like {files}; no digest of its content is known"
+        if digests.compressed:  # the digest of the published file is known, and this one has another
+            return f"not as published: {found}", "wrong"
+        return f"{found}: compare the .gz", "unknown"
     digest = f"SHA-256 {digests.content_sha256[:16]}..." if digests else "too large to be read"
     return (
         f"unknown: {content.shape}, {digest}",
@@ -186,46 +175,44 @@ def _unknown(claim: Claim, content: Content) -> tuple[str, State]:
     )
 
 
-def _looks_like(content: Content, index: DigestIndex, sound: list[tuple[Path, Header, PublishedFile]]) -> str:
-    """What a damaged file was, as far as can be told: by its content if that is whole, or that of a sound one, else by
-    its header.
+def _guess_original(content: Content, index: DigestIndex, sound: list[_SoundFile]) -> str:
+    """Which file a damaged one was: by its content if that is complete, by the beginning of a sound file's content that
+    it agrees with, or by the shape in its header.
     """
     header, digests = content.header, content.digests
     if header is None:
         return ""
     if digests is not None:
-        whole = index.recognise(digests)
-        if whole:
-            return f"; its content is {whole.file}"
-        if content.length >= header.size + _TELLING:
-            for path, other, part in sound:
-                if other == header and _begins(path, content.length, digests.content_sha256):
-                    return f"; begins like {part}"
-    like = index.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
-    if 0 < len(like) <= _NAMED:
-        return f"; has the shape of {' and of '.join(map(str, like))}"
+        recognised = index.recognise(digests)
+        if recognised:
+            return f"; its content is {recognised.file}"
+        if content.length >= header.size + _MIN_COMPARED:
+            for path, other, file in sound:
+                if other == header and _begins_with(path, content.length, digests.content_sha256):
+                    return f"; begins like {file}"
+    candidates = index.files_of_shape(header.shape, header.dtype.newbyteorder("=").name)
+    if 0 < len(candidates) <= _MAX_NAMED:
+        return f"; has the shape of {' and of '.join(map(str, candidates))}"
     return "" if content.shape in content.damage else f"; the header says {content.shape}"
 
 
-def _begins(path: Path, length: int, sha256: str) -> bool:
-    """Whether a file's content begins so. It was read before, and may be gone, or another one, by now."""
+def _begins_with(path: Path, length: int, sha256: str) -> bool:
+    """Whether the first bytes of a file's content have this digest. The file may have been removed or replaced."""
     try:
-        return beginning(path, length) == sha256
+        return sha256_of_beginning(path, length) == sha256
     except (OSError, IdxFormatError):
         return False
 
 
-def _mixed(seen: Iterable[Seen], findings: Iterable[Finding]) -> Iterator[str]:
-    """Folders in which names that several datasets share are borne by files of more than one."""
+def _mixed_folders(examined: Iterable[ScannedFile], findings: Iterable[Finding]) -> Iterator[str]:
+    """The folders in which files of several datasets have names that those datasets share."""
     datasets: dict[Path, dict[str, None]] = {}
-    for each, finding in zip(seen, findings, strict=True):
-        shared = (
-            each.claim.is_published_name
-            and not each.claim.names_dataset
-            and len({part.dataset for part in each.claim.files}) > 1
-        )
-        if finding.file is not None and shared and not recorded(each.path):
-            datasets.setdefault(each.folder, {})[finding.file.dataset] = None
+    for scanned, finding in zip(examined, findings, strict=True):
+        claim = scanned.claim
+        is_shared = claim.is_published_name and not claim.names_dataset
+        is_shared = is_shared and len({file.dataset for file in claim.files}) > 1
+        if finding.file is not None and is_shared and not recorded(scanned.path):
+            datasets.setdefault(scanned.folder, {})[finding.file.dataset] = None
     for folder, names in datasets.items():
         if len(names) > 1:
             quoted = (f'"{name}"' if ", " in name else name for name in names)

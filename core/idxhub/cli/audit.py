@@ -13,9 +13,8 @@ import click
 from idxhub.acquire.build import build_array
 from idxhub.acquire.local import LocalCopy, SearchSettings
 from idxhub.acquire.verify import verify_bytes
-from idxhub.audit.judge import Finding, Report, places
-from idxhub.audit.judge import audit as examine
-from idxhub.audit.scan import is_there, place
+from idxhub.audit.folders import may_exist, path_key, usual_folders
+from idxhub.audit.judge import Finding, Report, audit_files
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
@@ -29,29 +28,30 @@ _HEADINGS = ("FILE", "ITS NAME SAYS", "IT IS")
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, readable=False, path_type=Path))
-@click.option("--adopt", is_flag=True, help="Put what is recognised into the cache.")
+@click.option("--adopt", is_flag=True, help="Put recognised files into the cache.")
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: bool) -> None:
     """Tell what the IDX files on this machine really are.
 
-    Looks at files, and through folders; without PATHS through those in which other libraries, Linux distributions and
-    idxhub keep such files. A file is recognised by its digests, not by its name. Downloads nothing. Exit status 1 if
-    one is not what its name says, or is damaged, or if one of PATHS cannot be read.
+    Examines files, and the files in folders. Without PATHS these are the folders in which other libraries, Linux
+    distributions and idxhub keep such files. A file is recognised by its digests, not by its name. Nothing is
+    downloaded. The exit status is 1 if a file is damaged or is not what its name says, or if one of PATHS cannot be
+    read.
     """
     specs = tuple(installed().specs())
-    looked_in = paths or [path for path in places(specs, cache_root()) if is_there(path)]
-    report = examine(looked_in, specs)
+    searched = paths or [path for path in usual_folders(specs, cache_root()) if may_exist(path)]
+    report = audit_files(searched, specs)
     adopted = _adopt(report.findings) if adopt else []
     if as_json:
-        print_json(_as_data(looked_in, report) | ({"adopted": adopted} if adopt else {}))
+        print_json(_as_data(searched, report) | ({"adopted": adopted} if adopt else {}))
     else:
-        _show(looked_in, report, named=bool(paths))
+        _show(searched, report, has_paths=bool(paths))
         if adopt:
             _show_adopted(adopted)
-    named = {place(Path(absolute_path(path, expand_user=False))) for path in paths}
-    closed = any(finding.state == "unreadable" and place(finding.path) in named for finding in report.findings)
-    if closed or not report.ok or any("failure" in row for row in adopted):
+    keys = {path_key(Path(absolute_path(path, expand_user=False))) for path in paths}
+    unreadable = any(finding.state == "unreadable" and path_key(finding.path) in keys for finding in report.findings)
+    if unreadable or not report.ok or any("failure" in row for row in adopted):
         ctx.exit(1)
 
 
@@ -59,29 +59,29 @@ def _adopt(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """Put each file of a spec that was found into the cache: a row for each, with its `source` or its `failure`."""
     copies: dict[tuple[str, str], list[tuple[DatasetSpec, Resource, Finding]]] = {}
     for finding in findings:
-        part = finding.file
-        if part is not None and part.spec is not None and part.resource is not None:
-            same = copies.setdefault((part.spec.name, part.resource.stem), [])
-            same.append((part.spec, part.resource, finding))
-    return [_adopted(same) for same in copies.values()]
+        file = finding.file
+        if file is not None and file.spec is not None and file.resource is not None:
+            same = copies.setdefault((file.spec.name, file.resource.stem), [])
+            same.append((file.spec, file.resource, finding))
+    return [_adopt_best(same) for same in copies.values()]
 
 
-def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[str, str]:
-    """The best copy that serves. Whatever goes wrong is said in the row: the audit is worth as much without it."""
+def _adopt_best(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[str, str]:
+    """Put the best copy of a file into the cache. A failure is told in the row: the audit itself is still of use."""
     spec, resource, first = copies[0]
     row = {"file": str(first.file), "dataset": spec.name}
     try:
         cache = Cache(cache_root(), spec)
-        arrays = [kept for kept in spec.arrays if kept.resource == resource]
-        stored = [each for each in map(cache.open, arrays) if each is not None]
+        arrays = [array for array in spec.arrays if array.resource == resource]
+        stored = [array for array in map(cache.open, arrays) if array is not None]
         if len(stored) == len(arrays):
             return row | {"state": "in the cache already", "source": stored[0].record.source}
         failure = ""
-        # published ones before others, which they may have proven: a spec need not say what is in its files
+        # published copies first: others cannot be verified if the spec has no digest of the content
         for _, _, finding in sorted(copies, key=lambda copy: (copy[2].form != "published", copy[2].state != "right")):
             copy = LocalCopy(finding.path, finding.member)
             try:
-                # read once more: these bytes are verified, and published
+                # the file is read again: the bytes that are verified now are those that are stored
                 found = verify_bytes(resource, copy.read(resource), copy.source)
             except ChecksumError as error:
                 failure = str(error)
@@ -89,7 +89,8 @@ def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[st
             except OSError as error:
                 failure = f"{copy.source}: {error.strerror or error}"
                 continue
-            records = [build_array(kept, cache, SearchSettings(download=False), found=found).record for kept in arrays]
+            settings = SearchSettings(download=False)
+            records = [build_array(array, cache, settings, found=found).record for array in arrays]
             form = "" if records[0].form == "published" else f", {records[0].form}"
             return row | {"state": f"taken over{form}", "source": records[0].source}
     except IdxHubError as error:
@@ -97,22 +98,22 @@ def _adopted(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict[st
     return row | {"state": "not taken over", "failure": failure}
 
 
-def _show(looked_in: Sequence[Path], report: Report, *, named: bool) -> None:
-    rows = [(_name(finding), finding.claim or "-", _found(finding)) for finding in report.findings]
+def _show(searched: Sequence[Path], report: Report, *, has_paths: bool) -> None:
+    rows = [(_format_name(finding), finding.claim or "-", _format_found(finding)) for finding in report.findings]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     if rows:
-        click.secho(_line(_HEADINGS, widths), bold=True)
+        click.secho(_format_row(_HEADINGS, widths), bold=True)
     for folder, group in groupby(zip(report.findings, rows, strict=True), lambda each: each[0].path.parent):
         say(plain(folder))
         for finding, row in group:
-            click.secho(_line(row, widths), fg="red" if finding.state == "wrong" else None)
+            click.secho(_format_row(row, widths), fg="red" if finding.state == "wrong" else None)
     for mixed in report.mixed:
         click.secho(f"WRONG: {plain(mixed)}", fg="red")
-    if not looked_in:
-        click.echo("none of the folders in which such files are usual is there; name those to look through")
-    elif not rows and not named:
+    if not searched:
+        click.echo("none of the folders that usually contain such files exists; name the folders to examine")
+    elif not rows and not has_paths:
         click.echo("looked in")
-        for path in looked_in:
+        for path in searched:
             click.echo(f"  {plain(path)}")
     click.echo(_summary(report))
 
@@ -123,31 +124,31 @@ def _summary(report: Report) -> str:
     states = ", ".join(
         f"{counts[state]} {state}" for state in ("right", "wrong", "unknown", "unreadable") if counts[state]
     )
-    parts = [f"{_count(len(files), 'IDX file')}{': ' * bool(states)}{states}"]
+    parts = [f"{_plural(len(files), 'IDX file')}{': ' * bool(states)}{states}"]
     if report.mixed:
-        parts.append(f"{_count(len(report.mixed), 'folder')} mixed")
+        parts.append(f"{_plural(len(report.mixed), 'folder')} mixed")
     if len(files) < len(report.findings):
-        parts.append(f"{_count(len(report.findings) - len(files), 'folder')} unreadable")
-    parts.append(f"{_count(report.others, 'other')} left alone")
-    if report.closed:
-        parts.append(f"{_count(report.closed, 'other')} not to be read")
+        parts.append(f"{_plural(len(report.findings) - len(files), 'folder')} unreadable")
+    parts.append(f"{_plural(report.left_alone, 'other')} left alone")
+    if report.left_unread:
+        parts.append(f"{_plural(report.left_unread, 'other')} could not be read")
     return "; ".join(parts)
 
 
-def _count(number: int, what: str) -> str:
+def _plural(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _name(finding: Finding) -> str:
+def _format_name(finding: Finding) -> str:
     name = finding.path.name if finding.member is None else f"{finding.path.name}: {finding.member}"
     return f"  {plain(name)}{'/' * finding.is_folder}"
 
 
-def _found(finding: Finding) -> str:
+def _format_found(finding: Finding) -> str:
     return f"{'WRONG: ' * (finding.state == 'wrong')}{plain(finding.found)}"
 
 
@@ -166,9 +167,9 @@ def _show_adopted(rows: Sequence[dict[str, str]]) -> None:
         say(f"in {cache_root()}")
 
 
-def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
+def _as_data(searched: Iterable[Path], report: Report) -> dict[str, Any]:
     return {
-        "paths": [str(path) for path in looked_in],
+        "paths": [str(path) for path in searched],
         "files": [
             {
                 "path": str(finding.path),
@@ -185,8 +186,8 @@ def _as_data(looked_in: Iterable[Path], report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
-        "left_alone": report.others,
-        "left_unread": report.closed,
+        "left_alone": report.left_alone,
+        "left_unread": report.left_unread,
         "mixed": list(report.mixed),
         "ok": report.ok,
     }

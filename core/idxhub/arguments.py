@@ -18,7 +18,7 @@ def integer(argument: str, value: object, least: int = 0, most: int | None = Non
     NumPy's integers and a framework's 0-d integer tensors are integers. Booleans of any kind are not, nor is an array
     with a dimension, even if it has one element.
     """
-    number = _as_int(value)
+    number = as_int(value)
     if number is None or number < least:
         raise ArgumentError(argument, value, f"an integer of {least} or more")
     if most is not None and number > most:
@@ -26,7 +26,8 @@ def integer(argument: str, value: object, least: int = 0, most: int | None = Non
     return number
 
 
-def _as_int(value: object) -> int | None:
+def as_int(value: object) -> int | None:
+    """`value` as an int, or None if it is not an integer in the sense of `integer`."""
     # A framework's tensor is recognised by what all of them have: torch makes an index of booleans and of one-element
     # arrays too. The dtype's name is "bool", "torch.bool", "<dtype: 'bool'>", ...
     if isinstance(value, bool) or getattr(value, "ndim", 0) != 0 or "bool" in str(getattr(value, "dtype", "")):

@@ -5,12 +5,10 @@ Importing attrs, whose validators do the same, takes 10.4 ms on top of `import i
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from idxhub.arguments import as_int
 from idxhub.errors import SpecError
 
 
@@ -52,12 +50,8 @@ def optional(rule: FieldRule) -> FieldRule:
 
 def plain_integer(value: Any) -> Any:
     """An integer of any type, such as NumPy's, as an int; anything else, a boolean too, is given back as it is."""
-    if isinstance(value, (bool, np.bool_)):
-        return value
-    try:
-        return operator.index(value)
-    except TypeError:
-        return value
+    number = as_int(value)
+    return value if number is None else number
 
 
 def plain_integers(values: Any) -> Any:

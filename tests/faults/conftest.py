@@ -53,7 +53,7 @@ class Tally:
     def page(self) -> str:
         """The page with the table as it is to be."""
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-        lines = ["", "| # | what is done | what comes of it | shown by |", "| --- | --- | --- | --- |"]
+        lines = ["", "| # | fault | what idxhub must do | tests |", "| --- | --- | --- | --- |"]
         for row, each in ROWS.items():
             tests = "; ".join(f"{', '.join(names)} (`{file}`)" for file, names in self.functions[row].items())
             lines.append(f"| {row} | {each.fault} | {each.outcome} | {tests} |")

@@ -185,7 +185,7 @@ def test_no_byte_can_change_unnoticed(toy, fill, cache_dir, invariant, ending):
 
 @pytest.mark.row(36)
 @pytest.mark.parametrize("gone", ["array", "record", "both", "folder", "all but locks"])
-def test_what_is_gone_is_made_again(toy, fill, cache_dir, invariant, gone):
+def test_a_missing_file_is_made_again(toy, fill, cache_dir, invariant, gone):
     fill()
     here = Cache(cache_dir, toy.spec)
     for path in list(here.folder.iterdir()):

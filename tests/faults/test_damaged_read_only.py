@@ -84,7 +84,7 @@ def read_only(request, open_dir, monkeypatch):
 @pytest.mark.row(31, 36)
 @pytest.mark.parametrize("source", ["a named folder", "a mirror"])
 @pytest.mark.parametrize("damage", [flipped, cut])
-def test_a_sound_source_serves_from_memory(read_only, invariant, server, damage, source):
+def test_with_a_sound_source_the_data_are_served_from_memory(read_only, invariant, server, damage, source):
     toy, cache_dir, path, run, cause = read_only
     server.serve(toy.folder)
     said = run(SERVED, damage, server.url if source == "a mirror" else None).stdout
@@ -122,7 +122,7 @@ FILLING = """
 
 
 @pytest.mark.row(31, 36)
-def test_what_promises_to_fill_the_cache_fails(read_only, invariant):
+def test_commands_that_promise_to_fill_the_cache_fail(read_only, invariant):
     toy, cache_dir, path, run, cause = read_only
     raised = handed_back(run(FILLING, flipped))
     setting = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"

@@ -45,7 +45,7 @@ def dataset(request, toy, tmp_path, server):
         pytest.param(errno.EIO, "set IDXHUB_CACHE", marks=pytest.mark.row(30), id="broken"),
     ],
 )
-def test_a_disk_that_fails_from_a_call_on(fill, dataset, cache_dir, invariant, call, error, says):
+def test_a_disk_that_fails_after_some_calls(fill, dataset, cache_dir, invariant, call, error, says):
     """From the first such call on, from the second one, and so on to the last."""
     passed = calls.boundaries(lambda: fill(dataset))
     count = sum((each.call, each.moment) == (call, "before") for each in passed)
@@ -69,7 +69,7 @@ def test_a_disk_that_fails_from_a_call_on(fill, dataset, cache_dir, invariant, c
 
 @pytest.mark.row(30)
 @pytest.mark.parametrize("error", ["EIO", "ENOLCK", "EDQUOT"])
-def test_locks_that_fail_from_a_call_on(fill, dataset, cache_dir, invariant, error):
+def test_locks_that_fail_after_some_calls(fill, dataset, cache_dir, invariant, error):
     """Taking them or letting go of them: the load is right, since locks are an economy."""
     count = sum((each.call, each.moment) == ("flock", "before") for each in calls.boundaries(lambda: fill(dataset)))
     assert count >= 8
@@ -182,7 +182,7 @@ TRACED = """
 
 @pytest.mark.parametrize("error", FAILURES)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_the_kernel_itself_refuses(tmp_path, toy, cache_dir, invariant, call, error):
+def test_the_kernel_returns_the_error(tmp_path, toy, cache_dir, invariant, call, error):
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps((toy, cache_dir)))
     done = python_traced(f"{call}:error={error}", TRACED, told, getattr(errno, error))
@@ -268,7 +268,7 @@ def test_a_second_user_reads_what_the_first_has_made(open_dir, invariant, umask)
 
 @pytest.mark.row(44)
 @pytest.mark.parametrize("ending", ["npy", "json", "gz"])
-def test_a_world_writable_cache_is_verified_all_the_same(toy, fill, cache_dir, invariant, ending):
+def test_a_world_writable_cache_is_verified_as_always(toy, fill, cache_dir, invariant, ending):
     """What somebody else has changed in it is noticed: no mode is taken for a proof."""
     fill()
     here = Cache(cache_dir, toy.spec)

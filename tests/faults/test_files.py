@@ -79,7 +79,7 @@ def changed(toy, folder, change):
 
 @pytest.mark.row(41)
 @pytest.mark.parametrize("how", WELL)
-def test_gzip_that_is_right_in_another_way(toy, cache_dir, tmp_path, invariant, how):
+def test_unusual_gzip_with_right_content(toy, cache_dir, tmp_path, invariant, how):
     folder = changed(toy, tmp_path / "changed", WELL[how])
     options = {"data_dir": folder, "cache_dir": cache_dir, "download": False, "plugins": Plugins([])}
     invariant(healthy=lambda: [load(toy.spec, name, **options) for name in toy.spec.splits])
@@ -181,7 +181,7 @@ def cuts_and_flips(data):
 
 @pytest.mark.row(42)
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_every_cut_and_every_flip_of_a_file(tmp_path, invariant, ending):
+def test_every_truncation_and_every_bit_flip_of_a_file(tmp_path, invariant, ending):
     """A typed error or the identical array: through the digests, and by the codec alone nothing but its own error."""
     toy = made.make(tmp_path / "small", sizes={"train": 12}, shape=(3, 2), suffix=ending)
     resource, array = toy.train_images, toy.array(toy.train_images)
@@ -208,7 +208,7 @@ def test_every_cut_and_every_flip_of_a_file(tmp_path, invariant, ending):
 
 @pytest.mark.row(42)
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_every_cut_and_some_flips_through_the_whole_way(toy, cache_dir, tmp_path, invariant, ending):
+def test_every_truncation_and_some_bit_flips_through_load(toy, cache_dir, tmp_path, invariant, ending):
     """From a folder with the damaged file to an error that names it; nothing of it reaches the cache."""
     toy = made.make(tmp_path / "small", sizes={"train": 5}, shape=(2, 2), suffix=ending)
     path, whole = toy.path(toy.train_labels), toy.bytes(toy.train_labels)

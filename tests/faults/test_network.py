@@ -195,7 +195,7 @@ def taken_in(monkeypatch):
 
 
 @pytest.mark.parametrize("fault", rows(FAULTS))
-def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant, taken_in):
+def test_the_next_mirror_is_used(fault, toy, server, monkeypatch, invariant, taken_in):
     server.serve(toy.folder, "/good")
     server.route("/loop", redirect("/loop"))
     split = load(toy.mirrored(fault.mirror(server, toy, monkeypatch), f"{server.url}/good"), "train")
@@ -214,7 +214,7 @@ def test_the_next_mirror_serves(fault, toy, server, monkeypatch, invariant, take
 
 
 @pytest.mark.parametrize("fault", rows(FAULTS))
-def test_alone_it_is_named_and_the_next_call_succeeds(fault, toy, server, monkeypatch, invariant):
+def test_a_single_bad_mirror_is_named_and_the_next_call_succeeds(fault, toy, server, monkeypatch, invariant):
     server.route("/loop", redirect("/loop"))
     with monkeypatch.context() as patched:
         url = fault.mirror(server, toy, patched)
@@ -267,7 +267,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("case", rows(PASSING))
-def test_what_passes_is_waited_for_and_what_is_well_is_taken(case, toy, server, cache_dir, invariant):
+def test_temporary_faults_are_retried_and_right_data_are_accepted(case, toy, server, cache_dir, invariant):
     for resource in toy.spec.resources:
         body = toy.bytes(resource)
         server.route(f"/{resource.filename}", *case.before(body), case.then(body))

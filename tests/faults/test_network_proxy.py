@@ -88,7 +88,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("how", REFUSED)
-def test_a_proxy_that_does_not_serve_is_named(origin, toy, through, loaded, invariant, caplog, capfd, how):
+def test_a_proxy_that_does_not_work_is_named(origin, toy, through, loaded, invariant, caplog, capfd, how):
     caplog.set_level("DEBUG")
     address, says = REFUSED[how]
     with Proxy(RIGHT) as proxy:
@@ -130,7 +130,7 @@ SOCKS_REFUSED = {
 
 
 @pytest.mark.parametrize("how", SOCKS_REFUSED)
-def test_a_socks_proxy_that_does_not_serve_is_named(origin, toy, through, loaded, invariant, pysocks, how):
+def test_a_socks_proxy_that_does_not_work_is_named(origin, toy, through, loaded, invariant, pysocks, how):
     address, says = SOCKS_REFUSED[how]
     with Socks(RIGHT) as proxy:
         through(address(proxy))
@@ -154,7 +154,7 @@ WITHOUT_PYSOCKS = """
 """
 
 
-def test_what_a_socks_proxy_needs_is_named(server, toy, tmp_path, through, invariant):
+def test_the_package_that_socks_proxies_need_is_named(server, toy, tmp_path, through, invariant):
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps(toy.mirrored(server.url)))
     through(f"socks5://{RIGHT}@127.0.0.1:8080")
@@ -163,7 +163,7 @@ def test_what_a_socks_proxy_needs_is_named(server, toy, tmp_path, through, invar
     invariant(error, places=[f"{server.url}/"], found="python -m pip install 'requests[socks]'")
 
 
-def test_a_host_without_a_proxy_is_asked_itself(origin, toy, through, loaded, invariant, monkeypatch):
+def test_a_host_without_a_proxy_is_asked_directly(origin, toy, through, loaded, invariant, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
     with Proxy(RIGHT) as proxy:
         through(proxy.url)

@@ -69,7 +69,7 @@ SAYS = {
 
 @pytest.mark.row(20)
 @pytest.mark.parametrize("fault", UNSOUND)
-def test_certificates_that_do_not_hold_are_refused(authority, toy, invariant, fault):
+def test_invalid_certificates_are_refused(authority, toy, invariant, fault):
     with UNSOUND[fault](authority) as bad, secure(authority) as good:
         bad.serve(toy.folder)
         good.serve(toy.folder)
@@ -88,7 +88,7 @@ def test_certificates_that_do_not_hold_are_refused(authority, toy, invariant, fa
 
 
 @pytest.mark.row(20)
-def test_http_is_not_tried_in_the_place_of_https(server, toy, invariant):
+def test_http_is_not_tried_instead_of_https(server, toy, invariant):
     server.serve(toy.folder)
     secured = server.url.replace("http:", "https:")  # where plain HTTP is spoken
     with pytest.raises(DownloadError) as caught:

@@ -32,7 +32,7 @@ SWITCHES = {"IDXHUB_OFFLINE": {"IDXHUB_OFFLINE": "1"}, "download=False": {}}
 
 @pytest.mark.row(39)
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_switched_off_and_cold(toy, server, cache_dir, invariant, monkeypatch, switch):
+def test_offline_by_setting_and_cold(toy, server, cache_dir, invariant, monkeypatch, switch):
     server.serve(toy.folder)
     for name, value in SWITCHES[switch].items():
         monkeypatch.setenv(name, value)
@@ -51,7 +51,7 @@ def test_switched_off_and_cold(toy, server, cache_dir, invariant, monkeypatch, s
 
 @pytest.mark.row(39)
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_switched_off_and_warm(toy, server, cache_dir, invariant, monkeypatch, switch):
+def test_offline_by_setting_and_warm(toy, server, cache_dir, invariant, monkeypatch, switch):
     server.serve(toy.folder)
     options = {"cache_dir": cache_dir, "plugins": Plugins([])}
     load(toy.mirrored(server.url), "all", **options)
@@ -90,7 +90,7 @@ def test_no_network_at_all(toy, server, cache_dir, tmp_path, invariant, warm):
 
 
 @pytest.mark.row(39)
-def test_no_network_by_the_calls_alone(toy, cache_dir, tmp_path, invariant):
+def test_no_network_because_the_calls_fail(toy, cache_dir, tmp_path, invariant):
     """The same without namespaces: every socket refuses to connect, and no name resolves."""
     code = """
         import errno, socket

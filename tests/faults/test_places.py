@@ -72,7 +72,7 @@ PLANTED = {
 
 @pytest.mark.row(33, 34)
 @pytest.mark.parametrize(("plant", "says"), PLANTED.items(), ids=[plant.__name__ for plant in PLANTED])
-def test_something_else_is_there(toy, fill, cache_dir, tmp_path, invariant, plant, says):
+def test_something_else_is_at_the_path(toy, fill, cache_dir, tmp_path, invariant, plant, says):
     cache_dir.parent.mkdir()
     there = plant(Cache(cache_dir, toy.spec), tmp_path)
     with pytest.raises(CacheError, match=says) as caught:
@@ -200,7 +200,7 @@ PATHS = {
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize("where", PATHS)
-def test_odd_paths_serve(fill, tmp_path, invariant, where):
+def test_unusual_paths_work(fill, tmp_path, invariant, where):
     cache = tmp_path / PATHS[where]
     fill(cache)
     invariant(cache=cache)
@@ -219,7 +219,7 @@ def test_a_path_that_is_not_utf_8(fill, tmp_path, invariant):
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize("where", ["y" * 300, "/".join(["y" * 200] * 30)], ids=["a name", "a path"])
-def test_a_path_that_no_system_takes(fill, tmp_path, invariant, where):
+def test_a_path_that_no_system_accepts(fill, tmp_path, invariant, where):
     with pytest.raises(CacheError) as caught:
         fill(tmp_path / where)
     invariant(caught.value, file=str(tmp_path / where), expected="IDXHUB_CACHE", found="too long")

@@ -117,7 +117,7 @@ def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
 
 
 @pytest.mark.row(23)
-def test_the_lock_is_kept_while_mirrors_keep_silent(toy, server, tell, invariant):
+def test_the_lock_is_kept_while_mirrors_do_not_answer(toy, server, tell, invariant):
     """Its holder waits longer than the others' patience: for an answer, then for leave to ask again."""
     for resource in toy.spec.resources:
         server.route(f"/silent/{resource.filename}", silent())
@@ -199,7 +199,7 @@ STOPPED = """
 @pytest.mark.parametrize("fault", ["stalls", "silent", "busy"])
 @pytest.mark.parametrize("packed", [False, True], ids=["files", "an archive"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
-def test_a_signal_while_a_mirror_is_waited_for(toy, server, tmp_path, cache_dir, invariant, number, packed, fault):
+def test_a_signal_while_waiting_for_a_mirror(toy, server, tmp_path, cache_dir, invariant, number, packed, fault):
     """The process ends at once, and the mirrors that are left are not asked."""
     spec = packed_in(toy, tmp_path / "toy.zip") if packed else toy.spec
     for path in [tmp_path / "toy.zip"] if packed else map(toy.path, toy.spec.resources):

@@ -20,17 +20,19 @@ COMMAND = """\
 python tests/faults/peers/run.py --markdown docs/reference/peers-under-faults.md \\
     --json docs/reference/peers-under-faults.json --peer-python mxnet=PYTHON"""
 MARKS = {
-    "right": "the right data came back",
-    "error": "an exception, where the row lets there be one, that names the cause: by its type, its words, or those of "
-    "the exceptions that led to it; where a signal was sent (row 27), the end by that signal",
-    "partly": "the data, or an exception, but the row asks for something besides, and did not get it: see the notes",
-    "vague": "an exception that does not name the cause",
-    "failed": "an exception where the row asks for the data: see the notes",
-    "wrong": "other data came back, and nothing was said",
-    "hang": "no end within the time limit",
+    "right": "the loader returned the right data",
+    "error": "the loader raised an exception, the row allows one, and the exception names the cause: by its type, by "
+    "its words, or by those of the exceptions that led to it. If a signal was sent (row 27), that signal ended the "
+    "process",
+    "partly": "the loader returned the data or raised an exception, but did not do something else that the row asks "
+    "for: see the notes",
+    "vague": "the loader raised an exception that does not name the cause",
+    "failed": "the loader raised an exception, but the row asks for the data: see the notes",
+    "wrong": "the loader returned other data without any error",
+    "hang": "the loader did not end within the time limit",
     "crash": "the process died",
-    "not run": "this machine could not do it",
-    "n/a": "the row says nothing about this loader, or was done to none: see the notes",
+    "not run": "this machine could not run the case",
+    "n/a": "the row does not apply to this loader, or it was run with no loader: see the notes",
 }
 STUCK = "†"
 ASKS = {(case.row, case.name): case.asks for case in CASES}
@@ -99,16 +101,16 @@ class Results:
                     "## Notes",
                     "\n".join(
                         [
-                            "### Rows that were done to no loader",
+                            "### Rows that were run with no loader",
                             "",
-                            "idxhub's own tests have them.",
+                            "idxhub's own tests cover these rows.",
                             "",
                             *(f"- {row}, {ROWS[row].fault}: {why}" for row, why in LEFT_OUT.items()),
                         ]
                     ),
                     *self._notes(),
                     "## Exceptions",
-                    "Those that were raised, with the number of faults that raised them.",
+                    "The exceptions that each loader raised, with the number of faults that raised them.",
                     _markdown([("loader", "exceptions"), *self._exceptions()]),
                 ]
             )
@@ -143,7 +145,7 @@ class Results:
         for count in counts:
             count["n/a"] += len(LEFT_OUT)
         as_asked = [sum(_is_as_asked(each) for each in self.outcomes if each["loader"] == name) for name in loaders]
-        yield "", "as asked, and the next call right", "", *map(str, as_asked)
+        yield "", "as asked, and the next call was right", "", *map(str, as_asked)
         for mark in MARKS:
             if any(count[mark] for count in counts):
                 yield "", f"*{mark}*", "", *(str(count[mark]) for count in counts)
@@ -155,7 +157,7 @@ class Results:
         yield from ((mark, meaning) for mark, meaning in MARKS.items() if mark in seen)
         yield (
             STUCK,
-            "afterwards, with the fault gone, the next call was not right: something has to be cleaned up by hand",
+            "afterwards, when the fault was gone, the next call did not return the right data: somebody must clean up",
         )
 
     def _about(self) -> Iterator[str]:
@@ -170,7 +172,7 @@ class Results:
                 versions = ", ".join(f"{package} {version}" for package, version in has.items())
                 yield f"{title}, {versions}, Python {found['python']}: {_HOW[name]}"
             else:
-                yield f"{title}: not installed where this was run"
+                yield f"{title}: not installed on the machine of this run"
 
     def _notes(self) -> Iterator[str]:
         """A list for each loader."""
@@ -265,67 +267,72 @@ def _markdown(rows: Iterable[tuple[str, ...]]) -> str:
 
 
 _HEAD = """\
-[The faults](faults.md) of networks and disks that idxhub is tested with, done to other loaders of the same data.
+This page shows what other loaders of the same data do under [the faults](faults.md) of networks and disks with which
+idxhub is tested.
 
-This page was written by a program; to change it, change that or run it again. A loader that has an interpreter of its
-own is named to it with `--peer-python mxnet=PYTHON`. Behind each cell is a line of
-{{download}}`peers-under-faults.json` with the exception, its words and the time.
+A program wrote this page. To change it, change the program or run it again. If a loader needs another Python
+interpreter, `--peer-python mxnet=PYTHON` names it. Each cell of the table has a line in
+{{download}}`peers-under-faults.json` with the exception, its message and the time.
 
 ```sh
 {command}
 ```"""
 _METHOD = f"""\
-Each loader is pointed at a real HTTP server on this machine, or at a folder, and asked for Fashion-MNIST's test images
-and labels in a process of its own. What counts is what comes back: the digest of all pixels and labels, compared with
-those of the files decoded apart. Then the fault is gone, nothing is cleaned up, and the call is made again: it has to
-be right.
+Each loader runs in its own process. It gets the address of a real HTTP server on this machine, or a folder, and is
+asked for Fashion-MNIST's test images and labels. The result is judged by the data that come back: the digest of all
+pixels and labels is compared with that of the files, which are decoded separately. Then the fault is removed, nothing
+is cleaned up, and the call is made again. This second call must return the right data.
 
-**What is asked for.** Where a row of [the matrix](faults.md) leaves a way to the data, they are what is asked for, and
-an exception is *failed*, however clear. Elsewhere an exception will do if it names the cause. It is called clear by a
-pattern for each row, in `tests/faults/peers/cases.py`, that is meant to be generous: of a wrong file any word for what
-is wrong with it is enough, the same words in each row. Addresses, paths and names of files that it quotes do not count.
-What a row asks for besides is looked at too: that no file is downloaded twice (row 23) or again (31), that no password
-is shown (21), no http follows https (19), nothing is left behind (27, 28), nobody else's file is written (34), and that
-a group can read (35). Not looked at, in any loader: whether a 403 or 404 is asked for again (3), whether reading stops
-at the first byte too many (12; the notes have what was taken), whether the free space or the setting to change is named
-(29, 32), and whether threads download but once (40; the notes have the requests).
+**What is asked for.** If a row of [the matrix](faults.md) leaves a way to the data, the data are asked for, and an
+exception is *failed*, however clear it is. In the other rows an exception is accepted if it names the cause. For each
+row, a pattern in `tests/faults/peers/cases.py` decides whether the exception names the cause. The patterns are meant to
+be generous: for a wrong file, any word for what is wrong with it is enough, and the words are the same in each row.
+Addresses, paths and file names that the exception quotes do not count.
 
-**Time.** A call has 120 s, or 180 s where there are several processes or threads; 400 s where too much arrives or
-nothing (rows 12, 15, 16); 1,000 s where a byte a second does (row 17), which is above idxhub's own deadline for a file,
-900 s: with a limit below that idxhub would be called a hang too. After a signal (row 27) there are 30 s. The next call
-has 400 s. What hangs is ended as a user would do it, by Ctrl-C, and by SIGKILL {GRACE:.0f} s later. The notes give the
-seconds of those that ended by themselves after 200 s or more.
+Some rows ask for more, and this is checked too: that no file is downloaded twice (row 23) or again (31), that no
+password is shown (21), that https is not followed to http (19), that nothing is left behind (27, 28), that nobody
+else's file is written (34), and that a group can read the files (35). The following is not checked for any loader:
+whether it requests the file again after a 403 or 404 (3), whether it stops reading at the first byte too many (12; the
+notes say how much it read), whether it names the free space or the setting to change (29, 32), and whether threads
+download only once (40; the notes give the number of requests).
 
-**The faults** are done to one file: the test images, or the Parquet file. Each loader has this one server to download
-from, so that no other mirror helps. In rows 24, 26 to 28 and 30 they are done to the C library's calls, by a shim that
-is loaded before it (`tests/faults/peers/faults.c`), so that a loader of any language meets them; in rows 26 to 28 it
-stops the process when as many bytes as half of the test images are on the disk, counted over all of its files: loaders
-that begin with the train images have a twelfth of those by then. A process that was stopped in row 25 goes on after the
-second one's call, and ends, before the next. In row 34 one name after the other that a clean run gives is a link to
-somebody's file, and then to nothing. Rows 23, 24 and 40 (threads) are races: each was run {RACES} times, the worst of
-them is in the table, and the notes say how many were as asked. A wrong file that lay in a folder (rows 7, 42, 43) is
-taken away, or put right, before the next call. Row 37 needs the inside of a loader and is `n/a` for all of them;
-idxhub's own tests have all 44.
+**Time.** A call has a limit of 120 s, or of 180 s with several processes or threads. It is 400 s if too much arrives or
+nothing (rows 12, 15, 16), and 1,000 s if one byte arrives per second (row 17). This is longer than idxhub's own
+deadline for a file, 900 s; with a shorter limit, idxhub would be called a hang too. After a signal (row 27) the limit
+is 30 s. For the next call it is 400 s. A call that hangs is ended as a user would do it, with Ctrl-C, and with SIGKILL
+{GRACE:.0f} s later. If a call ended by itself after 200 s or more, the notes give the time.
 
-**What it does not say.** idxhub, pooch and MXNet Gluon know the digests of their files, and pass row 42 by that: it
-says nothing of their decoders; and of those that follow https to http in row 19 torchvision, pooch and MXNet Gluon
-would still notice other data. A library's own switch for being offline, and what the Hub's own client does in
-`datasets`, were not tried. Keras goes to `/tmp/.keras` where its folder cannot be written or made: so it gives the data
-in rows 32, 33 (a dangling link) and 38."""
+**The faults** affect one file: the test images, or the Parquet file. Each loader can download from only one server, so
+no other mirror helps. In rows 24, 26 to 28 and 30, the calls of the C library fail. A shim that is loaded before the
+library does this (`tests/faults/peers/faults.c`), so it works for loaders in any language. In rows 26 to 28 it stops
+the process when it has written as many bytes, in all of its files together, as half of the test images have. Loaders
+that begin with the train images have written a twelfth of those by then. In row 25, the stopped process continues after
+the call of the second process, and ends before the next call. In row 34, each file name that a clean run uses becomes,
+one after the other, a link to somebody's file, and then a dangling link. Rows 23, 24 and 40 (threads) are races. Each
+of them was run {RACES} times; the table shows the worst run, and the notes say how many runs were as asked. If a wrong
+file lay in a folder (rows 7, 42, 43), it is removed or corrected before the next call. Row 37 needs a hook inside the
+loader, so it is `n/a` for all of them; idxhub's own tests cover all 44 rows.
+
+**What this page does not show.** idxhub, pooch and MXNet Gluon know the digests of their files and pass row 42 because
+of that, so the row says nothing about their decoders. Some loaders follow https to http in row 19; of these,
+torchvision, pooch and MXNet Gluon would still notice wrong data. We did not try the libraries' own offline settings,
+nor the Hub's own client in `datasets`. Keras uses `/tmp/.keras` if its folder cannot be written or created, so it
+returns the data in rows 32, 33 (a dangling link) and 38."""
 _HOW = {
-    "idxhub": "`get_dataset`, the cache empty; the spec's mirrors, and its folders but one, changed",
-    "torchvision": "`FashionMNIST(root, train=False, download=True)`, its Python part alone, its `mirrors` changed",
-    "keras": "`fashion_mnist.load_data()`, the `origin` of `get_file` changed; it gives no digest",
+    "idxhub": "`get_dataset` with an empty cache; the mirrors of the spec, and all its folders except one, are changed",
+    "torchvision": "`FashionMNIST(root, train=False, download=True)`, only its Python part; its `mirrors` are changed",
+    "keras": "`fashion_mnist.load_data()`; the `origin` of `get_file` is changed; it uses no digest",
     "datasets": (
-        '`load_dataset("parquet", data_files=URL)`, for a folder its path: PNGs in an `Image` feature, of the same '
-        "data; it gives no digest. Its usual way to this dataset is another one, by the Hub's client"
+        '`load_dataset("parquet", data_files=URL)`, or with the path of a folder: PNGs of the same data in an `Image` '
+        "feature; it uses no digest. Usually `datasets` loads this dataset in another way, with the Hub's client"
     ),
     "pooch": (
-        "`create` with the published MD5s and `retry_if_failed=3`, `fetch`; decoded by gzip and NumPy, as its users do"
+        "`create` with the published MD5s and `retry_if_failed=3`, then `fetch`; decoded with gzip and NumPy, as its "
+        "users do"
     ),
     "mxnet": (
-        "`FashionMNIST(root, train=False)`. Its last release pins the digests of the data's first release, and so "
-        "refuses today's files: as it is installed it gives nothing. The present digests are put in their place"
+        "`FashionMNIST(root, train=False)`. Its last release has the digests of the data's first release, so it "
+        "refuses today's files: as installed, it returns nothing. For this run, they were replaced by today's digests"
     ),
     "plain": "urllib, gzip and NumPy, without a digest and without a deadline",
 }

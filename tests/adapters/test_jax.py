@@ -154,7 +154,7 @@ def test_a_sharding_that_is_none(cache_dir):
 def test_a_device_or_a_sharding():
     sharding = jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])
     assert get(device=None, sharding=sharding).images.sharding == sharding
-    with pytest.raises(idxhub.errors.ArgumentError, match=r"^sharding is .* must be None where there is a device"):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^sharding is .* must be None if device is given"):
         get(device="cpu", sharding=sharding)
 
 

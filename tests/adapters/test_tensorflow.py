@@ -35,7 +35,7 @@ def test_what_is_not_applicable():
         *[("batch_size", value, "an integer of 1 or more") for value in (0, -1, "8", 8.5, True)],
         *[("seed", value, "an integer of 0 or more") for value in (-1, "a", None, True)],
         *[(switch, value, "True or False") for switch in ("shuffle", "drop_last") for value in ("no", 1, None)],
-        ("drop_last", True, "False where there is no batch_size"),
+        ("drop_last", True, "False if batch_size is not given"),
     ],
     ids=repr,
 )

@@ -1,1 +1,1 @@
-"""How the conformance kit reads each built-in adapter's datasets: one module a framework."""
+"""The conformance subjects: how the kit reads the datasets of each built-in adapter, one module a framework."""

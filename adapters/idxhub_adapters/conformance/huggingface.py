@@ -1,4 +1,4 @@
-"""Hugging Face under examination: pictures read in NumPy's format, arrays as the Arrow arrays that they are."""
+"""Hugging Face's conformance subject: pictures are read in NumPy's format, arrays as Arrow arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _batches(native: Any, size: int) -> Iterator[tuple[Any, Any]]:
     if isinstance(native.features["image"], datasets.Image):
         for batch in native.with_format("numpy").iter(size):
             yield batch["image"], batch["label"]
-    else:  # NumPy's format would make int64 of uint8
+    else:  # NumPy's format would convert uint8 to int64
         for table in native.with_format("arrow").iter(size):
             images = table.column("image").combine_chunks()
             yield images.to_numpy(zero_copy_only=False), table.column("label").to_numpy()
@@ -30,7 +30,8 @@ SUBJECT = Subject(
     class_names=lambda native: native.features["label"].names,
     package="datasets",
     options={"image": "array"},
-    floats=False,  # pictures are bytes; with image="array" there are both
+    # a picture is uint8 and HW; image="array" has float32 and other layouts too
+    floats=False,
     layouts=False,
     wrong_options={"image": "jpg"},
     records=lambda native: [each["record"] for each in native.info.download_checksums.values()],

@@ -1,4 +1,4 @@
-"""JAX under examination."""
+"""JAX's conformance subject: batches are slices of the two arrays."""
 
 from __future__ import annotations
 

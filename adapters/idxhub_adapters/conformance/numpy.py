@@ -1,4 +1,4 @@
-"""NumPy under examination."""
+"""NumPy's conformance subject: batches are slices of the two arrays."""
 
 from __future__ import annotations
 

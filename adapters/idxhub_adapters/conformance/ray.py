@@ -1,4 +1,4 @@
-"""Ray under examination: read as its users do, through `iter_batches`, on a Ray of two workers."""
+"""Ray's conformance subject: read as its users read it, through `iter_batches`, with two workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import ray.data
 from idxhub.conformance import Subject
 
 
-def _start() -> None:
+def _start_ray() -> None:
     if ray.is_initialized():
         return
     with warnings.catch_warnings():
-        # its processes run another program as soon as they are forked, so that JAX's threads are not missed in them
+        # the forked processes start another program at once, so they do not miss JAX's threads
         warnings.filterwarnings("ignore", r"os\.fork\(\) was called.* JAX", RuntimeWarning)
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    # what it says of each execution would bury the report
+    # messages about each execution would hide the report
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
@@ -32,7 +32,7 @@ def _batches(native: ray.data.Dataset, size: int) -> Iterator[tuple[Any, Any]]:
 
 SUBJECT = Subject(
     framework="ray",
-    start=_start,
+    start=_start_ray,
     batches=_batches,
     pair=lambda batch: (batch["image"], batch["label"]),
     length=lambda native: native.count(),

@@ -1,4 +1,4 @@
-"""TensorFlow under examination: read as its users do, by iterating eagerly."""
+"""TensorFlow's conformance subject: read as its users read it, by iterating eagerly."""
 
 from __future__ import annotations
 

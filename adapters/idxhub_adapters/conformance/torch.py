@@ -1,4 +1,4 @@
-"""PyTorch under examination: read as its users do, through a plain DataLoader."""
+"""PyTorch's conformance subject: read as its users read it, through a plain DataLoader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from idxhub.conformance import Subject
 
 
-def _workers(native: Any, size: int, count: int, start_method: str) -> Any:
+def _batches_from_workers(native: Any, size: int, count: int, start_method: str) -> Any:
     return DataLoader(native, batch_size=size, num_workers=count, multiprocessing_context=start_method)
 
 
@@ -21,7 +21,7 @@ SUBJECT = Subject(
     element=lambda native, i: native[i],
     length=len,
     class_names=lambda native: native.classes,
-    workers=_workers,
+    workers=_batches_from_workers,
     package="torch",
     options={"transform": None, "target_transform": None},
     device="cuda" if torch.cuda.is_available() else "cpu",

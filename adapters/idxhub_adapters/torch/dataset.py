@@ -24,12 +24,17 @@ TargetT_co = TypeVar("TargetT_co", covariant=True, default=int)
 class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, TargetT_co]):
     """Images and labels as a map-style dataset.
 
-    An element is `(image, label)`: a uint8 tensor (1, 28, 28), or float32 of pixel/255, and an int; the tensor is the
-    caller's own. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time.
-    A DataLoader gathers each batch in one step, and gives it as it is where there are no transforms:
-    `[images, labels]`, uint8 or float32 (B, 1, 28, 28) and int64 (B,). `data`, (N, 28, 28) as stored, and `targets`,
-    (N,), are tensors over the mapped file; what is written into them stays in this process, and travels with the
-    dataset when it is pickled.
+    An element is `(image, label)`: a uint8 tensor (1, 28, 28), or float32 of pixel/255, and an int. The tensor is a
+    copy. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time.
+
+    A DataLoader gathers each batch in one step. Without transforms a batch is `[images, labels]`: uint8 or float32
+    (B, 1, 28, 28) and int64 (B,).
+
+    `data`, (N, 28, 28) as stored, and `targets`, (N,), are tensors over the mapped file. What is written into them
+    stays in this process, and is pickled with the dataset.
+
+    For type checkers, `IdxDataset[ImageT, TargetT]` has elements `tuple[ImageT, TargetT]`; `IdxDataset` alone has
+    `tuple[Tensor, int]`.
     """
 
     __module__ = "idxhub_adapters.torch"  # the public name, for repr and for pickles

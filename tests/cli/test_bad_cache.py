@@ -90,7 +90,7 @@ def test_doctor_shows_a_known_folder_that_is_out_of_reach(open_dir):
     closed.mkdir(mode=0)
     code = f"import os; os.environ['IDXHUB_MIRRORS'] = {str(closed / 'files')!r}\n" + COMMANDS.replace("\n    ", "\n")
     done = python_as_nobody(code, "/nowhere/at/all", "doctor", imports=IMPORTS)
-    assert f"{closed / 'files'} (not there)" in json.loads(done.stdout)[1]
+    assert f"{closed / 'files'} (does not exist)" in json.loads(done.stdout)[1]
 
 
 @pytest.mark.parametrize(

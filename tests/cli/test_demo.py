@@ -17,7 +17,7 @@ from support.command import SAMPLE, started
 from support.processes import python
 
 import idxhub
-from idxhub import Plugins
+from idxhub import Plugins, errors
 from idxhub.cli import demo
 
 
@@ -25,9 +25,31 @@ from idxhub.cli import demo
 def test_demo_without_the_full_data_says_so_in_one_line_and_why_if_asked(verbose, run, nowhere):
     result = run("demo", *(["-v"] if verbose else []))
     assert result.exit_code == 0
-    assert result.stderr.startswith("Using the sample of 2,000 images, because Fashion-MNIST could not be read")
+    assert result.stderr.startswith(
+        "Using the sample of 2,000 images, because Fashion-MNIST is not on this machine and "
+    )
     assert ("train-images-idx3-ubyte.gz of fashion-mnist was not found" in result.stderr) == verbose
     assert verbose or len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "offline", "why"),
+    [
+        (errors.DownloadError("x"), True, "Fashion-MNIST is not on this machine and downloads are switched off"),
+        (errors.DownloadError("x"), False, "Fashion-MNIST is not on this machine and no mirror could be reached"),
+        (errors.ChecksumError("x"), False, "Fashion-MNIST could not be read"),
+    ],
+)
+def test_demo_says_why_it_uses_the_sample(error, offline, why, run, monkeypatch):
+    def load(name, *_, **options):
+        if name == "fashion-mnist":
+            raise error
+        return idxhub.load(name, "train", **options)
+
+    monkeypatch.setattr(demo, "load", load)
+    monkeypatch.delenv("IDXHUB_OFFLINE", raising=False)
+    result = run("demo", *(["--offline"] if offline else []))
+    assert result.stderr == f"Using the sample of 2,000 images, because {why}; -v shows what was tried.\n"
 
 
 def test_demo_reads_the_sample_without_the_full_data(run, nowhere):

@@ -131,7 +131,7 @@ def test_doctor_shows_ones_own_mirrors_first(offline, mark, run, monkeypatch):
     assert shown[:2] == [f"  https://one.example/mnist{mark}", f"  HTTP://two.example{mark}"]
     assert len(shown) > 2
     assert all(line.endswith("not tried: IDXHUB_OFFLINE is set)") == bool(offline) for line in shown)
-    assert "  /srv/files (not there)" in lines
+    assert "  /srv/files (does not exist)" in lines
     report = json.loads(run("doctor", "--json").stdout)
     assert report["settings"]["IDXHUB_MIRRORS"] == "https://one.example/{dataset}, HTTP://two.example, /srv/files"
     assert report["download"] == (not offline)

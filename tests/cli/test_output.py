@@ -190,3 +190,36 @@ def test_spaces_in_a_row_are_kept_where_a_cell_is_wrapped(columns, monkeypatch, 
     shown = capsys.readouterr().out
     assert "/a/aaaaaaaaaa  bbbb  cc" in shown
     assert "not  sound" in shown
+
+
+def test_wide_characters_take_two_columns(capsys):
+    print_table(["FILE", "STATE"], [["写真", "a"], ["e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}", "b"]])
+    assert capsys.readouterr().out.splitlines() == ["FILE  STATE", "写真  a", "e\u0301t\u0301    b"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+def test_sentences_and_errors_are_wrapped_between_words(nowhere):
+    for line in re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(["demo", "--offline"], 50)).splitlines():
+        assert len(line) <= 50, line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"),
+    [
+        ("info fashion", ["fashion-mnist", "fashion-mnist-sample"]),
+        ("verify k", ["kmnist"]),
+        ("conformance nu", ["numpy"]),
+        ("do", ["doctor"]),
+    ],
+)
+def test_the_shell_is_offered_names(arguments, offered):
+    position = str(len(arguments.split()))
+    asked = {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": f"idxhub {arguments}", "COMP_CWORD": position}
+    done = subprocess.run(
+        [sys.executable, "-c", "from idxhub.cli import commands; commands(prog_name='idxhub')"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered

@@ -18,9 +18,24 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
-from idxhub.cli.output import format_error, plain
+from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, plain, print_json
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
+
+_AS_JSON = "idxhub.as_json"
+
+
+class JsonError(click.ClickException):
+    """An error of a subcommand that was asked for JSON: it is printed as JSON, on standard output."""
+
+    def __init__(self, error: IdxHubError | click.ClickException, exit_code: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it of the object
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it; `file` is click's, and not used."""
+        print_json({"error": error_as_json(self.error)})
 
 
 class Commands(click.Group):
@@ -49,14 +64,31 @@ class Commands(click.Group):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand, noting whether it is asked for JSON: that must be known even if its arguments are wrong."""
+        ctx.meta[_AS_JSON] = "--json" in args[: args.index("--") if "--" in args else None]
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run; an unknown name is wrong usage, everything else that idxhub raises a problem found."""
         try:
             return super().invoke(ctx)
-        except UnknownNameError as error:
-            raise click.UsageError(format_error(error), self._innermost(ctx)) from error
-        except IdxHubError as error:
-            raise click.ClickException(format_error(error)) from error
+        except (IdxHubError, click.ClickException) as error:
+            shown = self._as_shown(error, ctx)
+            if ctx.meta.get(_AS_JSON):
+                raise JsonError(error, shown.exit_code) from error
+            raise shown from error
+
+    def _as_shown(self, error: IdxHubError | click.ClickException, ctx: click.Context) -> click.ClickException:
+        if isinstance(error, click.ClickException):
+            return error
+        # click puts "Error: " before it
+        message = fit_to_terminal(f"Error: {format_error(error)}", sys.stderr).removeprefix("Error: ")
+        if isinstance(error, UnknownNameError):
+            return click.UsageError(message, self._innermost(ctx))
+        return click.ClickException(message)
 
     def _innermost(self, ctx: click.Context) -> click.Context:
         """The context whose usage an error shows: that of the subcommand, if one was running."""

@@ -18,7 +18,8 @@ from idxhub.audit.judge import Finding, Report, audit_files
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
-from idxhub.cli.output import json_option, plain, print_json, print_table, say
+from idxhub.cli.options import json_option
+from idxhub.cli.output import plain, print_json, print_table, say
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.paths import absolute_path
 from idxhub.plugins.manager import installed

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
-from idxhub.cli.output import json_option, plain, print_json, print_table, say, size
+from idxhub.cli.options import json_option
+from idxhub.cli.output import plain, print_json, print_table, say, size
 
 
 @click.command()

@@ -11,7 +11,8 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.cli.output import json_option, print_json, print_table, say, size
+from idxhub.cli.options import dataset_argument, json_option
+from idxhub.cli.output import print_json, print_table, say, size
 from idxhub.errors import CacheError
 from idxhub.plugins.manager import installed
 
@@ -45,7 +46,7 @@ def list_(*, as_json: bool) -> None:
         click.echo()
     for archive in sorted(archives, key=lambda archive: archive.filename):
         names = ", ".join(s.name for s in specs if any(each.archive == archive for each in s.resources))
-        click.echo(f"One download, {archive.filename} of {size(archive.size)}, for {names}")
+        say(f"One download, {archive.filename} of {size(archive.size)}, for {names}")
 
 
 def _record(cache: Cache, kept: ArraySpec) -> Record | None:
@@ -60,7 +61,7 @@ def _record(cache: Cache, kept: ArraySpec) -> Record | None:
 
 
 @click.command()
-@click.argument("name")
+@dataset_argument
 @json_option
 def info(name: str, *, as_json: bool) -> None:
     """Show a dataset's files, classes, licence, citation."""
@@ -75,17 +76,17 @@ def info(name: str, *, as_json: bool) -> None:
         }
         print_json(describe(spec) | {"cache": str(cache.folder), "cached": cached})
         return
-    click.secho(f"{spec.title or spec.name}", bold=True)
+    say(spec.title or spec.name, bold=True)
     if spec.description:
-        click.echo(spec.description)
+        say(spec.description)
     click.echo()
     licence = spec.license or _NO_LICENCE
     for what, value in (("release", spec.release), ("licence", licence), ("homepage", spec.homepage)):
         if value:
             say(f"{what:10}{value}")
-    click.echo(f"{'splits':10}{', '.join(_sized(spec))}")
+    say(f"{'splits':10}{', '.join(_sized(spec))}")
     for archive in dict.fromkeys(each.archive for each in spec.resources if each.archive is not None):
-        click.echo(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
+        say(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
     click.echo()
     print_table(
         ("FILE", "BYTES", "MD5", "HOLDS", "CACHED FROM"),
@@ -114,7 +115,7 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)
-        click.echo(spec.citation)
+        say(spec.citation)
 
 
 def _sized(spec: DatasetSpec) -> list[str]:

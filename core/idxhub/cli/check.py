@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from idxhub.cli.output import json_option, print_json
+from idxhub.cli.options import framework_argument, json_option
+from idxhub.cli.output import print_json
 
 
 @click.command()
-@click.argument("framework")
+@framework_argument
 @json_option
 @click.pass_context
 def conformance(ctx: click.Context, framework: str, *, as_json: bool) -> None:

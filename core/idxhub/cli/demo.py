@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -15,9 +16,10 @@ import click
 import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
-from idxhub.cli.output import data_dir_option, format_error, is_terminal, json_option, print_json, print_table, say
+from idxhub.cli.options import data_dir_option, json_option
+from idxhub.cli.output import format_error, is_terminal, print_json, print_table, say
 from idxhub.conformance.subject import Subject, subject
-from idxhub.errors import IdxHubError, MissingFrameworkError, UnknownNameError
+from idxhub.errors import DownloadError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins.manager import installed
 
 _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
@@ -70,12 +72,21 @@ def _available(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
     except IdxHubError as error:
         with contextlib.suppress(IdxHubError):
             load(_SAMPLE, "train", data_dir=data_dir, download=False)
+            why = _why_unavailable(error, download=download)
             more = "" if verbose else "; -v shows what was tried"
-            say(f"Using the sample of 2,000 images, because Fashion-MNIST could not be read{more}.", err=True)
+            say(f"Using the sample of 2,000 images, because {why}{more}.", err=True)
             if verbose:
                 say(f"{format_error(error)}\n", err=True)
         return _SAMPLE
     return _FULL
+
+
+def _why_unavailable(error: IdxHubError, *, download: bool) -> str:
+    if not isinstance(error, DownloadError):
+        return "Fashion-MNIST could not be read"
+    if not download or os.environ.get("IDXHUB_OFFLINE"):
+        return "Fashion-MNIST is not on this machine and downloads are switched off"
+    return "Fashion-MNIST is not on this machine and no mirror could be reached"
 
 
 def _show(framework: str, *asked: Any) -> dict[str, Any]:
@@ -161,7 +172,7 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
         None: "No framework could be read.",
     }
     if len(shown) != 1:  # one alone agrees with itself
-        click.secho(verdicts[same], bold=True)
+        say(verdicts[same], bold=True)
 
 
 def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:

@@ -18,7 +18,8 @@ from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, redact_url
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
-from idxhub.cli.output import json_option, print_json, print_table, say
+from idxhub.cli.options import json_option
+from idxhub.cli.output import print_json, print_table, say
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.paths import format_os_error
 from idxhub.plugins.manager import installed
@@ -180,8 +181,8 @@ def _show(report: dict[str, Any]) -> None:
     say(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
     click.echo()
     print_table(
-        ("FRAMEWORK", "STATE", ""),
-        [(name, state["state"], state["message"]) for name, state in report["frameworks"].items()],
+        ("FRAMEWORK", "STATE", "VERSION, OR WHAT TO DO"),
+        [(name, state["state"], _advice(state)) for name, state in report["frameworks"].items()],
     )
     click.echo()
     for name, value in report["settings"].items():
@@ -189,18 +190,35 @@ def _show(report: dict[str, Any]) -> None:
     cache = report["cache"]
     state = "can be written" if cache["writable"] else "CANNOT be written"
     say(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
-    for name, data in report["datasets"].items():
-        click.echo()
-        say(f"{name}: {data['cached']} of {data['files']} files in the cache; looked for in", bold=True)
-        for folder, there in data["folders"].items():
-            say(f"  {folder} ({'there' if there else 'not there'})")
-        for mirror in data["mirrors"]:
-            say(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
+    _show_datasets(report)
     click.echo()
     for problem in report["problems"]:
         say(f"PROBLEM: {problem}", fg="red")
     if not report["problems"]:
-        click.echo("no problems found")
+        say("no problems found")
+
+
+def _advice(framework: dict[str, str]) -> str:
+    """The version of an installed framework, or the command that installs it, or what is wrong."""
+    if framework["state"] == "not installed":  # the message ends with the command: see MissingFrameworkError
+        return framework["message"].rpartition(": ")[2]
+    return framework["message"]
+
+
+def _show_datasets(report: dict[str, Any]) -> None:
+    """Where each dataset is searched for; datasets that are searched for in the same places are one group."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for name, data in report["datasets"].items():
+        key = data["cached"], data["files"], tuple(data["folders"].items()), tuple(data["mirrors"])
+        groups.setdefault(key, []).append(name)
+    for (cached, files, folders, mirrors), names in groups.items():
+        click.echo()
+        each = " each" if len(names) > 1 else ""
+        say(f"{', '.join(names)}: {cached} of {files} files{each} in the cache; searched for in", bold=True)
+        for folder, exists in folders:
+            say(f"  {folder} ({'exists' if exists else 'does not exist'})")
+        for mirror in mirrors:
+            say(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
 
 
 COMMANDS = (doctor,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,13 +16,14 @@ from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
-from idxhub.cli.output import FOLDER, data_dir_option, json_option, plain, print_json, print_table, say
+from idxhub.cli.options import FOLDER, data_dir_option, dataset_argument, json_option
+from idxhub.cli.output import plain, print_json, print_table, say
 from idxhub.errors import CacheError, ChecksumError
 from idxhub.plugins.manager import installed
 
 
 @click.command()
-@click.argument("name")
+@dataset_argument
 @data_dir_option
 @json_option
 def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
@@ -70,18 +71,19 @@ _NOT_FOUND = "NOT FOUND"
 
 @dataclass(frozen=True)
 class Finding:
-    """One copy of a file, and whether it is right."""
+    """One copy of a file: whether it is sound, and by which check; `place` is None for a file that was not found."""
 
     file: str
-    expected_md5: str
-    found_md5: str
     sound: bool
     state: str
-    place: str
+    check: str
+    expected_md5: str
+    found_md5: str | None = None
+    place: str | None = None
 
 
 @click.command()
-@click.argument("name")
+@dataset_argument
 @click.option("--data-dir", type=FOLDER, help="Look in this folder alone.")
 @json_option
 @click.pass_context
@@ -99,10 +101,10 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
         print_json({"dataset": spec.name, "files": [asdict(finding) for finding in findings]})
     else:
         print_table(
-            ("FILE", "EXPECTED MD5", "FOUND MD5", "STATE", "AT"),
-            [(f.file, f.expected_md5, f.found_md5, plain(f.state), plain(f.place)) for f in findings],
+            ("FILE", "STATE", "CHECKED BY", "AT"),
+            [(f.file, f.state, f.check, f.place or "-") for f in findings],
         )
-        click.echo(_summary(findings))
+        say(_summary(findings))
     if not all(finding.sound for finding in findings):
         ctx.exit(1)
 
@@ -127,24 +129,30 @@ def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, settings: Sea
     if settings.data_dir is None:
         made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_made(kept, cache)]
         findings += [_array(kept, cache, published) for kept in made]
-    return findings or [Finding(resource.filename, resource.md5, "-", sound=False, state=_NOT_FOUND, place="-")]
+    return findings or [
+        Finding(
+            resource.filename, sound=False, state=_NOT_FOUND, check=f"MD5 {resource.md5}", expected_md5=resource.md5
+        )
+    ]
 
 
 def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Finding, VerifiedFile | None]:
-    place = copy.source
+    finding = Finding(resource.filename, sound=False, state="", check="-", expected_md5=resource.md5, place=copy.source)
     try:
         data = copy.read(resource)
     except OSError as error:
-        state = f"WRONG: {error.strerror or error}"
-        return Finding(resource.filename, resource.md5, "-", sound=False, state=state, place=place), None
+        return replace(finding, state=f"WRONG: {error.strerror or error}"), None
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     try:
-        verified = verify_bytes(resource, data, place, (spec, *installed().datasets().values()))
+        verified = verify_bytes(resource, data, copy.source, (spec, *installed().datasets().values()))
     except ChecksumError as error:
         state = f"WRONG: {error.failures[0].why.removeprefix('is another file: ')}"
-        return Finding(resource.filename, resource.md5, md5, sound=False, state=state, place=place), None
-    state = "sound" if verified.form == "published" else f"sound, {verified.form}"
-    return Finding(resource.filename, resource.md5, md5, sound=True, state=state, place=place), verified
+        return replace(finding, state=state, check=f"MD5 {md5}, expected {resource.md5}", found_md5=md5), None
+    if verified.form == "published":
+        state, check = "sound", f"MD5 {md5}{' and SHA-256' if resource.sha256 else ''}"
+    else:
+        state, check = f"sound, {verified.form}", f"{'SHA-256' if resource.payload_sha256 else 'MD5'} of its content"
+    return replace(finding, sound=True, state=state, check=check, found_md5=md5), verified
 
 
 def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
@@ -159,31 +167,30 @@ def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
 
 
 def _array(kept: ArraySpec, cache: Cache, published: VerifiedFile | None) -> Finding:
-    """The cached array, proven against the published payload; where that cannot be had, it is said to be sound by its
-    own record.
-    """
+    """The cached array, compared with the published content; if that is impossible, with its own record."""
     resource = kept.resource
+    finding = Finding(
+        resource.filename,
+        sound=False,
+        state="WRONG: damaged; it will be made again when it is next loaded",
+        check="its own record",
+        expected_md5=resource.md5,
+        place=str(cache.array_file(kept)),
+    )
     try:
         stored = cache.open(kept)
     except CacheError as error:
-        state, sound = f"WRONG: {_cause(error)}", False
-    else:
-        proven = stored is not None and matches_published(kept, stored, published)
-        sound = proven is not False
-        how = "sound" if proven else "sound by its own checksums"
-        state = (
-            ", ".join([how, "decoded", *kept.steps])
-            if sound
-            else "WRONG: damaged; it will be made again when asked for"
-        )
-    return Finding(
-        resource.filename,
-        resource.md5,
-        "-",
-        sound=sound,
-        state=state,
-        place=str(cache.array_file(kept)),
-    )
+        return replace(finding, state=f"WRONG: {_cause(error)}", check="-")
+    if stored is None:
+        return finding
+    right = matches_published(kept, stored, published)
+    if published is not None:
+        finding = replace(finding, check="the published file, decoded again")
+    elif right is not None:
+        finding = replace(finding, check=f"{'SHA-256' if resource.payload_sha256 else 'MD5'} of its content")
+    if right is False:
+        return finding
+    return replace(finding, sound=True, state=", ".join(["sound", "decoded", *kept.steps]))
 
 
 def _cause(error: CacheError) -> str:

@@ -1,4 +1,4 @@
-"""What the subcommands share: JSON, tables, sizes, text fit for a terminal, and options that many take."""
+"""What the subcommands print: JSON, tables, sizes, errors, and text that is fit for a terminal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import json
 import re
 import shutil
 import sys
-import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 import click
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-data_dir_option = click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
+from idxhub.errors import ChecksumError, DownloadError, UnknownNameError
 
 
 def print_json(data: Any) -> None:
@@ -43,19 +40,36 @@ _OPTIONS = (
 
 
 def format_error(error: BaseException) -> str:
-    """The message of an error for the command line: arguments of Python's functions become options of the command.
+    """The message of an error for the command line: see `format_message`."""
+    return format_message(str(error))
+
+
+def format_message(text: str) -> str:
+    """A message of idxhub's for the command line: arguments of Python's functions become options of the command.
 
     Only whole phrases of idxhub's own messages are changed, so that a path or a URL stays as it is.
     """
-    text = str(error)
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
     return plain_lines(text)
 
 
-def say(text: object, **style: Any) -> None:
-    """Print lines with something in them that is not ours; `style` is click's."""
-    click.secho(plain_lines(text), **style)
+def error_as_json(error: BaseException) -> dict[str, Any]:
+    """An error as docs/reference/json.md describes it: its type and message, and what else a script can use."""
+    if isinstance(error, click.ClickException):
+        return {"type": type(error).__name__, "message": plain_lines(error.format_message())}
+    data: dict[str, Any] = {"type": type(error).__name__, "message": format_error(error)}
+    if isinstance(error, DownloadError | ChecksumError):
+        data["message"] = format_message(error.message)
+        data["failures"] = [{"where": each.where, "why": format_message(each.why)} for each in error.failures]
+    if isinstance(error, UnknownNameError):
+        data |= {"name": str(error.name), "choices": list(error.choices)}
+    return data
+
+
+def say(text: object, *, err: bool = False, **style: Any) -> None:
+    """Print lines that may hold text from elsewhere; on a terminal they are wrapped. `style` is click's."""
+    click.secho(fit_to_terminal(plain_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -65,22 +79,25 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     a block of lines. Nothing is cut off, and what goes into a pipe or a file is not wrapped.
     """
     cells = [[plain_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
-    natural = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    natural = [max(_width(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
     widths = natural
     if is_terminal(sys.stdout):
         columns = shutil.get_terminal_size().columns
-        least = [max(_longest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
+        least = [max(_widest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
         if sum(least) + 2 * (len(least) - 1) > columns:
             _print_blocks(cells, columns)
             return
         while sum(widths) + 2 * (len(widths) - 1) > columns:
             widest = max((i for i, width in enumerate(widths) if width > least[i]), key=widths.__getitem__)
             widths = [width - (i == widest) for i, width in enumerate(widths)]
-        cells = [[_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+        cells = [
+            [[part for line in cell for part in _wrap(line, width)] for cell, width in zip(row, widths, strict=True)]
+            for row in cells
+        ]
     for i, row in enumerate(cells):
         for lines in itertools.zip_longest(*row, fillvalue=""):
-            line = "  ".join(part.ljust(width) for part, width in zip(lines, widths, strict=True)).rstrip()
-            click.secho(line, bold=i == 0)
+            padded = (part + " " * (width - _width(part)) for part, width in zip(lines, widths, strict=True))
+            click.secho("  ".join(padded).rstrip(), bold=i == 0)
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
@@ -88,37 +105,55 @@ def is_terminal(stream: IO[str] | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-# stands for a space of several in a row, as paths may have: no line ends there. It is not printable, so that it is in
-# no text that `plain` returns
-_KEPT_SPACE = "\ue000"
+def fit_to_terminal(text: str, stream: IO[str] | None) -> str:
+    """Lines wrapped between words if `stream` is a terminal; what continues a line is indented by two more spaces."""
+    if not is_terminal(stream):
+        return text
+    columns = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.split("\n") for part in _wrap(line, columns, indent=_indent(line) + "  "))
 
 
-def _keep_runs(line: str) -> str:
-    return re.sub(" {2,}", lambda run: _KEPT_SPACE * len(run[0]), line)
+_SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")  # lines are broken there; several spaces in a row, as in a path, are kept
 
 
-def _longest_word(cell: list[str]) -> int:
-    return max((len(word) for line in cell for word in _keep_runs(line).split(" ")), default=0)
+def _wrap(line: str, width: int, indent: str = "") -> list[str]:
+    """A line in parts that are at most `width` columns wide, if no word is wider; `indent` begins all but the first."""
+    first, *words = _SINGLE_SPACE.split(line)
+    parts = [first]
+    for word in words:
+        longer = f"{parts[-1]} {word}"
+        if _width(longer) <= width:
+            parts[-1] = longer
+        else:
+            parts.append(indent + word)
+    return parts
 
 
-def _wrapped(cell: list[str], width: int) -> list[str]:
-    wrap = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False).wrap
-    lines = (wrap(_keep_runs(line)) if len(line) > width else [line] for line in cell)
-    return [part.replace(_KEPT_SPACE, " ") for parts in lines for part in parts]
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" "))]
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes: Chinese, Japanese and Korean characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
+
+
+def _widest_word(cell: list[str]) -> int:
+    return max((_width(word) for line in cell for word in _SINGLE_SPACE.split(line)), default=0)
 
 
 def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
     """Each row as a block of lines: the first cell in bold, the others below it, each after its heading."""
     headings, *rows = cells
-    wrapper = textwrap.TextWrapper(
-        columns, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
     for row in rows:
         for i, (heading, cell) in enumerate(zip(headings, row, strict=True)):
-            text = f"{' '.join(heading)}: {_keep_runs(' '.join(cell))}"
-            wrapper.initial_indent = "  " * (i > 0)
-            for line in wrapper.wrap(text):
-                click.secho(line.replace(_KEPT_SPACE, " "), bold=i == 0)
+            name = " ".join(heading)
+            text = f"{'  ' * (i > 0)}{name}{': ' * bool(name)}{' '.join(cell)}"
+            for line in _wrap(text, columns, indent="    "):
+                click.secho(line, bold=i == 0)
 
 
 def size(count: int | None) -> str:

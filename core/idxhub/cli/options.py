@@ -1,0 +1,28 @@
+"""Options and arguments that several subcommands take, with the names that a shell completes them by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from idxhub.plugins.manager import installed
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+data_dir_option = click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
+
+
+def _dataset_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    specs = installed().datasets().values()
+    return [CompletionItem(spec.name, help=spec.title) for spec in specs if spec.name.startswith(incomplete)]
+
+
+def _framework_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in installed().adapters() if name.startswith(incomplete)]
+
+
+# plain strings: an unknown name is for the subcommand to refuse, with the nearest one
+dataset_argument = click.argument("name", shell_complete=_dataset_names)
+framework_argument = click.argument("framework", shell_complete=_framework_names)

@@ -21,28 +21,15 @@ from idxhub.catalog.recognise.published_file import files_of_specs
 DATASETS = tuple(builtin.datasets().values())
 
 
-@pytest.mark.parametrize(
-    ("filename", "is_called"),
-    [
-        ("t10k-images-idx3-ubyte.gz", "MNIST test images"),
-        ("t10k-labels-idx1-ubyte.gz", "MNIST test labels"),
-        ("train-labels-idx1-ubyte.gz", "MNIST train labels"),
-    ],
-)
-def test_mnist(mnist_dir, filename, is_called):
-    data = (mnist_dir / filename).read_bytes()
-    content = gzip.decompress(data)
-    assert identify_bytes(data, DATASETS) == is_called
-    assert identify_bytes(content, DATASETS) == f"{is_called}, decompressed"
-    assert identify_bytes(lzma.compress(content, preset=0), DATASETS) == f"{is_called}, recompressed"
-
-
 FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
 
 
 @pytest.mark.parametrize(
     ("folder", "filename", "is_called"),
     [
+        ("", "t10k-images-idx3-ubyte.gz", "MNIST test images"),
+        ("", "t10k-labels-idx1-ubyte.gz", "MNIST test labels"),
+        ("", "train-labels-idx1-ubyte.gz", "MNIST train labels"),
         ("fashion-mnist-v1-labels", "train-labels-idx1-ubyte.gz", f"{FIRST}: train labels"),
         ("fashion-mnist-v1-labels", "t10k-labels-idx1-ubyte.gz", f"{FIRST}: test labels"),
         ("oracle-mnist-partial", "train-labels-idx1-ubyte.gz", "Oracle-MNIST train labels"),
@@ -51,13 +38,15 @@ FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
         ("qmnist-labels", "qmnist-test-labels-idx1-ubyte.gz", "QMNIST test labels, the classes alone"),
     ],
 )
-def test_files_of_no_spec(mnist_dir, folder, filename, is_called):
-    path = mnist_dir.parent / folder / filename
+def test_real_files_in_each_form(mnist_dir, folder, filename, is_called):
+    path = mnist_dir.parent / (folder or mnist_dir.name) / filename
     if not path.exists():
         pytest.skip(f"needs {folder}/{filename} beside MNIST's folder")
     data = path.read_bytes()
+    content = gzip.decompress(data)
     assert identify_bytes(data, DATASETS) == is_called
-    assert identify_bytes(gzip.decompress(data), DATASETS) == f"{is_called}, decompressed"
+    assert identify_bytes(content, DATASETS) == f"{is_called}, decompressed"
+    assert identify_bytes(lzma.compress(content, preset=0), DATASETS) == f"{is_called}, recompressed"
 
 
 def test_qmnists_classes_alone_are_those_of_its_table(mnist_dir):
@@ -108,13 +97,13 @@ def test_an_md5_is_not_enough_where_the_sha256_is_known(toy):
     assert identify_bytes(toy.bytes(toy.train_images), [spec]) is None
 
 
-def test_sha1_is_looked_up_too(monkeypatch):
-    monkeypatch.setitem(by_digest._OTHER_FILES, hashlib.sha1(b"x", usedforsecurity=False).hexdigest(), ("X", "an x"))
-    assert identify_bytes(b"x") == "X an x"
-
-
-def test_the_id_of_a_git_blob_is_looked_up_too(monkeypatch):
-    monkeypatch.setitem(by_digest._OTHER_FILES, "b649a9bf89116c581f8329b8ec3c79a86a70be04", ("X", "some text"))
+@pytest.mark.parametrize(
+    "digest",
+    [hashlib.sha1(b"some text", usedforsecurity=False).hexdigest(), "b649a9bf89116c581f8329b8ec3c79a86a70be04"],
+    ids=["SHA-1", "git blob"],
+)
+def test_files_are_recognised_by_other_digests_than_md5_too(monkeypatch, digest):
+    monkeypatch.setitem(by_digest._OTHER_FILES, digest, ("X", "some text"))
     assert identify_bytes(b"some text") == "X some text"
     assert by_digest._OTHER_FILES["1f6e37653511386c87fc954b27b0770ccdd19b02"] == ("Oracle-MNIST", "train images")
 
@@ -136,15 +125,11 @@ def test_the_content_of_a_published_file_is_learnt(toy):
 
 
 @pytest.mark.parametrize("table", [by_digest._OTHER_FILES, by_digest._OTHER_CONTENTS], ids=["files", "contents"])
-def test_the_tables_hold_digests(table):
+def test_the_tables_contain_digests_of_files_that_are_not_in_the_catalog(table):
+    in_catalog = {
+        digest for file in files_of_specs(DATASETS) for digest in (file.resource.md5, file.resource.payload_md5)
+    }
+    assert not in_catalog & table.keys()
     for digest, words in table.items():
         assert re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{40}", digest)
         assert all(words)
-
-
-def test_no_file_of_the_catalog_is_in_the_tables_too():
-    for file in files_of_specs(DATASETS):
-        assert not {file.resource.md5, file.resource.payload_md5} & {
-            *by_digest._OTHER_FILES,
-            *by_digest._OTHER_CONTENTS,
-        }

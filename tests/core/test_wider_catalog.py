@@ -36,40 +36,17 @@ SIZES = {
     "emnist-digits": {"train": 240_000, "test": 40_000},
     "emnist-letters": {"train": 124_800, "test": 20_800},
 }
+DIGITS, CAPITALS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CLASSES = {
-    "mnist": "0123456789",
-    "qmnist": "0123456789",
-    "emnist-balanced": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt",
-    "emnist-byclass": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-    "emnist-bymerge": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt",
-    "emnist-digits": "0123456789",
-    "emnist-letters": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "mnist": DIGITS,
+    "kmnist": ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+    "qmnist": DIGITS,
+    "emnist-balanced": DIGITS + CAPITALS + "abdefghnqrt",
+    "emnist-byclass": DIGITS + CAPITALS + CAPITALS.lower(),
+    "emnist-bymerge": DIGITS + CAPITALS + "abdefghnqrt",
+    "emnist-digits": DIGITS,
+    "emnist-letters": CAPITALS,
 }
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_splits(name):
-    assert BY_NAME[name].sizes == SIZES[name]
-    for split in BY_NAME[name].splits.values():
-        assert split.arrays[0].shape[1:] == (28, 28)
-        assert split.arrays[0].dtype == "uint8"
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_classes(name):
-    assert BY_NAME[name].classes == tuple(CLASSES[name])
-
-
-def test_kmnists_classes():
-    assert KMNIST.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-
-
-def test_every_name_is_there_and_every_digest_its_own():
-    assert set(BY_NAME) == {"fashion-mnist", "fashion-mnist-sample", *SIZES}
-    digests = [each.md5 for spec in DATASETS for each in spec.resources]
-    assert len(set(digests)) == len(digests)
-
-
 # the first digits of the SHA-256 of all that a spec says about its files
 FACTS = {
     "fashion-mnist": "5690c52189602b10",
@@ -85,10 +62,28 @@ FACTS = {
 }
 
 
+@pytest.mark.parametrize("name", SIZES)
+def test_splits_and_classes(name):
+    spec = BY_NAME[name]
+    assert spec.sizes == SIZES[name]
+    assert spec.classes == tuple(CLASSES[name])
+    for split in spec.splits.values():
+        assert split.arrays[0].shape[1:] == (28, 28)
+        assert split.arrays[0].dtype == "uint8"
+
+
 @pytest.mark.parametrize("name", FACTS)
 def test_no_fact_about_a_published_file_changes_unnoticed(name):
     facts = repr([astuple(resource) for resource in BY_NAME[name].resources])
     assert hashlib.sha256(facts.encode()).hexdigest()[:16] == FACTS[name]
+
+
+def test_every_dataset_is_there_and_none_has_a_file_of_another():
+    assert set(BY_NAME) == {"fashion-mnist", "fashion-mnist-sample", *SIZES} == set(FACTS)
+    digests = [each.md5 for spec in DATASETS for each in spec.resources]
+    assert len(set(digests)) == len(digests)
+    assert len({spec.fingerprint for spec in DATASETS}) == len(DATASETS)
+    assert FASHION_MNIST.fingerprint == "b14293846539"
 
 
 @pytest.mark.parametrize("spec", [MNIST, KMNIST, QMNIST, *EMNIST], ids=lambda spec: spec.name)
@@ -98,6 +93,9 @@ def test_described_for_whoever_uses_it(spec):
     assert re.match(r"@\w+\{[\w:-]+,\n", spec.citation)
     assert spec.citation.count("{") == spec.citation.count("}")
     assert all(re.match(r"https?://.*/$", mirror) for mirror in spec.mirrors)
+    torchvision = f"{spec.name.partition('-')[0].upper()}/raw"
+    assert f"data/{torchvision}" in spec.folders
+    assert torchvision in spec.subfolders
 
 
 @pytest.mark.parametrize("spec", EMNIST, ids=lambda spec: spec.name)
@@ -229,18 +227,6 @@ def test_made_files_by_the_local_server(spec, tmp_path, server):
         np.testing.assert_array_equal(loaded.labels, labels)
         assert loaded.classes == spec.classes
     assert server.count() == 4
-
-
-@pytest.mark.parametrize("spec", [MNIST, KMNIST, QMNIST, *EMNIST], ids=lambda spec: spec.name)
-def test_torchvisions_folders_are_known(spec):
-    family = spec.name.partition("-")[0].upper()
-    assert f"data/{family}/raw" in spec.folders
-    assert f"{family}/raw" in spec.subfolders
-
-
-def test_fingerprints_of_the_catalog_differ_and_fashion_mnists_stays():
-    assert len({spec.fingerprint for spec in DATASETS}) == len(DATASETS)
-    assert FASHION_MNIST.fingerprint == "b14293846539"
 
 
 def test_a_spec_of_ones_own_may_be_as_odd_as_any(server, tmp_path):

@@ -19,7 +19,7 @@ TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 
 @pytest.fixture
 def run(run, monkeypatch, tmp_path):
-    """Run `idxhub audit` offline in a folder of its own; the terminal's width has no say."""
+    """Run `idxhub audit` offline in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: run("audit", *arguments)
 
@@ -45,7 +45,7 @@ def test_a_sound_folder(run, folder):
     assert max(map(len, lines[2:6])) < 120
 
 
-def test_what_is_wrong_is_marked_and_counted(run, folder):
+def test_wrong_files_are_marked_and_counted(run, folder):
     (folder / TEST_LABELS).write_text("<html></html>")
     shutil.copy(folder / "train-labels-idx1-ubyte.gz", folder / "t10k-images-idx3-ubyte.gz")
     (folder / "mine.idx").write_bytes(idxhub.idx.encode(np.zeros((2, 3), np.uint8)))
@@ -70,7 +70,7 @@ def test_real_files_of_two_datasets_in_one_folder(run, full_data_dir, mnist_dir,
     )
 
 
-def test_a_file_of_no_spec_says_what_it_is(run, mnist_dir, tmp_path):
+def test_a_file_of_no_spec_is_recognised(run, mnist_dir, tmp_path):
     first = mnist_dir.parent / "fashion-mnist-v1-labels" / TEST_LABELS
     if not first.exists():
         pytest.skip("needs the first release's labels beside MNIST's folder")
@@ -129,7 +129,7 @@ def test_adopting(run, folder, cache_dir):
 
 
 def test_adopting_out_of_an_archive(run, folder, tmp_path):
-    """As they are published, and unpacked before they were packed."""
+    """Members as published, and one that was decompressed before."""
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         first, *others = sorted(folder.iterdir())
         archive.writestr(f"in/{first.stem}", gzip.decompress(first.read_bytes()))
@@ -147,8 +147,8 @@ def test_adopting_out_of_an_archive(run, folder, tmp_path):
     assert (idxhub.load(SAMPLE, "test", download=False).images == want.images).all()
 
 
-def test_an_archive_that_is_damaged_after_it_was_looked_at(run, folder, tmp_path, monkeypatch):
-    from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
+def test_an_archive_that_is_damaged_after_the_audit(run, folder, tmp_path, monkeypatch):
+    from idxhub.cli import audit  # noqa: PLC0415 -- the test replaces a name in it
 
     path = tmp_path / "all.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -197,8 +197,8 @@ def test_adopting_nothing(run, folder):
     assert result.stdout.endswith("nothing to put into the cache\n")
 
 
-def test_a_copy_that_changes_after_it_was_looked_at_is_not_adopted(run, folder, monkeypatch):
-    from idxhub.cli import audit  # noqa: PLC0415 -- its parts are replaced
+def test_a_copy_that_changes_after_the_audit_is_not_adopted(run, folder, monkeypatch):
+    from idxhub.cli import audit  # noqa: PLC0415 -- the test replaces a name in it
 
     monkeypatch.setattr(audit.LocalCopy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
@@ -222,7 +222,7 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
 
 
 def test_the_best_copy_is_taken_over(run, folder, tmp_path):
-    """Not the first: one that is published and is called what it is."""
+    """Not the first one, but one that is as published and has the right name."""
     content = gzip.decompress((folder / TEST_LABELS).read_bytes())
     shutil.copy(folder / TEST_LABELS, folder / "a-train-labels-idx1-ubyte.gz")
     (folder / "a").write_bytes(content)
@@ -242,8 +242,8 @@ def test_a_cache_that_fails_for_one_file_fails_for_that_one(run, folder, cache_d
     assert "train-labels-idx1-ubyte.npy: Is a directory; remove what is in its place" in rows[3]["failure"]
 
 
-def test_a_folder_that_is_named_and_closed_hides_no_other(open_dir):
-    """And is a problem found, not wrong usage; met on the way it is none."""
+def test_a_given_folder_that_cannot_be_read_is_reported_with_the_others(open_dir):
+    """It is a problem found, not wrong usage. Below a given folder it is not a problem."""
     (open_dir / "open").mkdir()
     (open_dir / "open" / TEST_LABELS).write_bytes(idxhub.idx.encode(np.zeros((2, 3), np.uint8))[:-1])
     (open_dir / "shut").mkdir(mode=0)
@@ -270,7 +270,7 @@ def test_a_folder_that_is_named_and_closed_hides_no_other(open_dir):
     assert only.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
 
 
-def test_without_a_path_the_usual_places(run, nowhere, folder, tmp_path, monkeypatch):
+def test_without_a_path_the_usual_folders_are_examined(run, nowhere, folder, tmp_path, monkeypatch):
     result = run()
     assert result.exit_code == 0
     looked_in, _, last = result.stdout.removesuffix("\n").rpartition("\n")
@@ -299,7 +299,7 @@ def test_idxhubs_own_cache_is_not_wrong(run, nowhere, request, cache_dir, name):
 
 
 def test_a_user_without_a_home(run, folder, monkeypatch):
-    """Whose cache nobody knows: asked for where it is one of the places, or is written to."""
+    """The folder of the cache is not known: an error only if the cache is searched or written."""
     monkeypatch.delenv("IDXHUB_CACHE")
 
     def nowhere(*_):
@@ -317,7 +317,7 @@ def test_a_user_without_a_home(run, folder, monkeypatch):
     assert result.stdout.count("NOT TAKEN OVER: no folder for the cache is known") == 1
 
 
-def test_names_that_a_terminal_should_not_be_told(run, folder):
+def test_control_characters_in_names_are_not_printed(run, folder):
     shutil.copy(folder / TEST_LABELS, folder / "a\x1b[31m\nb")
     shutil.copy(folder / TEST_LABELS, os.fsencode(folder) + b"/\xff")
     result = run("data")

@@ -178,7 +178,9 @@ def test_a_cached_file_of_a_spec_of_ones_own_is_right_by_its_record(toy, server,
     for specs in ([], DATASETS, [make(tmp_path / "twin", name="twin", seed=1).spec]):
         report = audit_files([tmp_path / "looked"], specs)
         assert report.ok
-        assert {(each.state, each.found) for each in report.findings} == {("right", "mine, by idxhub's own record")}
+        assert {(each.state, each.found) for each in report.findings} == {
+            ("right", "mine, according to idxhub's record")
+        }
         assert {(each.file.dataset, each.form) for each in report.findings} == {("mine", "published")}
     report = audit_files([tmp_path / "looked"], [toy.spec])
     assert [each.state for each in report.findings] == ["right", "right"]

@@ -1,4 +1,4 @@
-"""The audit of .zip archives: those that a dataset is published in, and those that somebody packed."""
+"""The audit of .zip archives: those in which a dataset is published, and others."""
 
 import gzip
 import tracemalloc
@@ -48,7 +48,7 @@ WRONG = {
 }
 
 
-def test_another_datasets_files_make_no_published_archive(packed, toy):
+def test_a_zip_of_another_datasets_files_is_not_the_published_archive(packed, toy):
     path, spec = packed()
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(toy.path(toy.train_images), "x-images-idx3-ubyte.gz")
@@ -80,16 +80,18 @@ def test_an_archive_that_was_packed_again_is_told_by_its_members(packed, toy):
     assert [(each.member, each.state) for each in report.findings] == [(f"inside/{toy.train_images.filename}", "right")]
 
 
-def test_archives_that_idxhub_keeps_for_specs_of_ones_own(packed, tmp_path, server):
+def test_cached_archives_of_specs_of_ones_own(packed, tmp_path, server):
     path, spec = packed(name="mine")
     server.serve(path.parent)
     load(replace(spec, mirrors=(server.url,)), cache_dir=tmp_path / "cache", plugins=Plugins([]))
     report = audit_files([tmp_path / "cache"], [])
-    assert [(each.state, each.found) for each in report.findings] == [("right", "all.zip, by idxhub's own record")]
+    assert [(each.state, each.found) for each in report.findings] == [
+        ("right", "all.zip, according to idxhub's record")
+    ]
     kept = Cache(tmp_path / "cache", spec).file(spec.resources[0].archive)
     with zipfile.ZipFile(kept, "a") as archive:
         archive.writestr(TRAIN, b"")
-    assert audit_files([kept], []).findings == ()  # another one now, and of names that nobody claims
+    assert audit_files([kept], []).findings == ()  # the archive has changed, and no spec has the names of its members
     assert [each.state for each in audit_files([kept], [spec]).findings] == ["right"] * 4 + ["wrong"]
 
 
@@ -107,7 +109,7 @@ def test_archives_that_idxhub_keeps_for_specs_of_ones_own(packed, tmp_path, serv
         ("mine.zip", f"../toy/{TRAIN}", "toy train images"),
     ],
 )
-def test_a_zip_is_a_folder_that_is_called_as_it_is(toy, tmp_path, archive, member, claim):
+def test_a_zip_counts_as_a_folder_with_its_name(toy, tmp_path, archive, member, claim):
     twin = made.make(tmp_path / "twins", name="twin", seed=1)
     path = tmp_path / "looked" / archive
     path.parent.mkdir(parents=True)
@@ -117,7 +119,7 @@ def test_a_zip_is_a_folder_that_is_called_as_it_is(toy, tmp_path, archive, membe
     assert (finding.claim, finding.state) == (claim, "wrong" if claim.startswith("toy") else "right")
 
 
-def test_files_are_mixed_within_one_folder_of_one_archive_only(toy, tmp_path):
+def test_only_one_folder_in_one_archive_can_be_mixed(toy, tmp_path):
     twin = made.make(tmp_path / "twins", name="twin", seed=1)
     looked = tmp_path / "looked"
     looked.mkdir()
@@ -184,7 +186,7 @@ def test_a_small_zip_takes_little_memory_and_time(toy, tmp_path, bomb):
     assert peak < 3_000_000
 
 
-def test_a_directory_without_end_is_not_read(packed):
+def test_a_huge_directory_is_not_read(packed):
     path, spec = packed()
     with zipfile.ZipFile(path, "a") as archive:
         for number in range(12_000):
@@ -194,7 +196,7 @@ def test_a_directory_without_end_is_not_read(packed):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_of_two_members_of_one_name_the_one_that_readers_get_is_told(toy, tmp_path):
+def test_of_two_members_with_one_name_the_last_is_examined(toy, tmp_path):
     path = tmp_path / "two.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for resource in (toy.spec.splits["test"].images, toy.train_images):

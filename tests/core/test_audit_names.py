@@ -1,4 +1,4 @@
-"""The audit: what a file's name says, and the folders that it lies in."""
+"""The audit: what a file's name and the names of its folders claim."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,11 +39,13 @@ TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"
         ("looked/toy.train-images-idx3-ubyte.gz", "toy train images", "right"),
         ("looked/toys-train-images-idx3-ubyte.gz", "train images", "right"),
         ("twin/toy-train-images-idx3-ubyte.gz", "toy train images", "right"),
+        ("toy-{fingerprint}/train-images-idx3-ubyte.gz", "toy train images", "right"),  # in the cache
+        ("toy-{fingerprint}/test-images-idx3-ubyte.gz", "toy test images", "wrong"),
     ],
 )
 def test_what_a_name_says(toy, tmp_path, put, where, claim, state):
     twin = make(tmp_path / "another", name="twin", seed=1, title="Twin, of toy", subfolders=("", "of/twins")).spec
-    path = put(toy.bytes(toy.train_images), where, ".")
+    path = put(toy.bytes(toy.train_images), where.format(fingerprint=toy.spec.fingerprint), ".")
     (finding,) = audit_files([path], [toy.spec, twin]).findings
     assert (finding.claim, finding.state) == (claim, state)
     assert finding.found == "toy train images, official"
@@ -55,12 +57,12 @@ def test_what_a_name_says(toy, tmp_path, put, where, claim, state):
         ("twin/mine/train-images-idx3-ubyte.gz", "twin train images"),
         ("twin/a/b/train-images-idx3-ubyte.gz", "twin train images"),
         ("twin/toy/a/train-images-idx3-ubyte.gz", "toy train images"),
-        ("twin/small/a/train-images-idx3-ubyte.gz", "train images"),  # of which nothing is called so
-        ("of/twins/a/train-images-idx3-ubyte.gz", "train images"),  # no name of a dataset
+        ("twin/small/a/train-images-idx3-ubyte.gz", "train images"),  # it has no file with this name
+        ("of/twins/a/train-images-idx3-ubyte.gz", "train images"),  # not the name of a dataset
         ("a/train-images-idx3-ubyte.gz", "train images"),
     ],
 )
-def test_folders_further_out_say_something_below_the_one_that_is_looked_through(toy, tmp_path, put, where, claim):
+def test_the_nearest_folder_that_names_a_dataset_counts_up_to_the_given_one(toy, tmp_path, put, where, claim):
     twin = make(tmp_path / "another", name="twin", seed=1, subfolders=("", "of/twins")).spec
     small = make(tmp_path / "third", name="small", seed=2, suffix=".xz", sizes={"few": 5}).spec
     put(toy.bytes(toy.train_images), f"toy/top/{where}", ".")
@@ -77,16 +79,7 @@ def test_the_samples_folders_are_not_those_of_the_full_dataset(put, folder):
     assert finding.found == "Fashion-MNIST, a sample: test labels, official"
 
 
-def test_the_cache_says_which_dataset(toy, put):
-    folder = f"toy-{toy.spec.fingerprint}"
-    path = put(toy.bytes(toy.train_labels), TRAIN, folder)
-    (finding,) = audit_files([path], [toy.spec, make(toy.folder.parent / "x", name="x", seed=1).spec]).findings
-    assert (finding.claim, finding.found, finding.state) == (
-        *("toy train images", "toy train labels, official", "wrong"),
-    )
-
-
-def test_files_of_two_datasets_under_one_datasets_names(toy, put, tmp_path):
+def test_a_folder_with_files_of_two_datasets_is_mixed(toy, put, tmp_path):
     twin = make(tmp_path / "another", name="twin", seed=1)
     put(toy.bytes(toy.train_images))
     put(twin.bytes(twin.train_labels), twin.train_labels.filename)

@@ -1,4 +1,4 @@
-"""The audit: where it looks, what it follows, and what it may not read."""
+"""The audit: which folders it searches, which links it follows, and what it has no permission to read."""
 
 import errno
 import gzip
@@ -49,7 +49,7 @@ def test_a_pipe_is_not_waited_for(look, tmp_path):
     assert look() == {TRAIN: ("wrong", "a pipe, socket or device")}
 
 
-def test_what_may_not_be_read_is_named(open_dir):
+def test_files_and_folders_that_cannot_be_read_are_named(open_dir):
     code = """
         import os, sys
         from pathlib import Path
@@ -72,7 +72,7 @@ def test_what_may_not_be_read_is_named(open_dir):
     assert seen == [f"{TRAIN}|{reason}|False", f"shut|{reason}|True"]
 
 
-def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something(open_dir):
+def test_an_unreadable_file_is_listed_if_its_name_claims_something_or_it_is_given(open_dir):
     code = """
         import sys
         from pathlib import Path
@@ -94,7 +94,7 @@ def test_of_files_that_cannot_be_read_those_are_listed_whose_names_say_something
     assert seen == [f"['{TRAIN}'] 1 1", named, named]
 
 
-def test_folders_may_lie_as_deep_as_paths_reach(toy, put, tmp_path):
+def test_folders_may_be_nested_deeper_than_python_recurses(toy, put, tmp_path):
     folder = tmp_path / "looked"
     depth = 1_200  # further than Python recurses
     here = os.getcwd()
@@ -107,14 +107,14 @@ def test_folders_may_lie_as_deep_as_paths_reach(toy, put, tmp_path):
         Path(TRAIN).write_bytes(toy.bytes(toy.train_images))
         (finding,) = audit_files([folder], [toy.spec]).findings
         assert (finding.path, finding.state) == (folder.joinpath(*"d" * depth, TRAIN), "right")
-    finally:  # by hand: pytest's own removing recurses, and every session after this one would fail by it
+    finally:  # pytest removes folders by recursion, which would fail here and in every later run
         os.chdir(here)
         folder.joinpath(*"d" * depth, TRAIN).unlink(missing_ok=True)
         for left in range(depth, 0, -1):
             os.rmdir(folder.joinpath(*"d" * left))
 
 
-def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypatch):
+def test_a_folder_called_tilde_is_not_the_home(toy, put, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     put(toy.bytes(toy.train_images), folder="home")
@@ -123,7 +123,7 @@ def test_a_folder_called_as_the_home_is_that_folder(toy, put, tmp_path, monkeypa
     assert finding.path == tmp_path / "~" / "train-labels-idx1-ubyte.gz"
 
 
-def test_of_what_is_no_concern_little_is_read_and_nothing_kept(toy, put, tmp_path, monkeypatch):
+def test_of_other_files_little_is_read_and_nothing_remembered(toy, put, tmp_path, monkeypatch):
     for number in range(20):
         put(b"\xff\xd8\xff\xe0" * 100_000, f"{number}.jpg")
     read, readers, wrapped, made = [], [], scan.open_regular_file, scan._Scanner
@@ -163,7 +163,7 @@ def test_nothing_is_listed_twice(toy, put, tmp_path):
         assert len(audit_files(paths, [toy.spec]).findings) == 1
 
 
-def test_places_are_those_of_others_and_the_cache(monkeypatch, tmp_path):
+def test_the_usual_folders_are_those_of_other_libraries_and_the_cache(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name in ("KERAS_HOME", "MXNET_HOME", "TFDS_DATA_DIR", "CHAINER_DATASET_ROOT"):
         monkeypatch.setenv(name, f"/set/{name}")

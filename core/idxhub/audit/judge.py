@@ -121,7 +121,7 @@ def _judge(scanned: ScannedFile, content: Content, index: DigestIndex, sound: li
             found += ", official" if recognised.file.spec or recognised.file.archive else ", as published"
         state = "right" if record or claim.allows(recognised.file) else "wrong"
     elif record:
-        found, state = f"{record}, by idxhub's own record", "right"
+        found, state = f"{record}, according to idxhub's record", "right"
         recognised = Recognised(PublishedFile(record, scanned.path.name), "published")
     elif content.damage:
         found, state = content.damage + _guess_original(content, index, sound), "wrong"

@@ -1,8 +1,8 @@
 """Split strings, as TFDS writes them: "train", "train[:80%]", "train[-1000:]", "train+test", "all".
 
-Parsing stands apart from applying: `parse` knows the grammar, `resolve` the sizes. Rules and rounding are
-those of tensorflow_datasets/core/splits.py: percentages are whole numbers in [-100, 100] rounded to the
-closest example (`round(percent * n / 100)`, halves to even), and a bound outside the split is an error.
+`parse` knows the grammar, `resolve` the sizes. Rules and rounding are those of tensorflow_datasets/core/splits.py:
+percentages are whole numbers in [-100, 100], rounded to the closest example (`round(percent * n / 100)`, halves to
+even), and a bound outside the split is an error.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import NamedTuple
 from idxhub.errors import ArgumentError, UnknownNameError
 
 _PIECE = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*")
-# ASCII digits, and no more of them than any file can count: int() refuses thousands with an error of its own
+# ASCII digits, at most 19: more than any split can have, and int() raises another error for thousands of digits
 _BOUND = re.compile(r"\s*(?:(?P<value>-?[0-9](?:_?[0-9]){0,18})(?P<percent>%?))?\s*")
 _GRAMMAR = "name[start:stop], in examples or percent, joined by +"
 
 
 class Bound(NamedTuple):
-    """One end of a slice; `percent` tells the unit."""
+    """One end of a slice, in percent or in examples."""
 
     value: int
     percent: bool
 
 
 class Piece(NamedTuple):
-    """`name[start:stop]`; None is an open end. `text` is what the caller wrote."""
+    """`name[start:stop]`; None is an open end. `text` is the piece as the caller wrote it."""
 
     name: str
     start: Bound | None = None
@@ -44,12 +44,12 @@ class Range(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many examples that is."""
+        """The number of examples."""
         return self.stop - self.start
 
 
 def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = None) -> tuple[Piece, ...]:
-    """The pieces of a split string. `names` are the split names that exist, `everything` those that "all" means."""
+    """The pieces of a split string. `names` are the splits that exist, `everything` those that "all" stands for."""
     if not isinstance(text, str):
         raise ArgumentError("split", text, f"a string, {_GRAMMAR}")
     known = tuple(names)
@@ -58,12 +58,12 @@ def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = No
     for part in text.split("+"):
         match = _PIECE.fullmatch(part)
         if match is None:
-            raise _unreadable(text, known, f"cannot read {part.strip()!r}")
+            raise _unusable(text, known, f"cannot read {part.strip()!r}")
         name, bounds = match["name"], match["bounds"]
         if name == "all" and "all" not in known:
             if bounds is not None:
                 each = " + ".join(f"{split}[{bounds}]" for split in everything)
-                raise _unreadable(text, known, f"'all' cannot be sliced, its splits can: {each}")
+                raise _unusable(text, known, f"'all' cannot be sliced, its splits can: {each}")
             pieces.extend(Piece(each, text=each) for each in everything)
             continue
         if name not in known:
@@ -79,10 +79,10 @@ def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, .
         size = sizes[piece.name]
         for bound in (piece.start, piece.stop):
             if bound is not None and not bound.percent and abs(bound.value) > size:
-                raise _unreadable(piece.text, sizes, f"{piece.name} has {size:,} examples")
+                raise _unusable(piece.text, sizes, f"{piece.name} has {size:,} examples")
         start, stop = _position(piece.start, size, 0), _position(piece.stop, size, size)
         if start > stop:
-            raise _unreadable(piece.text, sizes, f"it would end before it starts: {start:,} to {stop:,}")
+            raise _unusable(piece.text, sizes, f"it would end before it starts: {start:,} to {stop:,}")
         ranges.append(Range(piece.name, start, stop))
     return tuple(ranges)
 
@@ -92,18 +92,18 @@ def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound
         return None, None
     start, colon, stop = text.partition(":")
     if not colon:
-        raise _unreadable(whole, known, f"[{text}] has no colon")
+        raise _unusable(whole, known, f"[{text}] has no colon")
     matches = _BOUND.fullmatch(start), _BOUND.fullmatch(stop)
     bounds: list[Bound | None] = []
     for match, side in zip(matches, (start, stop), strict=True):
         if match is None:
-            raise _unreadable(whole, known, f"{side.strip()!r} is neither a number nor a percentage")
+            raise _unusable(whole, known, f"{side.strip()!r} is neither a number nor a percentage")
         if match["value"] is None:
             bounds.append(None)
             continue
         bound = Bound(int(match["value"]), bool(match["percent"]))
         if bound.percent and abs(bound.value) > 100:
-            raise _unreadable(whole, known, f"{side.strip()} is outside -100% to 100%")
+            raise _unusable(whole, known, f"{side.strip()} is outside -100% to 100%")
         bounds.append(bound)
     return bounds[0], bounds[1]
 
@@ -116,5 +116,5 @@ def _position(bound: Bound | None, size: int, default: int) -> int:
     return value + size if value < 0 else value
 
 
-def _unreadable(text: str, known: Iterable[str], why: str) -> UnknownNameError:
+def _unusable(text: str, known: Iterable[str], why: str) -> UnknownNameError:
     return UnknownNameError("split", text, known, why=f"{why} (the form is {_GRAMMAR})", problem="cannot use")

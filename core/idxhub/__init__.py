@@ -10,7 +10,7 @@ from idxhub.data.loader import Loader
 from idxhub.data.order import order
 from idxhub.data.split import Arrays, DatasetInfo, Split, as_layout, to_float32
 from idxhub.plugins.hookspecs import Conventions, hookimpl
-from idxhub.plugins.manager import Plugins
+from idxhub.plugins.manager import FrameworkName, Plugins
 
 if TYPE_CHECKING:
     # the same function, with the type that each framework's name gives
@@ -24,6 +24,7 @@ __all__ = [
     "Conventions",
     "DatasetInfo",
     "DatasetSpec",
+    "FrameworkName",
     "Loader",
     "Plugins",
     "Resource",

@@ -20,7 +20,7 @@ from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
 from idxhub.paths import absolute_path
 from idxhub.plugins.adapter import Adapter
-from idxhub.plugins.manager import Plugins, installed
+from idxhub.plugins.manager import FrameworkName, Plugins, installed
 
 
 def get_dataset(
@@ -156,7 +156,7 @@ def datasets() -> tuple[str, ...]:
     return tuple(installed().datasets())
 
 
-def adapters() -> tuple[str, ...]:
+def adapters() -> tuple[FrameworkName, ...]:
     """The frameworks that `get_dataset` takes, whether or not they are installed; none is imported."""
     return installed().adapters()
 

@@ -5,14 +5,15 @@ A stub without a module: nothing here exists at run time, and the core's code na
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict, overload
+from typing import Any, Literal, Protocol, TypedDict, overload
 
+import numpy as np
 import tensorflow as tf
 import torch
 from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from ray.data import Dataset as RayDataset
 from torch import Tensor
 from typing_extensions import Unpack
@@ -21,11 +22,33 @@ from idxhub.catalog.spec import DatasetSpec
 from idxhub.data.loader import Loader
 from idxhub.data.order import Equal
 from idxhub.data.split import Arrays, Layout
-from idxhub.plugins.manager import Plugins
+from idxhub.plugins.manager import FrameworkName, Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 
+class TorchDType(Protocol):
+    """`torch.float32`. Not named by its class: if torch is not installed, a union with it would accept everything."""
+
+    @property
+    def is_floating_point(self) -> bool: ...
+
+class TensorFlowDType(Protocol):
+    """`tf.float32`, likewise."""
+
+    @property
+    def as_numpy_dtype(self) -> Any: ...
+
+# what a dataset of uint8 can be given as; arrays of another type are given as they are stored, by None
+DType = (
+    Literal["uint8", "float32"]
+    | type[np.uint8 | np.float32]
+    | np.dtype[np.uint8]
+    | np.dtype[np.float32]
+    | TorchDType
+    | TensorFlowDType
+)
+
 class Common(TypedDict, total=False):
-    dtype: DTypeLike | None
+    dtype: DType | None
     layout: Layout | None
     data_dir: str | os.PathLike[str] | None
     cache_dir: str | os.PathLike[str] | None
@@ -98,11 +121,11 @@ def get_dataset(
 @overload
 def get_dataset(
     name: Name = ..., *, framework: Literal["tensorflow"], split: str = ..., **options: Unpack[TensorFlowOptions]
-) -> tf.data.Dataset: ...
+) -> tf.data.Dataset[tuple[tf.Tensor, tf.Tensor]]: ...
 @overload
 def get_dataset(
     name: Name = ..., *, framework: Literal["tensorflow"], split: Listed, **options: Unpack[TensorFlowOptions]
-) -> tuple[tf.data.Dataset, ...]: ...
+) -> tuple[tf.data.Dataset[tuple[tf.Tensor, tf.Tensor]], ...]: ...
 @overload
 def get_dataset(
     name: Name = ..., *, framework: Literal["jax"], split: str = ..., **options: Unpack[JaxOptions]
@@ -131,11 +154,11 @@ def get_dataset(
 def get_dataset(
     name: Name = ...,
     *,
-    framework: str,
+    framework: FrameworkName,
     split: str | Sequence[str] = ...,
     # names and types as above: where an argument holds an Any, as a lambda does, mypy decides on an overload only if
     # all that fit say the same of that argument
-    dtype: DTypeLike | None = ...,
+    dtype: DType | None = ...,
     layout: Layout | None = ...,
     data_dir: str | os.PathLike[str] | None = ...,
     cache_dir: str | os.PathLike[str] | None = ...,
@@ -167,4 +190,6 @@ def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["huggingface", "ray"], **options: Unpack[Batching]
 ) -> Loader[dict[str, NDArray[Any]]]: ...
 @overload
-def get_loader(name: Name = ..., *, batch_size: int, framework: str, **options: Unpack[Batching]) -> Loader[Any]: ...
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: FrameworkName, **options: Unpack[Batching]
+) -> Loader[Any]: ...

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
 from support.needs import need
+from support.processes import without
 
 need("mypy")
 need("torch")
@@ -31,6 +33,18 @@ def cache(tmp_path_factory):
 def test_mypy_knows_the_native_types(cache):
     done = mypy(Path(__file__).with_name("uses.py"), cache)
     assert done.returncode == 0, done.stdout
+
+
+def test_mypy_knows_the_types_of_tensorflow(cache, tmp_path):
+    """By the stubs on PyPI: TensorFlow itself has none."""
+    try:
+        distribution("types-tensorflow")
+    except PackageNotFoundError:
+        without("types-tensorflow")
+    uses = Path(__file__).with_name("uses_tensorflow.py")
+    assert mypy(uses, cache).stdout.startswith("Success")
+    (tmp_path / "wrong.py").write_text(uses.read_text().replace("tuple[Batches, ...]", "Batches"))
+    assert mypy(tmp_path / "wrong.py", cache).stdout.count("[assert-type]") == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from idxhub import Arrays, DatasetSpec, Loader, Split, get_dataset, get_loader, load, order
+from idxhub import Arrays, DatasetSpec, FrameworkName, Loader, Split, adapters, get_dataset, get_loader, load, order
 from idxhub_adapters.torch import IdxDataset
 
 
@@ -36,7 +36,7 @@ def elements(plain: IdxDataset, transformed: IdxDataset[Any, Any], named: IdxDat
     plain["0"]  # type: ignore[call-overload]
 
 
-def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torch.nn.Module) -> None:
+def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], module: torch.nn.Module) -> None:
     assert_type(get_dataset(), Arrays[NDArray[Any]])
     assert_type(get_dataset(spec, framework="numpy", dtype="float32", layout="CHW"), Arrays[NDArray[Any]])
     assert_type(get_dataset(split=("train", "test")), tuple[Arrays[NDArray[Any]], ...])
@@ -58,7 +58,6 @@ def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torc
     assert_type(get_loader(spec, batch_size=8, framework="numpy", prefetch=2), Loader[Arrays[NDArray[Any]]])
     assert_type(get_loader(batch_size=8, framework="torch", device="cuda", dtype="float32"), Loader[list[torch.Tensor]])
     assert_type(get_loader(batch_size=8, framework=framework, shard=(0, 2), equal="drop"), Loader[Any])
-    assert_type(get_loader(batch_size=8, framework="tensorflow"), Loader[tuple[Any, Any]])
     assert_type(get_loader(batch_size=8, framework="jax", device=0), Loader[Arrays[Any]])
     assert_type(get_loader(batch_size=8, framework="huggingface"), Loader[dict[str, NDArray[Any]]])
     assert_type(get_loader(batch_size=8, framework="ray"), Loader[dict[str, NDArray[Any]]])
@@ -68,7 +67,17 @@ def uses(spec: DatasetSpec, framework: str, several: Sequence[str], module: torc
     get_loader(batch_size=8, split=("train", "test"))  # type: ignore[call-overload]
     get_loader(batch_size=8, num_workers=2)  # type: ignore[call-overload]
     get_loader(batch_size=8, framework="torch", transform=flip)  # type: ignore[call-overload]
+    get_dataset(dtype=torch.float32)
+    get_dataset(dtype=np.dtype("float32"), framework=FrameworkName("arrow"), names=True)
     get_dataset(dtype=3)  # type: ignore[call-overload]
+    get_dataset(dtype="float64")  # type: ignore[call-overload]
+    get_dataset(dtype=np.float64)  # type: ignore[arg-type]
+    get_dataset(framework="pytorch")  # type: ignore[call-overload]
+    get_dataset(framework="torch", dtype="float16")  # type: ignore[call-overload]
+    get_loader(batch_size=8, framework="tf")  # type: ignore[call-overload]
+    get_loader(batch_size=8, dtype="int8")  # type: ignore[call-overload]
+    for each in adapters():
+        assert_type(get_dataset(framework=each), Any)
     get_dataset(framework=3)  # type: ignore[call-overload]
     get_dataset(framework="torch", transform=3)  # type: ignore[call-overload]
     get_dataset(framework="torch", data_dir=3)  # type: ignore[call-overload]

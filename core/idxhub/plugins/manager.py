@@ -6,7 +6,7 @@ import copyreg
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, NewType
 
 from idxhub.catalog import builtin
 from idxhub.catalog.spec import DatasetSpec
@@ -24,6 +24,9 @@ from idxhub.plugins.importing import (
     stdout_to_stderr,
 )
 
+FrameworkName = NewType("FrameworkName", str)
+"""For type checkers, the name of a framework that they cannot know: that of another distribution's adapter."""
+
 ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 
@@ -37,9 +40,9 @@ class Plugins:
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
-    def adapters(self) -> tuple[str, ...]:
+    def adapters(self) -> tuple[FrameworkName, ...]:
         """The names of the adapters, sorted; none is imported."""
-        return tuple(sorted({*self._names(ADAPTERS), *self._adapters}))
+        return tuple(map(FrameworkName, sorted({*self._names(ADAPTERS), *self._adapters})))
 
     def register(self, name: str, plugin: object) -> None:
         """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""

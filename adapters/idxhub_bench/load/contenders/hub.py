@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from idxhub import get_dataset, get_loader
+from idxhub import FrameworkName, get_dataset, get_loader
 from idxhub_bench.load.contenders.base import Contender, added_up
 
 
@@ -25,7 +25,7 @@ class Dataset(Contender):
 
     def get(self, **options: Any) -> Any:
         """Of this dataset, for this framework, without a network."""
-        return get_dataset(self.place.dataset, framework=self.framework, download=False, **options)
+        return get_dataset(self.place.dataset, framework=FrameworkName(self.framework), download=False, **options)
 
 
 class Loader(Contender):
@@ -47,13 +47,16 @@ class Loader(Contender):
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
         del workers
         if size not in dataset:
+            options: dict[str, Any] = {
+                "dtype": dtype,
+                "cache_dir": self.place.folder("cache"),
+                "download": False,
+            }
             dataset[size] = get_loader(
                 self.place.dataset,
-                framework=self.framework,
+                framework=FrameworkName(self.framework),
                 batch_size=size,
-                dtype=dtype,
-                cache_dir=self.place.folder("cache"),
-                download=False,
+                **options,
             )
         return iter(dataset[size])
 

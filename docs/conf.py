@@ -20,7 +20,7 @@ author = "The idxhub authors"
 copyright = "2026, the idxhub authors"
 release = version = idxhub.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 nitpicky = True
 
@@ -37,6 +37,7 @@ myst_heading_anchors = 3
 
 # docstrings are written in plain text with `names`, as they are read in an editor
 default_role = "code"
+napoleon_use_param = False  # types are in plain words: they are no cross-references
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

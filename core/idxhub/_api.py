@@ -37,20 +37,50 @@ def get_dataset(
     plugins: Plugins | None = None,
     **adapter_options: Any,
 ) -> Any:
-    """A dataset in a framework's own type: of Fashion-MNIST, uint8 images of 28x28 and integer labels.
+    """A dataset in a framework's own type.
 
-    For NumPy that is `Arrays(images, labels)`, uint8 (N, 28, 28) and int64 (N,); each framework's page in the
-    documentation has its type, with the shapes and dtypes of an element.
+    Example:
+        >>> from idxhub import get_dataset
+        >>> images, labels = get_dataset()
+        >>> images.shape, images.dtype, labels.dtype
+        ((60000, 28, 28), dtype('uint8'), dtype('int64'))
+        >>> train, test = get_dataset(framework="torch", split=("train", "test"), dtype="float32")
 
-    `name` is one of `datasets()` or a `DatasetSpec`; `framework` one of `adapters()`. `split` is a string in TFDS'
-    form ("train", "train[:80%]", "train+test", "all"), or a sequence of them, which gives a tuple. `dtype` is None
-    for the images as stored (uint8) or "float32" for pixel/255; `layout` "HW", "CHW", "HWC" or None for the
-    framework's convention. `data_dir` is a folder to search first, `cache_dir` replaces IDXHUB_CACHE, `download=False`
-    keeps to this machine, `verify=False` trusts the cached arrays unread. `plugins` replaces the installed ones.
-    What else an adapter takes is on its page.
+    Args:
+        name (str or DatasetSpec): one of `datasets()`, or the description of a dataset of your own. Default:
+            "fashion-mnist".
+        framework (str): one of `adapters()`: "numpy", "torch", "tensorflow", "jax", "huggingface", "ray", or the
+            name of an installed plugin. Default: "numpy".
+        split (str or sequence of str): which examples, in the form of TensorFlow Datasets: "train", "test",
+            "train[:80%]", "train+test", "all". A sequence gives a tuple of datasets. Default: "train".
+        dtype (str, dtype or None): None for the images as they are stored, which is uint8 in every built-in dataset;
+            "float32" for pixel/255. A dtype object of NumPy or of the framework is accepted too. Default: None.
+        layout (str or None): "HW", "CHW" or "HWC"; None for the framework's convention. Default: None.
+        data_dir (path or None): a folder to search for the files first. Default: None.
+        cache_dir (path or None): the folder of the cache; None for IDXHUB_CACHE, or the user's cache folder.
+            Default: None.
+        download (bool): whether to download files that are not on this machine. Default: True.
+        verify (bool): whether to check the cached arrays against their checksums each time. Default: True.
+        plugins (Plugins or None): the plugins to use; None for the installed ones. Default: None.
+        **adapter_options: what the adapter takes besides, such as `transform` for "torch": see its page in the
+            documentation.
 
-    Raises `UnknownNameError`, `ArgumentError`, `MissingFrameworkError`, `AdapterError`, `DownloadError`,
-    `ChecksumError`, `CacheError`, `IdxFormatError`; nothing is fetched before the arguments have been checked.
+    Returns:
+        What the framework's users expect; for NumPy, `Arrays(images, labels)`. For Fashion-MNIST, images are
+        (N, 28, 28) and labels are integers from 0 to 9, (N,). The page of each framework in the documentation has its
+        type, and the shapes and dtypes of an element.
+
+    Raises:
+        UnknownNameError: a dataset, framework, split, option or dtype does not exist.
+        ArgumentError: an argument is out of range or of the wrong type.
+        MissingFrameworkError: the framework is not installed.
+        AdapterError: the adapter is broken.
+        DownloadError: a file was not found on this machine or at a mirror.
+        ChecksumError: only wrong files were found.
+        CacheError: the cache cannot be read or written.
+        IdxFormatError: a file is not a sound IDX file.
+
+    All arguments are checked before any file is searched for.
     """
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
@@ -93,20 +123,49 @@ def get_loader(
     plugins: Plugins | None = None,
     **others: Any,
 ) -> Loader[Any]:
-    """Native batches of images and labels, the same examples in the same batches in every framework: see `Loader`.
+    """Native batches of images and labels: the same examples in the same batches in every framework.
 
-    A batch is `Arrays(images, labels)` for NumPy and JAX, `[images, labels]` for PyTorch, `(images, labels)` for
-    TensorFlow, and `{"image": images, "label": labels}` of NumPy arrays for Hugging Face and Ray. Images are
-    (B, 28, 28) for Fashion-MNIST, in the layout and dtype that `get_dataset` has, labels (B,).
+    Example:
+        >>> from idxhub import get_loader
+        >>> loader = get_loader(framework="torch", batch_size=128, dtype="float32", seed=1)
+        >>> for epoch in range(3):
+        ...     for images, labels in loader:
+        ...         pass  # float32 (128, 1, 28, 28) in 0..1, int64 (128,)
 
-    With `shuffle` the order depends on `seed` and the epoch alone. The last batch is short unless `drop_last`.
-    `shard=(i, n)` is part i of n, for data-parallel training: the parts are disjoint and complete; `equal="drop"` or
-    `"pad"` makes them equally long. `prefetch` is how many batches a thread makes ahead. `device`, the framework's own
-    object or a name such as "cuda", keeps images and labels there as stored and gathers the same batches there; which
-    adapters can is in the documentation, and in the error of one that cannot. The other arguments are those of
-    `get_dataset`.
+    Args:
+        name (str or DatasetSpec): as for `get_dataset`. Default: "fashion-mnist".
+        batch_size (int): the number of examples in a batch, from 1.
+        framework (str): as for `get_dataset`. Default: "numpy".
+        split (str): as for `get_dataset`, but one. Default: "train".
+        shuffle (bool): whether each epoch has an order of its own, which depends on `seed` and the number of the epoch
+            alone: see `order`. Default: True.
+        seed (int): an integer from 0. Default: 0.
+        drop_last (bool): whether to leave out the last batch if it is short. Default: False.
+        shard (tuple of int): (i, n) for part i of n, counted from 0, for data-parallel training. The parts are
+            disjoint, and together they are complete. Default: (0, 1).
+        equal (str or None): "drop" or "pad" to make the parts equally long. Default: None.
+        prefetch (int): how many batches a thread makes ahead. Default: 0.
+        device (str, int, the framework's device or None): keeps images and labels on this device as stored, and gathers
+            the same batches there. Not every adapter can: the error of one that cannot names those that can. Default:
+            None.
+        dtype (str, dtype or None): as for `get_dataset`. Default: None.
+        layout (str or None): as for `get_dataset`. Default: None.
+        data_dir (path or None): as for `get_dataset`. Default: None.
+        cache_dir (path or None): as for `get_dataset`. Default: None.
+        download (bool): as for `get_dataset`. Default: True.
+        verify (bool): as for `get_dataset`. Default: True.
+        plugins (Plugins or None): as for `get_dataset`. Default: None.
+        **others: none exist; an unknown argument is answered with the choices.
 
-    Raises what `get_dataset` does; `ArgumentError` for a size, seed, shard or device that cannot be.
+    Returns:
+        A `Loader`: iterate over it once for each epoch. A batch is `Arrays(images, labels)` for NumPy and JAX,
+        `[images, labels]` for PyTorch, `(images, labels)` for TensorFlow, and `{"image": images, "label": labels}` of
+        NumPy arrays for Hugging Face and Ray. For Fashion-MNIST, images are (B, 28, 28) in the layout and dtype asked
+        for, and labels are (B,).
+
+    Raises:
+        ArgumentError: also for a size, seed, shard or device that is impossible.
+        IdxHubError: the other errors of `get_dataset`.
     """
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
@@ -140,10 +199,28 @@ def load(
     verify: bool = True,
     plugins: Plugins | None = None,
 ) -> Split:
-    """The arrays behind every framework's dataset, as NumPy: see `Split`; arguments as for `get_dataset`.
+    """The arrays behind every framework's dataset, as NumPy.
 
-    Of Fashion-MNIST images are uint8 (N, 28, 28) as stored, labels int64 (N,). Raises what `get_dataset` does, but for
-    the two errors of adapters.
+    Example:
+        >>> from idxhub import load
+        >>> split = load("fashion-mnist", "test[:100]")
+        >>> split.images.shape, split.classes[split.labels[0]]
+        ((100, 28, 28), 'Ankle boot')
+
+    Args:
+        name (str or DatasetSpec): as for `get_dataset`. Default: "fashion-mnist".
+        split (str): as for `get_dataset`, but one. Default: "train".
+        data_dir (path or None): as for `get_dataset`. Default: None.
+        cache_dir (path or None): as for `get_dataset`. Default: None.
+        download (bool): as for `get_dataset`. Default: True.
+        verify (bool): as for `get_dataset`. Default: True.
+        plugins (Plugins or None): as for `get_dataset`. Default: None.
+
+    Returns:
+        A `Split`. For Fashion-MNIST, its images are uint8 (N, 28, 28) as stored, and its labels are int64 (N,).
+
+    Raises:
+        IdxHubError: the errors of `get_dataset`, except those of adapters.
     """
     plugins = _plugins(plugins)
     spec = plugins.dataset(name)
@@ -152,12 +229,24 @@ def load(
 
 
 def datasets() -> tuple[str, ...]:
-    """The names that `get_dataset` takes: the built-in datasets and those that plugins add."""
+    """The names that `get_dataset` accepts: the built-in datasets and those that plugins add.
+
+    Example:
+        >>> from idxhub import datasets
+        >>> "fashion-mnist" in datasets()
+        True
+    """
     return tuple(installed().datasets())
 
 
 def adapters() -> tuple[FrameworkName, ...]:
-    """The frameworks that `get_dataset` takes, whether or not they are installed; none is imported."""
+    """The frameworks that `get_dataset` accepts, sorted, whether or not they are installed. None is imported.
+
+    Example:
+        >>> from idxhub import adapters
+        >>> "torch" in adapters()
+        True
+    """
     return installed().adapters()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, DocTestFinder, DocTestRunner, OutputChecker
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,19 @@ def full_data(request: Any) -> Path | None:
         return request.getfixturevalue("full_data_dir")
     except pytest.skip.Exception:
         return None
+
+
+@pytest.mark.parametrize(
+    "function", [idxhub.get_dataset, idxhub.get_loader, idxhub.load, idxhub.datasets, idxhub.adapters]
+)
+def test_the_example_of_a_docstring(function: Any, full_data_dir: Path) -> None:
+    need("torch")
+    idxhub.get_dataset(split=("train", "test"), data_dir=full_data_dir)  # into the cache
+    (found,) = DocTestFinder(recurse=False).find(function, function.__name__, globs={})
+    assert found.examples
+    failures = io.StringIO()
+    DocTestRunner(verbose=False).run(found, out=failures.write)
+    assert failures.getvalue() == ""
 
 
 def test_there_are_examples() -> None:

@@ -139,7 +139,7 @@ class Resource:
 
     @property
     def published(self) -> Resource | Archive:
-        """The file that is downloaded: this one, or the archive that contains it."""
+        """The file that is downloaded, which is this one or the archive that contains it."""
         return self if self.archive is None else self.archive
 
     @classmethod

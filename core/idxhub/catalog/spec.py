@@ -228,7 +228,7 @@ class DatasetSpec:
 
     @property
     def everything(self) -> tuple[str, ...]:
-        """The splits that "all" means: all but those that are a part of another one."""
+        """The splits that "all" means. A split that is a part of another one is not among them."""
         kept: dict[str, SplitSpec] = {}
         for name, split in self.splits.items():
             if not any(_contains(other, split) for other in kept.values()):
@@ -237,7 +237,7 @@ class DatasetSpec:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that differ between releases: they depend on the files and on what a split consists of."""
+        """Twelve hex digits that depend on the files and on what each split consists of, so that releases differ."""
         # nobody would forge a fingerprint; importing hashlib would load a cryptography library into every process
         digest = xxhash.xxh3_128()
         for resource in self.resources:

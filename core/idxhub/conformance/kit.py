@@ -140,7 +140,7 @@ class Report:
 
     @property
     def applied(self) -> int:
-        """How many checks apply: those that passed or failed, and those that this machine could not tell."""
+        """How many checks apply. A check that this machine cannot decide is one of them."""
         return sum(result.applies for result in self.results)
 
     def to_json(self) -> dict[str, Any]:

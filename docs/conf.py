@@ -172,6 +172,7 @@ def _short(signature: object) -> str | None:
 
 AS_WRITTEN = {
     r"~?(numpy\.)?ndarray\[tuple\[~?[\w.]*Any, \.\.\.\], ~?(numpy\.)?dtype\[([^]]+)\]\]": r"~numpy.typing.NDArray[\3]",
+    r"type\[~typing\.Any\] \| ~numpy\.dtype.*?_DTypeDict \| str": "~numpy.typing.DTypeLike",
     "<built-in function asarray>": "numpy.asarray",
     "<factory>": "{}",
 }

@@ -45,14 +45,14 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_table_of_the_readme_names_every_command(run):
-    table = README.read_text(encoding="utf-8").partition("## The command\n")[2].partition("\n\nAll but")[0]
+    table = README.read_text(encoding="utf-8").partition("## The command\n")[2].partition("\n\nAll of them")[0]
     listed = run("--help").stdout.partition("Commands:\n")[2].splitlines()
     ours = {line.split()[0] for line in listed if line.startswith("  ") and not re.search("from (?!idxhub$)", line)}
     assert set(re.findall(r"`idxhub (\w+)", table)) == ours
 
 
 def test_the_readme_says_which_commands_take_json(run):
-    assert "All but `bench`" in README.read_text(encoding="utf-8")
+    assert "All of them accept `--json`, except `bench`" in README.read_text(encoding="utf-8")
     assert all("--json" in run(name, "--help").stdout for name in commands.commands)
     assert not any("--json" in run("bench", name, "--help").stdout for name in ("load", "train", "device", "report"))
 

@@ -77,14 +77,14 @@ def test_an_array_is_over_the_mapped_file(truth):
 
 
 @pytest.mark.parametrize("wrong", [{"dtype": "float32"}, {"layout": "HWC"}, {"image": "jpeg"}], ids=str)
-def test_what_a_picture_cannot_be(wrong, cache_dir):
+def test_pictures_of_other_dtypes_and_layouts_are_refused(wrong, cache_dir):
     with pytest.raises(idxhub.errors.UnknownNameError, match="Choices: "):
         idxhub.get_dataset("fashion-mnist", framework="huggingface", download=False, **wrong)
     assert not cache_dir.exists()
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (4, 3, 3), (2, 2, 2, 2, 2, 2), (0, 4)], ids=str)
-def test_what_has_no_pictures(shape, tmp_path):
+def test_shapes_without_pictures_are_refused(shape, tmp_path):
     mine = made.make(tmp_path / "published", shape=shape)
     with pytest.raises(
         idxhub.errors.ArgumentError, match=r"^image is 'png'; it must be \"array\" for images of shape "

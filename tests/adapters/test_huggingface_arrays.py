@@ -177,7 +177,7 @@ def test_the_format_may_change_between_two_reads():
     assert dataset[:3]["image"] == as_lists
 
 
-def test_pickled_without_what_can_be_had_again():
+def test_a_pickle_leaves_out_what_can_be_recomputed():
     dataset = get(split="train[:50]").shuffle(seed=0).with_format("numpy", dtype=None)
     fresh = len(pickle.dumps(dataset))
     list(dataset)

@@ -135,7 +135,7 @@ def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again
 
 @pytest.mark.parametrize("device", ["gpu:99", "cpu:99", "cpu:x", "cpu:-1", "cpu:", "", "tpo", 3, True], ids=repr)
 @pytest.mark.parametrize("function", [idxhub.get_dataset, idxhub.get_loader])
-def test_a_device_that_there_is_not(function, device, cache_dir):
+def test_an_unknown_device_is_refused(function, device, cache_dir):
     more = {"batch_size": 128} if function is idxhub.get_loader else {}
     with pytest.raises(
         idxhub.errors.ArgumentError, match=rf"^device is {device!r}; it must be .* this machine has: .*cpu"
@@ -144,7 +144,7 @@ def test_a_device_that_there_is_not(function, device, cache_dir):
     assert not cache_dir.exists()
 
 
-def test_a_sharding_that_is_none(cache_dir):
+def test_a_value_that_is_no_sharding_is_refused(cache_dir):
     for sharding in ("x", 3, jax.devices("cpu")[0]):
         with pytest.raises(idxhub.errors.ArgumentError, match=r"^sharding is .* must be a jax.sharding.Sharding"):
             idxhub.get_dataset("fashion-mnist", framework="jax", sharding=sharding, download=False)
@@ -165,7 +165,7 @@ def test_a_device_by_its_name():
 
 
 def test_float64_is_refused_rather_than_narrowed(tmp_path):
-    """As it comes, JAX has no float64: it would give float32, other values, and no word."""
+    """By default JAX has no float64: it would give float32, with other values, and without a warning."""
     mine = made.make(tmp_path / "published", dtype="float64")
     options = {"framework": "jax", "data_dir": mine.folder, "download": False}
     for refused in (lambda: idxhub.get_dataset(mine.spec, **options), lambda: list(get_loader(mine.spec, **options))):

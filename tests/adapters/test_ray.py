@@ -34,7 +34,7 @@ def cluster():
 
 
 @pytest.mark.parametrize("value", [0, -1, "3", 2.5, True], ids=repr)
-def test_a_number_of_blocks_that_is_none(value, cache_dir):
+def test_a_wrong_number_of_blocks_is_refused(value, cache_dir):
     with pytest.raises(idxhub.errors.ArgumentError, match=r"^override_num_blocks is .* an integer of 1 or more$"):
         idxhub.get_dataset("fashion-mnist", framework="ray", override_num_blocks=value, download=False)
     assert not cache_dir.exists()

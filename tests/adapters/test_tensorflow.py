@@ -39,7 +39,7 @@ def test_what_is_not_applicable():
     ],
     ids=repr,
 )
-def test_a_wrong_value_of_an_option_is_named_before_anything_is_looked_for(option, value, must_be, cache_dir):
+def test_a_wrong_option_is_refused_before_any_file_is_searched_for(option, value, must_be, cache_dir):
     with pytest.raises(idxhub.errors.ArgumentError) as caught:
         idxhub.get_dataset("fashion-mnist", framework="tensorflow", download=False, **{option: value})
     assert (caught.value.kind, caught.value.must_be) == (option, must_be)
@@ -210,7 +210,7 @@ def test_numpys_integers_will_do(option, value):
 
 
 def test_images_without_pixels_are_refused(tmp_path):
-    """TensorFlow itself would end the process."""
+    """TensorFlow would abort the process."""
     mine = made.make(tmp_path / "published", shape=(0, 4))
     with pytest.raises(idxhub.errors.ArgumentError, match="with no pixel"):
         idxhub.get_dataset(mine.spec, framework="tensorflow", data_dir=mine.folder, download=False)

@@ -37,7 +37,7 @@ def test_a_transform_is_a_callable(option, cache_dir):
     assert not cache_dir.exists()
 
 
-def test_a_device_that_there_is_not_is_named_before_anything_is_looked_for(cache_dir):
+def test_an_unknown_device_is_refused_before_any_file_is_searched_for(cache_dir):
     with pytest.raises(idxhub.errors.ArgumentError, match=r"^device is 'nope'; .*this machine has: cpu[a-z0-9:, ]*$"):
         idxhub.get_loader("fashion-mnist", framework="torch", batch_size=8, device="nope", download=False)
     assert not cache_dir.exists()
@@ -221,7 +221,7 @@ def test_targets_may_be_replaced(dataset, kind):
 
 
 def test_a_selection_may_replace_all(dataset):
-    """Strided tensors, too: a batch of them is taken from a copy that lies together, made once."""
+    """Strided tensors too: batches are taken from a contiguous copy that is made once."""
     images, targets = dataset.data[1::2], dataset.targets[1::2]
     wanted = [dataset[i] for i in (1, 3, 1999)]
     dataset.data, dataset.targets = images, targets

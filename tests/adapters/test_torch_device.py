@@ -25,7 +25,7 @@ def get(device=None, **arguments):
 @pytest.mark.parametrize(
     "arguments", [{}, {"dtype": "float32"}, {"layout": "HWC", "dtype": "float32"}, {"prefetch": 2}], ids=str
 )
-def test_batches_are_those_without(arguments, device):
+def test_batches_equal_those_without_a_device(arguments, device):
     for mine, expected in zip(get(device, **arguments), get(**arguments), strict=True):
         assert type(mine) is list
         for one, other in zip(mine, expected, strict=True):
@@ -59,7 +59,7 @@ def test_batches_from_one_gather_are_each_their_own(device):
     assert weight.grad == pytest.approx(float(before.sum()))
 
 
-def test_the_data_is_put_there_once(device):
+def test_the_data_is_copied_to_the_device_once(device):
     loader = get(device)
     kept = loader._made._made._images
     list(loader)
@@ -75,7 +75,7 @@ def test_a_device_may_be_an_object_or_a_name(device):
 
 
 @pytest.mark.parametrize("wrong", ["cudda", "cuda:99", 99, 1.5, object()], ids=lambda wrong: type(wrong).__name__)
-def test_a_device_that_there_is_not(wrong, device):
+def test_an_unknown_device_is_refused(wrong, device):
     del device
     with pytest.raises(
         idxhub.errors.ArgumentError, match=r"^device is .*; it must be a device of torch that this machine"

@@ -22,14 +22,14 @@ EPOCHS, BATCH = 3, 128
 
 @pytest.fixture(scope="module", params=["fashion-mnist-sample", "fashion-mnist"])
 def source(request):
-    """The dataset's name, and where it is if that is not a matter of course."""
+    """The dataset's name, and the folder of its files if they are not installed with idxhub."""
     full = request.param == "fashion-mnist"
     return {"name": request.param, "data_dir": request.getfixturevalue("full_data_dir") if full else None}
 
 
 @pytest.fixture(scope="module")
 def shown(source):
-    """What the command writes to standard output, whatever frameworks write to the other one."""
+    """The JSON that the command writes to standard output; frameworks may write to standard error."""
     folder = ["--data-dir", str(source["data_dir"])] if source["data_dir"] else []
     done = started(["demo", "--json", "--epochs", str(EPOCHS), *folder], stdout=subprocess.PIPE, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ def test_one_digest_of_three_shuffled_epochs(shown, read, source):
 
 
 def digest(source, orders):
-    """What the demo's digest should be, from the files and the orders alone."""
+    """The digest that the demo should print, computed from the files and the orders."""
     split = idxhub.load(**source, download=False)
     found = hashlib.sha256()
     for where in orders:

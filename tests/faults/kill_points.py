@@ -3,9 +3,10 @@
     python tests/faults/kill_points.py TOLD COUNT
 
 TOLD is a pickled (dataset, the same in an archive, URL that serves both, folder to work in). COUNT kill points are
-taken from all there are, in an order that is always the same, and again from the first when all have had their turn:
-threads meet differently each time. Each has a cache of its own; a child is forked and killed, another one checks the
-invariant. The answer is one line of JSON. This process has one thread, as forking wants it.
+taken from all there are, in an order that is always the same: first one of each kind in each scenario, then the others,
+and again from the first one when all were taken, because two threads interleave differently each time. Each kill point
+has its own cache: a forked child is killed, another one checks the invariant. The answer is one line of JSON. This
+process has only one thread, because it forks.
 """
 
 import datetime as dt  # noqa: F401 -- this and those marked so below are imported once, for all children
@@ -19,7 +20,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from support.made import Made
 from idxhub import Plugins, load
 from idxhub.cache.store import Cache
 
+SCENARIOS = ("download", "archive", "folder", "mend", "again", "derive")  # methods of `Scenarios`
 NAME, CONTENT = "x.other", b"made from the arrays" * 100  # a derived file
 
 
@@ -85,29 +87,34 @@ class Scenarios:
             invariant.check(self.toy, cache, also=also)
 
 
+def in_turn(points: Iterable[tuple[str, calls.Boundary]], seed: int = 0) -> list[tuple[str, calls.Boundary]]:
+    """The points in an order that the seed decides: first one of each kind in each scenario, then the others."""
+    shuffled = list(points)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311 -- a sample, and each time the same
+    first = {(name, boundary.call, boundary.moment): (name, boundary) for name, boundary in shuffled}
+    return [*first.values(), *(point for point in shuffled if point not in first.values())]
+
+
 def main(told: str, count: str) -> None:
     toy, packed, url, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
     scenarios = Scenarios(toy, packed, url)
-    points = [
-        (name, number, boundary)
-        for name in ("download", "archive", "folder", "mend", "again", "derive")
-        for number, boundary in enumerate(_boundaries(scenarios, name, folder / "whole"), 1)
-    ]
-    random.Random(0).shuffle(points)  # noqa: S311 -- a sample, and each time the same
+    points = in_turn(
+        (name, boundary) for name in SCENARIOS for boundary in _boundaries(scenarios, name, folder / "whole")
+    )
     killed, met = Counter[str](), set[tuple[str, int]]()
-    for name, number, boundary in itertools.cycle(points):
+    for name, boundary in itertools.cycle(points):
         if killed.total() == int(count):
             break
         cache = folder / "cache"
         action = getattr(scenarios, name)(cache)
-        status = _in_a_child(partial(_killed, action, number))
+        status = _in_a_child(partial(_killed, action, boundary.number))
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             killed[f"{boundary.moment} {boundary.call}"] += 1
-            met.add((name, number))
+            met.add((name, boundary.number))
         elif status:  # 0: with two threads at work, this time there were fewer boundaries
             sys.exit(f"{name}, {boundary}: the child ended with {status}")
         if _in_a_child(partial(scenarios.check, name, cache)):
-            sys.exit(f"killed {boundary.moment} {boundary.call}, number {number} of {name}: see above")
+            sys.exit(f"killed {boundary.moment} {boundary.call}, number {boundary.number} of {name}: see above")
         shutil.rmtree(cache, ignore_errors=True)
     print(json.dumps({"boundaries": len(points), "met": len(met), "killed": killed}))  # noqa: T201 -- its answer
 

@@ -2,22 +2,16 @@
 
 import errno
 import os
-import pickle
 import shutil
 import stat
 
 import pytest
 from support import calls, made
-from support.processes import handed_back, importable, python, python_as_nobody, python_mounted, python_traced, without
+from support.processes import python_as_nobody, python_mounted, python_traced, raised_in, without
 
 from idxhub import Plugins, load
 from idxhub.cache.store import Cache
 from idxhub.errors import CacheError
-
-
-@pytest.fixture(autouse=True)
-def children_find_support(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", importable())
 
 
 @pytest.fixture
@@ -103,13 +97,11 @@ def test_the_old_file_stays(fill, toy, cache_dir, invariant, call, error):
 
 
 SIZED = """
-    import os, pickle, subprocess, sys
+    import re, subprocess, sys
     import idxhub
-    from pathlib import Path
     from support import invariant
-    import re
 
-    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    toy, cache = given
     said = []
     for size in ("64k", "300k", "700k"):  # not the first array, not all of them, not the last one
         subprocess.run(["mount", "-o", f"remount,size={size}", cache], check=True)
@@ -132,10 +124,9 @@ SIZED = """
 @pytest.mark.row(29)
 def test_a_file_system_that_is_full(tmp_path, invariant):
     toy = made.make(tmp_path / "large", sizes={"train": 500, "test": 500}, shape=(28, 28))
-    full, told = tmp_path / "full", tmp_path / "told"
+    full = tmp_path / "full"
     full.mkdir()
-    told.write_bytes(pickle.dumps((toy, full)))
-    said = python_mounted(f"mount -t tmpfs -o size=64k none '{full}'", SIZED, told).stdout
+    said = python_mounted(f"mount -t tmpfs -o size=64k none '{full}'", SIZED, given=(toy, full)).stdout
     assert said.count("No space left on device") == 3
     assert said.count("bytes free; make room, or set IDXHUB_CACHE") == 3
     invariant(of=toy)
@@ -148,112 +139,46 @@ def test_a_limit_on_the_size_of_files(tmp_path, invariant):
     except ImportError:
         without("resource limits (POSIX)")
     toy = made.make(tmp_path / "large", sizes={"train": 500, "test": 20}, shape=(28, 28))
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps((toy, tmp_path / "cache")))
-    done = python(
+    cache = tmp_path / "cache"
+    raised = raised_in(
         """
-        import pickle, resource, sys
-        import idxhub
+        import resource
+        from idxhub import Plugins, load
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
-        toy, cache = pickle.load(open(sys.argv[1], "rb"))
-        try:
-            idxhub.load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
-        except idxhub.errors.CacheError as error:
-            print(pickle.dumps(error).hex())
+        toy, cache = given
+        load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=Plugins([]))
         """,
-        told,
+        given=(toy, cache),
     )
-    cache = tmp_path / "cache"
-    invariant(handed_back(done), of=toy, cache=cache, file=str(cache), found="File too large")
+    invariant(raised, of=toy, cache=cache, file=str(cache), found="File too large")
 
 
 TRACED = """
-    import os, pickle, sys
+    import os, sys
     import idxhub
 
-    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    toy, cache = given
     try:
         idxhub.load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
     except idxhub.errors.CacheError as error:  # told by the status: a message could not be written
-        os._exit(40 + (error.__cause__.errno == int(sys.argv[2])))
+        os._exit(40 + (error.__cause__.errno == int(sys.argv[1])))
 """
 
 
 @pytest.mark.parametrize("error", FAILURES)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_the_kernel_returns_the_error(tmp_path, toy, cache_dir, invariant, call, error):
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps((toy, cache_dir)))
-    done = python_traced(f"{call}:error={error}", TRACED, told, getattr(errno, error))
+def test_the_kernel_returns_the_error(toy, cache_dir, invariant, call, error):
+    done = python_traced(f"{call}:error={error}", TRACED, getattr(errno, error), given=(toy, cache_dir))
     assert done.returncode == 41, done.stderr
     assert not list(cache_dir.rglob("*.tmp"))
     invariant()
 
 
-READ_ONLY = """
-    import pickle, sys
-    from idxhub import Plugins, errors, load
-
-    toy, cache = pickle.load(open(sys.argv[1], "rb"))
-    options = {"cache_dir": cache, "plugins": Plugins([])}
-    split = load(toy.spec, "train", **options)
-    assert (split.images == toy.array(toy.train_images)).all()
-    split.images[:] = 0
-    assert not split.images.any()
-    try:
-        load(toy.spec, "test", data_dir=toy.folder, **options)
-    except errors.CacheError as error:
-        print(pickle.dumps(error).hex())
-    else:
-        sys.exit("the cold split was written")
-"""
-
-
-@pytest.fixture
-def shared(open_dir):
-    """A dataset, its cache with the train split in it, and the file that tells a child so: for all users to read."""
-    toy, cache_dir, told = made.make(open_dir / "published"), open_dir / "cache", open_dir / "told"
-    load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache_dir, plugins=Plugins([]))
-    told.write_bytes(pickle.dumps((toy, cache_dir)))
-    return toy, cache_dir, told
-
-
-def snapshot(folder):
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.row(31, 32)
-def test_a_read_only_file_system(shared, invariant):
-    toy, cache, told = shared
-    before = snapshot(cache)
-    mount = f"mount --bind '{cache}' '{cache}'; mount -o remount,ro,bind '{cache}'"
-    raised = handed_back(python_mounted(mount, READ_ONLY, told))
-    assert snapshot(cache) == before
-    invariant(raised, of=toy, cache=cache, file=str(cache), expected="IDXHUB_CACHE", found="Read-only file system")
-
-
-@pytest.mark.row(31, 32)
-def test_another_users_cache(shared, invariant):
-    toy, cache, told = shared
-    before = snapshot(cache)
-    folders = [cache, *cache.iterdir()]
-    for folder in folders:
-        os.chmod(folder, 0o555)  # noqa: S103 -- read-only for all
-    try:
-        raised = handed_back(python_as_nobody(READ_ONLY, told, imports="support.made"))
-    finally:
-        for folder in folders:
-            os.chmod(folder, 0o755)  # noqa: S103 -- as it was
-    assert snapshot(cache) == before
-    invariant(raised, of=toy, cache=cache, file=str(cache), expected="IDXHUB_CACHE", found="Permission denied")
-
-
 @pytest.mark.row(35)
 @pytest.mark.parametrize("umask", [0o002, 0o022])
 def test_a_second_user_reads_what_the_first_has_made(open_dir, invariant, umask):
-    toy, cache, told = made.make(open_dir / "published"), open_dir / "cache", open_dir / "told"
-    told.write_bytes(pickle.dumps((toy, cache)))
+    toy, cache = made.make(open_dir / "published"), open_dir / "cache"
     before = os.umask(umask)
     try:
         load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=Plugins([]))
@@ -262,7 +187,14 @@ def test_a_second_user_reads_what_the_first_has_made(open_dir, invariant, umask)
     for path in cache.rglob("*"):
         if path.suffix != ".lock":
             assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~umask, path.name
-    python_as_nobody(READ_ONLY, told, imports="support.made", another=True)
+    code = """
+        from idxhub import Plugins, load
+
+        toy, cache = given
+        split = load(toy.spec, "train", cache_dir=cache, plugins=Plugins([]))
+        assert (split.images == toy.array(toy.train_images)).all()
+    """
+    python_as_nobody(code, given=(toy, cache), another=True)
     invariant(of=toy, cache=cache)
 
 

@@ -63,10 +63,9 @@ def test_the_first_kill_points_are_one_of_each_kind(seed):
 
 
 TRACED = """
-    import pickle, sys
     import idxhub
 
-    toy, cache = pickle.load(open(sys.argv[1], "rb"))
+    toy, cache = given
     idxhub.load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache, plugins=idxhub.Plugins([]))
 """
 
@@ -74,26 +73,23 @@ TRACED = """
 @pytest.mark.row(26)
 @pytest.mark.parametrize("when", [1, 3])  # counted for each thread
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_killed_by_the_kernels_tracer(toy, tmp_path, cache_dir, invariant, monkeypatch, call, when):
-    monkeypatch.setenv("PYTHONPATH", importable())
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps((toy, cache_dir)))
+def test_killed_by_the_kernels_tracer(toy, cache_dir, invariant, monkeypatch, call, when):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # or the first to be written would be a module's
-    done = python_traced(f"{call}:signal=KILL:when={when}", TRACED, told)
+    done = python_traced(f"{call}:signal=KILL:when={when}", TRACED, given=(toy, cache_dir))
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert cache_dir.exists(), "it was killed before it had anything to do with the cache"
     invariant()
 
 
 WRITING = """
-    import os, pickle, signal, sys, threading
+    import os, signal, sys, threading
     import idxhub, idxhub.acquire.build  # not while calls are counted
     from support import calls
 
     # started in the background, a shell has them ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    spec, folder, what, *moment = pickle.load(open(sys.argv[1], "rb"))
+    spec, folder, what, *moment = given
     options = {"data_dir": folder, "download": False, "plugins": idxhub.Plugins([])}
     if what == "a derived file":
         split = idxhub.load(spec, "train", **options)
@@ -121,10 +117,8 @@ WRITING = """
     "moment", [("open", "after"), ("write", "half-way through"), ("fsync", "before"), ("replace", "before")], ids=str
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
-def test_a_signal_in_the_middle_of_a_write(toy, tmp_path, cache_dir, invariant, what, moment, number):
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps((toy.spec, toy.folder, what, *moment)))
-    with running(WRITING, told, env=os.environ | {"PYTHONPATH": importable()}, stderr=subprocess.PIPE) as child:
+def test_a_signal_in_the_middle_of_a_write(toy, cache_dir, invariant, what, moment, number):
+    with running(WRITING, given=(toy.spec, toy.folder, what, *moment), stderr=subprocess.PIPE) as child:
         assert child.stdout.readline() == "there\n", child.stderr.read()
         assert temp_files(cache_dir)
         child.send_signal(number)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import pickle
 import traceback
 
 import pytest
 import trustme
-from support.processes import handed_back, python, without
+from support.processes import raised_in, without
 from support.proxy import Proxy
 from support.server import closed_port
 from support.socks import Socks
@@ -73,25 +72,31 @@ def test_a_proxy_is_used(origin, toy, through, invariant, caplog, capfd, cache_d
 
 
 UNUSABLE = "the proxy's address cannot be used; see http"
+# the kind of proxy that runs, the address that is set, and what the error says
 REFUSED = {
-    "no password": (lambda proxy: proxy.url, "407"),
-    "a wrong password": (lambda proxy: proxy.url_for(WRONG), "407"),
-    "dead": (lambda _: f"http://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
-    "no such name": (lambda _: f"http://{WRONG}@proxy.invalid:8080", "the proxy: "),
-    "a port too high": (lambda _: f"http://{WRONG}@127.0.0.1:99999", UNUSABLE),
-    "a slash in the password": (lambda _: f"http://{WRONG}/@127.0.0.1:8080", UNUSABLE),
-    "a number sign in the password": (lambda _: f"http://{WRONG}#@127.0.0.1:8080", UNUSABLE),
-    "a password that Latin-1 has not": (lambda _: f"http://{WRONG}\u20ac@127.0.0.1:8080", UNUSABLE),
-    "no host": (lambda _: f"http://{WRONG}@", UNUSABLE),
-    "another scheme": (lambda _: f"ftp://{WRONG}@127.0.0.1:8080", UNUSABLE),
+    "no password": (Proxy, lambda proxy: proxy.url, "407"),
+    "a wrong password": (Proxy, lambda proxy: proxy.url_for(WRONG), "407"),
+    "dead": (Proxy, lambda _: f"http://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
+    "no such name": (Proxy, lambda _: f"http://{WRONG}@proxy.invalid:8080", "the proxy: "),
+    "a port too high": (Proxy, lambda _: f"http://{WRONG}@127.0.0.1:99999", UNUSABLE),
+    "a slash in the password": (Proxy, lambda _: f"http://{WRONG}/@127.0.0.1:8080", UNUSABLE),
+    "a number sign in the password": (Proxy, lambda _: f"http://{WRONG}#@127.0.0.1:8080", UNUSABLE),
+    "a password that Latin-1 lacks": (Proxy, lambda _: f"http://{WRONG}\u20ac@127.0.0.1:8080", UNUSABLE),
+    "no host": (Proxy, lambda _: f"http://{WRONG}@", UNUSABLE),
+    "another scheme": (Proxy, lambda _: f"ftp://{WRONG}@127.0.0.1:8080", UNUSABLE),
+    "SOCKS, a wrong password": (Socks, lambda proxy: proxy.url_for(WRONG), "the proxy: SOCKS5AuthError"),
+    "SOCKS, dead": (Socks, lambda _: f"socks5://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
+    "SOCKS, another version": (Socks, lambda _: f"socks6://{WRONG}@127.0.0.1:8080", UNUSABLE),
 }
 
 
 @pytest.mark.parametrize("how", REFUSED)
-def test_a_proxy_that_does_not_work_is_named(origin, toy, through, loaded, invariant, caplog, capfd, how):
+def test_a_proxy_that_does_not_work_is_named(origin, toy, through, loaded, invariant, caplog, capfd, request, how):
     caplog.set_level("DEBUG")
-    address, says = REFUSED[how]
-    with Proxy(RIGHT) as proxy:
+    kind, address, says = REFUSED[how]
+    if kind is Socks:
+        request.getfixturevalue("pysocks")
+    with kind(RIGHT) as proxy:
         through(address(proxy))
         with pytest.raises(DownloadError) as caught:
             load(toy.mirrored(origin.url), "train")
@@ -122,43 +127,18 @@ def test_a_socks_proxy_is_used(origin, toy, through, loaded, invariant, pysocks)
         assert origin.count() == 2
 
 
-SOCKS_REFUSED = {
-    "a wrong password": (lambda proxy: proxy.url_for(WRONG), "the proxy: SOCKS5AuthError"),
-    "dead": (lambda _: f"socks5://{WRONG}@127.0.0.1:{closed_port()}", "the proxy: Connection refused"),
-    "another version": (lambda _: f"socks6://{WRONG}@127.0.0.1:8080", UNUSABLE),
-}
-
-
-@pytest.mark.parametrize("how", SOCKS_REFUSED)
-def test_a_socks_proxy_that_does_not_work_is_named(origin, toy, through, loaded, invariant, pysocks, how):
-    address, says = SOCKS_REFUSED[how]
-    with Socks(RIGHT) as proxy:
-        through(address(proxy))
-        with pytest.raises(DownloadError) as caught:
-            load(toy.mirrored(origin.url), "train")
-        assert origin.count() == 0
-        assert "hunter" not in shown(caught.value)
-        through(proxy.url_for(RIGHT))
-        invariant(caught.value, places=[f"{origin.url}/"], found=says, healthy=loaded)
-
-
 WITHOUT_PYSOCKS = """
-    import pickle, sys
+    import sys
     sys.modules["socks"] = None  # as where it is not installed
     from idxhub import Plugins, load
 
-    try:
-        load(pickle.load(open(sys.argv[1], "rb")), "train", plugins=Plugins([]))
-    except Exception as error:
-        print(pickle.dumps(error).hex())
+    load(given, "train", plugins=Plugins([]))
 """
 
 
-def test_the_package_that_socks_proxies_need_is_named(server, toy, tmp_path, through, invariant):
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps(toy.mirrored(server.url)))
+def test_the_package_that_socks_proxies_need_is_named(server, toy, through, invariant):
     through(f"socks5://{RIGHT}@127.0.0.1:8080")
-    error = handed_back(python(WITHOUT_PYSOCKS, told))
+    error = raised_in(WITHOUT_PYSOCKS, given=toy.mirrored(server.url))
     assert "hunter" not in shown(error)
     invariant(error, places=[f"{server.url}/"], found="python -m pip install 'requests[socks]'")
 

@@ -4,34 +4,33 @@ import contextlib
 import gzip
 import hashlib
 import os
-import pickle
 import select
 import signal
 import subprocess
 import threading
 import time
-import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import made
 from support.made import Made
-from support.processes import python, running, without
+from support.processes import in_threads, python, running, without
 from support.server import ok, silent, slow, stall, status
 
-from idxhub import Archive, Plugins, SplitSpec, load
+from idxhub import Plugins, load
 from idxhub.acquire import build
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 
 PROCESSES = 16
 FETCH = """
-    import hashlib, pickle, sys
+    import hashlib, sys
     from idxhub import Plugins, load
     from idxhub.acquire import connection, download
     from idxhub.cache import atomic as storage
     import idxhub.acquire.build, filelock  # the slow part of starting
 
-    spec, cache, locks, storage._PATIENCE, connection.READ_TIMEOUT = pickle.load(open(sys.argv[1], "rb"))
+    spec, cache, locks, storage._PATIENCE, connection.READ_TIMEOUT = given
     if locks == "nothing":  # as on some NFS: every lock is to be had at any time
         import fcntl
 
@@ -66,14 +65,11 @@ def dataset(request, toy):
 
 
 @pytest.fixture
-def tell(tmp_path, cache_dir, server):
-    """Write down what FETCH is to do, with this server as the only place; returns the file."""
+def tell(cache_dir, server):
+    """What FETCH is given: what it is to do, with this server as the only place."""
 
     def tell_it(toy, locks="usual", patience=60.0, *, mirrors=("",), read_timeout=30.0):
-        told = tmp_path / "told"
-        spec = toy.mirrored(*(server.url + mirror for mirror in mirrors))
-        told.write_bytes(pickle.dumps((spec, cache_dir, locks, patience, read_timeout)))
-        return told
+        return toy.mirrored(*(server.url + mirror for mirror in mirrors)), cache_dir, locks, patience, read_timeout
 
     return tell_it
 
@@ -88,7 +84,7 @@ def digest_of(toy):
 def all_at_once(told, count=PROCESSES):
     """What that many processes answer that begin when the last of them is ready."""
     with contextlib.ExitStack() as stack:
-        children = [stack.enter_context(running(FETCH, told)) for _ in range(count)]
+        children = [stack.enter_context(running(FETCH, given=told)) for _ in range(count)]
         for child in children:
             assert child.stdout.readline() == "ready\n"
         for child in children:
@@ -168,7 +164,7 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
         server.route(f"/{resource.filename}", stall(body, len(body) // 2), ok(body))
     told = tell(toy, patience=1.5)
     with contextlib.ExitStack() as stack:
-        holder, *others = [stack.enter_context(running(FETCH, told)) for _ in range(4)]
+        holder, *others = [stack.enter_context(running(FETCH, given=told)) for _ in range(4)]
         for child in (holder, *others):
             assert child.stdout.readline() == "ready\n"
         go(holder)
@@ -185,13 +181,13 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
 
 
 STOPPED = """
-    import pickle, signal, sys
+    import signal
     import idxhub, idxhub.acquire.download
 
     # started in the background, a shell has them ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    idxhub.load(pickle.load(open(sys.argv[1], "rb")), "train", plugins=idxhub.Plugins([]))
+    idxhub.load(given, "train", plugins=idxhub.Plugins([]))
 """
 
 
@@ -201,14 +197,13 @@ STOPPED = """
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 def test_a_signal_while_waiting_for_a_mirror(toy, server, tmp_path, cache_dir, invariant, number, packed, fault):
     """The process ends at once, and the mirrors that are left are not asked."""
-    spec = packed_in(toy, tmp_path / "toy.zip") if packed else toy.spec
-    for path in [tmp_path / "toy.zip"] if packed else map(toy.path, toy.spec.resources):
+    of = made.packed(toy, tmp_path / "packed") if packed else toy
+    for path in map(of.path, of.published):
         body = path.read_bytes()
         answers = {"stalls": stall(body, len(body) // 2), "silent": silent(), "busy": status(503, retry_after="20")}
         server.route(f"/bad/{path.name}", answers[fault])
-    told = tmp_path / "told"
-    told.write_bytes(pickle.dumps(replace(spec, mirrors=(f"{server.url}/bad", f"{server.url}/good"))))
-    with running(STOPPED, told, stderr=subprocess.DEVNULL) as child:
+    spec = of.mirrored(f"{server.url}/bad", f"{server.url}/good")
+    with running(STOPPED, given=spec, stderr=subprocess.DEVNULL) as child:
         wait_until(lambda: server.count() == (1 if packed else 2) and (not packed or any(cache_dir.rglob("*.tmp"))))
         time.sleep(0.1)  # until the answer is there
         began = time.monotonic()
@@ -221,21 +216,6 @@ def test_a_signal_while_waiting_for_a_mirror(toy, server, tmp_path, cache_dir, i
         assert {path.suffix for path in cache_dir.rglob("*") if path.is_file()} == {".lock", ".TAG"}
     else:
         invariant()
-
-
-def packed_in(toy, path):
-    """The dataset, its files published in a .zip."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for resource in toy.spec.resources:
-            archive.write(toy.path(resource), resource.filename)
-    published = Archive.from_file(path)
-    splits = {
-        name: SplitSpec(
-            *(replace(each, archive=published, member=each.filename) for each in (files.images, files.labels))
-        )
-        for name, files in toy.spec.splits.items()
-    }
-    return replace(toy.spec, splits=splits)
 
 
 def wait_until(true):
@@ -254,10 +234,10 @@ def test_a_fork_after_a_load(toy, server, cache_dir, tell, invariant):
     server.serve(toy.folder)
     python(
         """
-        import os, pickle, sys
+        import os
         from idxhub import Plugins, load
 
-        spec, cache, *_ = pickle.load(open(sys.argv[1], "rb"))
+        spec, cache, *_ = given
         before = load(spec, "train", cache_dir=cache, plugins=Plugins([]))
         same = before.images.copy(), before.labels.copy()
         child = os.fork()
@@ -276,7 +256,7 @@ def test_a_fork_after_a_load(toy, server, cache_dir, tell, invariant):
         for split in (before, again):
             assert (split.images == same[0]).all() and (split.labels == same[1]).all()
         """,
-        tell(toy),
+        given=tell(toy),
     )
     assert server.count() == 2
     invariant()
@@ -299,11 +279,7 @@ def test_sixteen_threads_at_once(toy, server, cache_dir, invariant, monkeypatch)
         barrier.wait()
         sums.append(int(load(spec, "train", cache_dir=cache_dir, plugins=Plugins([])).images.sum()))
 
-    threads = [threading.Thread(target=work) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads([work] * 16)
     assert sums == [int(toy.array(toy.train_images).sum())] * 16
     assert server.count() == 2
     assert sorted(found) == [toy.train_images.stem, toy.train_labels.stem]

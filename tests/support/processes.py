@@ -1,4 +1,4 @@
-"""Python in a process of its own."""
+"""Python in a process of its own, and functions in threads of their own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,9 +21,28 @@ NOBODY = 65534
 TESTS = str(Path(__file__).parents[1])  # where `support` is
 
 
-def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails."""
-    return _finished([sys.executable, "-c", textwrap.dedent(code)], arguments, **options)
+def python(
+    code: str, *arguments: object, given: object = None, start: Iterable[str] = (), **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `code` with `sys.argv[1:]` = `arguments`; fails the test with the child's own words if it fails.
+
+    If anything is `given`, it is the value of the variable `given` in the child, which can import `support` too.
+    `start` is a command that starts the interpreter.
+    """
+    with _program(code, given) as program:
+        return _finished([*start, sys.executable, "-c", program], arguments, **options)
+
+
+def raised_in(code: str, *arguments: object, run: Callable[..., Any] = python, **options: Any) -> Exception:
+    """The exception that `code` raises in a child, which `run` starts; the test fails if it raises none."""
+    attempt = f"import pickle, sys\ntry:\n{textwrap.indent(textwrap.dedent(code), '    ')}"
+    handed_back = (
+        "\nexcept Exception as error:\n    print(pickle.dumps(error).hex())\nelse:\n    sys.exit('no error')\n"
+    )
+    done = run(attempt + handed_back, *arguments, **options)
+    error = pickle.loads(bytes.fromhex(done.stdout.splitlines()[-1]))  # noqa: S301 -- this test's own child wrote it
+    assert isinstance(error, Exception)
+    return error
 
 
 def importable() -> str:
@@ -29,37 +50,37 @@ def importable() -> str:
     return os.pathsep.join([TESTS, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def handed_back(done: subprocess.CompletedProcess[str]) -> Exception:
-    """The exception that a child has printed last, as `pickle.dumps(error).hex()`."""
-    error = pickle.loads(bytes.fromhex(done.stdout.splitlines()[-1]))  # noqa: S301 -- this test's own child wrote it
-    assert isinstance(error, Exception)
-    return error
-
-
 @contextlib.contextmanager
-def running(code: str, *arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start `code` with its standard input and output as pipes; it is killed at the end of the block."""
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        **options,
-    ) as child:
+def running(code: str, *arguments: object, given: object = None, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start `code` as `python` does, with its standard input and output as pipes; the end of the block kills it."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        _program(code, given) as program,
+        subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], **pipes, **options) as child,
+    ):
         try:
             yield child
         finally:
             child.kill()
 
 
+def in_threads(work: Iterable[Callable[[], object]]) -> None:
+    """Run each in a thread of its own, and wait for all of them."""
+    threads = [threading.Thread(target=each) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def without(what: str) -> NoReturn:
-    """Skip for want of something in this environment; in continuous integration, where all is to be had, fail."""
+    """Skip the test because this environment lacks something; in continuous integration, which has everything, fail."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have what this test needs: {what}")
     pytest.skip(f"needs {what}")
 
 
-def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def python_mounted(mount: str, code: str, *arguments: object, given: object = None) -> subprocess.CompletedProcess[str]:
     """Run `code` in a mount namespace of its own, after the shell command `mount` has changed it."""
     unshare = shutil.which("unshare")
     possible = unshare and subprocess.run(
@@ -67,13 +88,14 @@ def python_mounted(mount: str, code: str, *arguments: object) -> subprocess.Comp
     )
     if not possible or possible.returncode:
         without("mount namespaces (unshare -rm)")
-    return _finished(
-        [unshare, "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh", sys.executable, "-c", textwrap.dedent(code)],
-        arguments,
-    )
+    with _program(code, given) as program:
+        command = [unshare, "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh", sys.executable, "-c", program]
+        return _finished(command, arguments)
 
 
-def python_traced(injection: str, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def python_traced(
+    injection: str, code: str, *arguments: object, given: object = None
+) -> subprocess.CompletedProcess[str]:
     """Run `code`, all its threads included, with faults that strace injects; its exit status is for the caller.
 
     It repeats, with the kernel's own errors, what `support.calls` does everywhere.
@@ -83,17 +105,13 @@ def python_traced(injection: str, code: str, *arguments: object) -> subprocess.C
         without("strace, which may trace (support.calls has injected the same without it)")
     call = injection.partition(":")[0]
     command = [strace, "-qq", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={injection}"]
-    return subprocess.run(
-        [*command, sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with _program(code, given) as program:
+        child = [*command, sys.executable, "-c", program, *map(str, arguments)]
+        return subprocess.run(child, capture_output=True, text=True, timeout=60, check=False)
 
 
 def python_as_nobody(
-    code: str, *arguments: object, imports: str = "", another: bool = False
+    code: str, *arguments: object, given: object = None, imports: str = "", another: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run `code` as a user to whom permission bits apply; `another` than the one of this process, if it must be.
 
@@ -108,7 +126,22 @@ def python_as_nobody(
     modules += "idxhub.audit.judge, idxhub.acquire.build"
     modules += f", {imports}" if imports else ""
     catalog = "import idxhub.catalog.builtin as catalog; catalog.datasets()\n"  # imported family by family
-    return python(f"import {modules}\n" + catalog + drop + textwrap.dedent(code), *arguments)
+    return python(f"import {modules}\n" + catalog + drop + textwrap.dedent(code), *arguments, given=given)
+
+
+@contextlib.contextmanager
+def _program(code: str, given: object) -> Iterator[str]:
+    """The code, and before it what reads `given` from a file that every user can read."""
+    code = textwrap.dedent(code)
+    if given is None:
+        yield code
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 -- for `python_as_nobody`
+        path = Path(folder, "given")
+        path.write_bytes(pickle.dumps(given))
+        read = f"given = pickle.loads(open({str(path)!r}, 'rb').read())"
+        yield f"import pickle, sys\nsys.path.append({TESTS!r})\n{read}\n{code}"
 
 
 def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:

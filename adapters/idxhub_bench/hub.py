@@ -1,15 +1,16 @@
-"""idxhub in a measured process: its adapters, the versions of what is measured."""
+"""What a measured process of `train` or `device` does, whatever it measures: it has idxhub."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-from collections.abc import Iterable
+import json
+import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from typing import Any
 
-from idxhub import Plugins
+from idxhub import Plugins, errors
 
-# what a framework's figures depend on; one interpreter may have all of them
+# the packages on which a framework's figures depend
 PACKAGES = {
     "torch": ("torch",),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "keras"),
@@ -17,20 +18,23 @@ PACKAGES = {
 }
 
 
+def answer(measure: Callable[..., dict[str, Any]]) -> None:
+    """Call `measure` with the JSON in the first argument, and print its answer as one line of JSON.
+
+    If a module or the device is missing, the answer has only the reason, as `missing`.
+    """
+    try:
+        found = measure(**json.loads(sys.argv[1]))
+    except ModuleNotFoundError as error:
+        found = {"missing": f"{error.name} not installed"}
+    except errors.ArgumentError as error:  # an adapter refuses a device that the machine does not have
+        found = {"missing": str(error)}
+    print(json.dumps(found))  # noqa: T201 -- its answer
+
+
 def plugins(framework: str) -> Plugins:
-    """Those installed; in a checkout that is on the path and not installed, the adapter of this framework."""
+    """The installed plugins, or the framework's adapter alone in a checkout that is on the path and not installed."""
     found = Plugins()
     if framework in found.adapters():
         return found
     return Plugins([EntryPoint(framework, f"idxhub_adapters.{framework}", "idxhub.adapters")])
-
-
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Of those packages that are installed, and of Python."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -1,66 +1,84 @@
-"""A fresh process for each measurement: a module of this package, asked and answering in JSON."""
+"""Fresh processes: each measurement is a module of this package, which is asked and answers in JSON."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import click
 
 TIMEOUT = 3600.0  # seconds
 
 
 class FailedError(RuntimeError):
-    """A process did not answer; the message is the last that it said."""
+    """A process gave no answer; the message is the last line of its standard error."""
 
 
-def ask(python: str, module: str, asked: Mapping[str, Any], work: Path) -> dict[str, Any]:
-    """What `python -m module` answers. `work` is a folder for this package's code, which `python` need not have."""
-    command = [python, "-m", module, json.dumps(asked)]
+def ask(python: str, module: str, question: Mapping[str, Any], environment: Mapping[str, str], **options: Any) -> Any:
+    """The answer of `python -m module`, the last line of its standard output; `options` are those of `run`."""
+    output = run([python, "-m", module, json.dumps(question)], environment, **options)
     try:
-        done = subprocess.run(  # noqa: S603 -- an interpreter that the user has named
-            command, env=_environment(work), capture_output=True, text=True, check=False, timeout=TIMEOUT
-        )
-    except subprocess.TimeoutExpired as error:
-        raise FailedError(f"it took more than {TIMEOUT:g} s") from error
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise FailedError(lines[-1] if lines else f"exit status {done.returncode}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+        return json.loads(output.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise FailedError("its answer is not JSON") from error
 
 
-def pythons(named: tuple[str, ...], known: tuple[str, ...]) -> dict[str, str]:
-    """`--env NAME=PYTHON` as a mapping; raises `click.UsageError`."""
-    found = {}
-    for text in named:
-        name, _, python = text.partition("=")
-        if name not in known:
-            raise click.UsageError(f"--env {text!r}: NAME=PYTHON, with NAME one of {', '.join(known)}")
-        if not os.access(python, os.X_OK):
-            raise click.UsageError(f"--env {text!r}: {python!r} cannot be run")
-        found[name] = os.path.abspath(python)
-    return dict.fromkeys(known, sys.executable) | found
+def run(
+    command: list[str], environment: Mapping[str, str], *, folder: Path | None = None, timeout: float | None = None
+) -> str:
+    """The standard output of a program, started in `folder`. Raises `FailedError` if it fails or takes too long.
+
+    Whatever the program has started, such as workers or a cluster, ends with it.
+    """
+    timeout = TIMEOUT if timeout is None else timeout
+    with subprocess.Popen(  # noqa: S603 -- an interpreter that the user has named
+        command,
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise FailedError(f"it took more than {timeout:g} s") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+    if process.returncode:
+        lines = [line.strip() for line in errors.splitlines() if line.strip()]
+        raise FailedError(lines[-1] if lines else f"exit status {process.returncode}")
+    return output
 
 
-def check_raw(raw: Path, *, append: bool) -> None:
-    """Raise `click.UsageError` if there is no folder for it, or there are records that were not to be added to."""
-    if not raw.parent.is_dir():
-        raise click.UsageError(f"there is no folder {raw.parent} to write {raw.name} in: make it first")
-    if raw.exists() and raw.stat().st_size and not append:
-        raise click.UsageError(f"{raw} has a run in it: name another file, or add to it with --append")
+def clean_environment() -> dict[str, str]:
+    """The variables of this process, except those that change which modules are found and that bytecode is kept."""
+    left_out = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+    return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
-def _environment(work: Path) -> dict[str, str]:
-    package = Path(__file__).parent
-    code = work / "code"
+def environment(folder: Path, python_path: str = "") -> dict[str, str]:
+    """The variables of a measured process: this package on its path, and no network.
+
+    The package is copied into `folder`, because the interpreter need not have it; `python_path` comes after it.
+    """
+    package, code, temporary = Path(__file__).parent, folder / "code", folder / "temporary"
     if not code.exists():
         shutil.copytree(package, code / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    path = os.pathsep.join(filter(None, (str(code), os.environ.get("PYTHONPATH"))))
-    return os.environ | {"PYTHONPATH": path, "IDXHUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        temporary.mkdir()
+    return clean_environment() | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(code), python_path))),
+        "TMPDIR": str(temporary),
+        "IDXHUB_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "1",
+        # a peer that wants to download fails at once, and its download is not timed
+        **dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }

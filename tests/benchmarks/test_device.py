@@ -7,14 +7,15 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from support import bench_records
 from support.needs import need_elsewhere
 from support.processes import python
 
-from idxhub_bench import hub, processes
+from idxhub_bench import hub, machine, processes
 from idxhub_bench.device import child
-from idxhub_bench.device.command import device, table
-from idxhub_bench.device.figures import least_bytes
-from idxhub_bench.report.device import sections
+from idxhub_bench.device.command import device
+from idxhub_bench.report import markdown
+from idxhub_bench.report.device import least_bytes, sections
 from idxhub_bench.report.records import runs
 
 
@@ -40,6 +41,7 @@ def test_on_the_cpu(framework, tmp_path):
     assert len(samples) == 8
     assert all(each["value"] > 0 for each in samples)
     assert f"| {framework} float32 | 500 | " in done.stdout
+    assert f"| {framework} | cpu | " in done.stdout
     (section,) = sections(runs(found))
     assert [row[:2] for row in section.tables[0].rows] == [
         (f"{framework} uint8", "500"),
@@ -51,7 +53,8 @@ def test_on_the_cpu(framework, tmp_path):
 def test_where_there_is_no_such_device(tmp_path):
     need_elsewhere("torch")
     done, found = run(tmp_path / "raw", "--device", "cuda:99")
-    assert "| torch | | not measured: device is 'cuda:99'; it must be a device of torch" in done.stdout
+    assert "torch: not measured: device is 'cuda:99'; it must be a device of torch" in done.stderr
+    assert "Not measured: no framework found an accelerator, `cuda:99`, on the machine." in done.stdout
     assert found[-1]["kind"] == "missing"
     (section,) = sections(runs(found))
     assert section.text.startswith("Not measured: no framework found an accelerator, `cuda:99`, on the machine.")
@@ -84,8 +87,11 @@ def test_the_table_has_medians_and_the_share_of_a_copy():
         for number in range(count)
     ]
     copy = {"bytes": 1, "seconds": 1, "bandwidth": 8e6 * least_bytes(784, "float32") * 4}
-    text = table({"torch": {"device": "a GPU", "copy": copy, "pixels": 784, "readings": readings}})
-    assert "| torch float32 | 128 | 8,000,000 | 2,000,000 | 4 | 25.0% |" in text
+    head = next(bench_records.device())
+    row = {"kind": "row", "row": "torch", "device": "a GPU", "copy": copy, "pixels": 784, "versions": {}}
+    samples = [{"kind": "sample", "row": "torch", **each} for each in readings]
+    (section,) = sections(runs([head, row, *samples]))
+    assert "| torch float32 | 128 | 8,000 | 2,000 | 4 | 25.0% |" in markdown.tables(section)
     assert least_bytes(784, "uint8") == 2 * 784
 
 
@@ -103,7 +109,7 @@ def test_other_batches_are_noticed():
 def test_a_checkout_that_is_not_installed_serves(monkeypatch):
     monkeypatch.setattr(hub.Plugins, "adapters", lambda self: ())
     assert hub.plugins("numpy").adapter("numpy").name == "numpy"
-    assert hub.versions(["numpy", "no-such-package"])["python"] == sys.version.partition(" ")[0]
+    assert machine.versions(["numpy", "no-such-package"])["python"] == sys.version.partition(" ")[0]
 
 
 def test_a_checkout_on_the_path_is_enough(tmp_path):

@@ -168,7 +168,7 @@ def test_every_row_is_measured_in_each_dtype_and_size_and_has_a_peer_that_is_the
         found = jobs([row], tuple(FIGURES), (32, 128, 512))
         epochs = [job.arguments for job in found if job.measure == "epochs" and not job.arguments["workers"]]
         assert [each["dtypes"] for each in epochs] == [list(row.dtypes)] * row.reads
-        assert all(each["sizes"] == ([128] if row.brief else [32, 128, 512]) for each in epochs)
+        assert all(each["sizes"] == ([128] if row.one_size else [32, 128, 512]) for each in epochs)
         imports = {job.row.imports for other in ROWS for job in jobs([other], ("import",), (128,))}
         assert row.imports in imports
 

@@ -341,8 +341,8 @@ def test_several_files_make_one_page(three, tmp_path):
     for path in three:
         assert (html.parent / path.name).read_bytes() == path.read_bytes()
     assert (
-        "from [what `idxhub bench load` recorded](run.jsonl), [what `idxhub bench train` recorded](train.jsonl) and "
-        "[what `idxhub bench device` recorded](device.jsonl): to change it"
+        "from [the records of `idxhub bench load`](run.jsonl), [the records of `idxhub bench train`](train.jsonl) and "
+        "[the records of `idxhub bench device`](device.jsonl): to change it"
     ) in lead
     titles = re.findall(r"^## (.*)$", lead, re.MULTILINE)
     assert titles == re.findall(r"<h2>(.*)</h2>", said)
@@ -354,7 +354,7 @@ def test_a_file_may_have_more_than_one_in_it(tmp_path):
     both, text = bench_records.write(tmp_path / "both.jsonl", (*LOAD, *TRAIN)), tmp_path / "page.md"
     assert run(both, "--markdown", text).exit_code == 0
     said = text.read_text(encoding="utf-8")
-    assert "[what `idxhub bench load` and `idxhub bench train` recorded](both.jsonl)" in said
+    assert "[the records of `idxhub bench load` and `idxhub bench train`](both.jsonl)" in said
     assert "1,000 thousand images/s" in said
     assert "| torch | 20, 10 |" in said
 
@@ -378,8 +378,8 @@ def test_one_file_alone_is_enough(place, says, three, tmp_path):
     ("arguments", "says"),
     [
         (("{run}", "{folder}/other/../run.jsonl"), "a RAW is named twice"),
-        (("{run}", "{folder}/other/run.jsonl", "--html", "{folder}/page.html"), "names of their own"),
-        (("{run}", "--html", "{folder}/other/run.jsonl"), "names of their own"),
+        (("{run}", "{folder}/other/run.jsonl", "--html", "{folder}/page.html"), "different names"),
+        (("{run}", "--html", "{folder}/other/run.jsonl"), "different names"),
         (
             ("{train}", "--readme", "{folder}/README.md", "--html", "{folder}/page.html"),
             "figures of `idxhub bench load`",

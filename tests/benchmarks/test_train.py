@@ -85,11 +85,11 @@ def test_what_a_run_records(tmp_path):
     assert epochs[0]["loss"] == pytest.approx(math.log(10), rel=0.05)
     (losses,) = (each["losses"] for each in found if each["kind"] == "losses" and each["row"] == "torch")
     assert len(losses) == 4
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("| torch | "))
-    # the report of these records has the same line, and the losses after it
+    line = next(line for line in done.stdout.splitlines() if line.startswith("| torch | "))
+    # the report of these records has the same line
     (section,) = training.sections(runs(found))
-    reported = markdown.table(section.tables[0]).splitlines()[2].replace(",", "")
-    assert reported.startswith(f"{line} {epochs[0]['loss']:.4f} ")
+    assert markdown.table(section.tables[0]).splitlines()[2] == line
+    assert line.endswith(f" | {epochs[0]['loss']:.4f}, {epochs[1]['loss']:.4f} |")
 
 
 def test_a_run_says_how_many_images_there_were(tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from idxhub_bench.load.rows import FLOOR
+from idxhub_bench.load.rows import BOTH, FLOOR
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Goal:
-    """How ours should stand to theirs: `at_least` or `at_most` so many times. None for theirs is the data's own size.
+    """Ours should be `at_least` or `at_most` so many times theirs; None for theirs is the size of the data.
 
-    `short` is the line's title in the README's table; without one it is not there. `why` is what a profile shows to
-    limit it; a report says it where the goal is missed.
+    `short` is the title in the README's table, which has only goals with one. `why` is the reason that a profile has
+    shown, which a report gives if the goal is missed.
     """
 
     title: str
@@ -40,7 +42,7 @@ class Goal:
         return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:.3g}"
 
     def verdict(self, ratio: float | None, spread: tuple[float, float] | None = None) -> str:
-        """In words, of ours / theirs, None if one of the two was not measured, and of the range that it may be in."""
+        """Whether `ratio`, ours / theirs, meets the goal, and whether every ratio in `spread` does or does not."""
         if ratio is None:
             return "not measured"
         wanted = self.at_least if self.at_least is not None else self.at_most
@@ -50,13 +52,9 @@ class Goal:
         return verdict if spread is None or not spread[0] < wanted < spread[1] else f"{verdict}, within the spread"
 
 
-def _rate(row: str, dtype: str, workers: int = 0) -> Key:
-    return Key(row, "rate", dtype, 128, workers)
-
-
-_NUMPY, _PLAIN, _LOADER = "idxhub numpy", "idxhub torch DataLoader", "idxhub {} get_loader"
+_NUMPY, _PLAIN, _TORCHVISION = "idxhub numpy", "idxhub torch DataLoader", "torchvision"
 _PNG, _PARQUET, _KERAS = "idxhub huggingface png", "load_dataset Parquet", "keras, batch then map"
-_OF_THE_FLOOR = {"numpy": 0.8, "torch": 0.8, "tensorflow": 0.35, "jax": 0.3}
+_TF_DATA, _TENSORS, _ARRAY = "idxhub tensorflow tf.data", "TensorDataset", "idxhub huggingface array"
 
 # what limits them: microseconds for a batch of 128, the best of several passes, by tests/benchmarks/steps.py
 _WHY_FLOAT32 = """\
@@ -65,118 +63,77 @@ Where nothing reads the batch, a step of a DataLoader over idxhub's dataset take
 PyTorch's calls for indices, labels and collation. Where every byte is read, as here, steps take longer by more than \
 the reading, and these figures do not explain by what."""
 _WHY_COLD = """\
-Of the difference the greater part is fsync, which waits for the disk and for what others have written to it: the line \
-below is the same without. Keras forces nothing onto the disk."""
+Most of the difference is fsync, which waits for the disk and for what other programs have written to it: the line \
+below is the same without fsync. Keras does not force its files onto the disk."""
 _WHY_TF_DATA = """\
 A step of TensorFlow's own iterator over one ready batch that it repeats takes {nothing} µs, a step of idxhub's \
 pipeline {ours}, of the usual idiom {usual}, all without reading the batch: on that day a pipeline that did nothing at \
-all was {most} times as fast as the usual one. `get_loader` goes without that iterator."""
+all was {most} times as fast as the usual one. `get_loader` does not use that iterator."""
 _WHY_TF_UINT8 = _WHY_TF_DATA.format(nothing=223, ours=278, usual=484, most=2.2)
 _WHY_TF_FLOAT32 = _WHY_TF_DATA.format(nothing=208, ours=318, usual=767, most=3.7)
 
+
+def _rates(title: str, ours: str, theirs: str, dtype: str, at_least: float, **texts: Any) -> Goal:
+    """Images per second in batches of 128, without workers."""
+    mine, other = (Key(row, "rate", dtype, 128, 0) for row in (ours, theirs))
+    return Goal(title, mine, other, at_least=at_least, **texts)
+
+
+def _of_the_floor(framework: str, least: float) -> Iterator[Goal]:
+    """The rates of `get_loader` against NumPy's gather alone."""
+    for dtype in BOTH:
+        title = f"{framework} get_loader vs the floor, {dtype}"
+        short = f"`get_loader`, {framework}, vs NumPy's gather alone" if dtype == "uint8" else ""
+        yield _rates(title, f"idxhub {framework} get_loader", FLOOR, dtype, least, short=short)
+
+
+def _opening(title: str, figure: str, ours: str, theirs: str, at_most: float, **texts: Any) -> Goal:
+    """Seconds of one figure."""
+    return Goal(title, Key(ours, figure), Key(theirs, figure), at_most=at_most, **texts)
+
+
+_FLOAT32_TORCHVISION = "PyTorch `DataLoader`, float32, vs torchvision"
+_UINT8_TENSORS = "PyTorch `DataLoader`, uint8, vs `TensorDataset`"
+_UINT8_ARRAY = 'Hugging Face `image="array"` vs `load_dataset` on Parquet'
+_WARM_TORCH, _WARM_NUMPY = "open, warm, PyTorch, vs torchvision", "open, warm, NumPy, vs Keras' `load_data`"
+_COLD = "open, cold, NumPy, vs Keras' `load_data`"
+
 GOALS = (
-    Goal(
-        "plain DataLoader vs torchvision, float32",
-        _rate(_PLAIN, "float32"),
-        _rate("torchvision", "float32"),
-        at_least=40,
-        short="PyTorch `DataLoader`, float32, vs torchvision",
-    ),
-    Goal(
-        "plain DataLoader vs TensorDataset, uint8",
-        _rate(_PLAIN, "uint8"),
-        _rate("TensorDataset", "uint8"),
-        at_least=5,
-        short="PyTorch `DataLoader`, uint8, vs `TensorDataset`",
-    ),
-    Goal(
-        "plain DataLoader vs TensorDataset, float32",
-        _rate(_PLAIN, "float32"),
-        _rate("TensorDataset", "float32"),
-        at_least=5,
-        why=_WHY_FLOAT32,
-    ),
+    _rates("plain DataLoader vs torchvision, float32", _PLAIN, _TORCHVISION, "float32", 40, short=_FLOAT32_TORCHVISION),
+    _rates("plain DataLoader vs TensorDataset, uint8", _PLAIN, _TENSORS, "uint8", 5, short=_UINT8_TENSORS),
+    _rates("plain DataLoader vs TensorDataset, float32", _PLAIN, _TENSORS, "float32", 5, why=_WHY_FLOAT32),
     *(
-        Goal(
-            f"{framework} get_loader vs the floor, {dtype}",
-            _rate(_LOADER.format(framework), dtype),
-            _rate(FLOOR, dtype),
-            at_least=least,
-            short=f"`get_loader`, {framework}, vs NumPy's gather alone" * (dtype == "uint8"),
-        )
-        for framework, least in _OF_THE_FLOOR.items()
-        for dtype in ("uint8", "float32")
+        goal
+        for framework, least in {"numpy": 0.8, "torch": 0.8, "tensorflow": 0.35, "jax": 0.3}.items()
+        for goal in _of_the_floor(framework, least)
     ),
-    Goal(
-        "tf.data in batches vs the usual idiom, uint8",
-        _rate("idxhub tensorflow tf.data", "uint8"),
-        _rate(_KERAS, "uint8"),
-        at_least=4,
-        why=_WHY_TF_UINT8,
-    ),
-    Goal(
+    _rates("tf.data in batches vs the usual idiom, uint8", _TF_DATA, _KERAS, "uint8", 4, why=_WHY_TF_UINT8),
+    _rates(
         "tf.data in batches vs the usual idiom, float32",
-        _rate("idxhub tensorflow tf.data", "float32"),
-        _rate(_KERAS, "float32"),
-        at_least=4,
-        why=_WHY_TF_FLOAT32,
+        _TF_DATA,
+        _KERAS,
+        "float32",
+        4,
         short="TensorFlow `tf.data`, float32, vs `from_tensor_slices`",
+        why=_WHY_TF_FLOAT32,
     ),
-    Goal(
-        "Hugging Face array vs its Image path",
-        _rate("idxhub huggingface array", "uint8"),
-        _rate(_PARQUET, "uint8"),
-        at_least=20,
-        short='Hugging Face `image="array"` vs `load_dataset` on Parquet',
-    ),
-    Goal(
-        "Hugging Face get_loader vs its Image path",
-        _rate("idxhub huggingface get_loader", "uint8"),
-        _rate(_PARQUET, "uint8"),
-        at_least=20,
-    ),
+    _rates("Hugging Face array vs its Image path", _ARRAY, _PARQUET, "uint8", 20, short=_UINT8_ARRAY),
+    _rates("Hugging Face get_loader vs its Image path", "idxhub huggingface get_loader", _PARQUET, "uint8", 20),
     Goal("Hugging Face PNG build vs the PIL loop", Key(_PNG, "build"), Key(_PARQUET, "build"), at_least=10),
-    Goal(
-        "warm open vs torchvision's construction, first call",
-        Key(_PLAIN, "warm"),
-        Key("torchvision", "warm"),
-        at_most=1 / 5,
-        short="open, warm, PyTorch, vs torchvision",
+    _opening(
+        "warm open vs torchvision's construction, first call", "warm", _PLAIN, _TORCHVISION, 1 / 5, short=_WARM_TORCH
     ),
-    Goal(
-        "warm open vs torchvision's construction, a later call",
-        Key(_PLAIN, "warm, later"),
-        Key("torchvision", "warm, later"),
-        at_most=1 / 5,
-    ),
-    Goal(
-        "warm open vs keras' load_data, first call",
-        Key(_NUMPY, "warm"),
-        Key(_KERAS, "warm"),
-        at_most=1 / 15,
-        short="open, warm, NumPy, vs Keras' `load_data`",
-    ),
-    Goal(
-        "warm open vs keras' load_data, a later call",
-        Key(_NUMPY, "warm, later"),
-        Key(_KERAS, "warm, later"),
-        at_most=1 / 15,
-    ),
-    Goal(
-        "cold open vs keras' load_data",
-        Key(_NUMPY, "cold"),
-        Key(_KERAS, "cold"),
-        at_most=1.2,
-        short="open, cold, NumPy, vs Keras' `load_data`",
-        why=_WHY_COLD,
-    ),
+    _opening("warm open vs torchvision's construction, a later call", "warm, later", _PLAIN, _TORCHVISION, 1 / 5),
+    _opening("warm open vs keras' load_data, first call", "warm", _NUMPY, _KERAS, 1 / 15, short=_WARM_NUMPY),
+    _opening("warm open vs keras' load_data, a later call", "warm, later", _NUMPY, _KERAS, 1 / 15),
+    _opening("cold open vs keras' load_data", "cold", _NUMPY, _KERAS, 1.2, short=_COLD, why=_WHY_COLD),
     Goal(
         "cold open vs keras' load_data, without our fsync",
         Key(_NUMPY, "cold, no fsync"),
         Key(_KERAS, "cold"),
         at_most=1.2,
     ),
-    Goal("`import idxhub` vs `import numpy`, whole process", Key(_NUMPY, "import"), Key(FLOOR, "import"), at_most=1.3),
+    _opening("`import idxhub` vs `import numpy`, whole process", "import", _NUMPY, FLOOR, 1.3),
     Goal("memory added by a warm open vs the data", Key(_NUMPY, "opened"), None, at_most=1 / 4),
     Goal("memory added by a warm open, at its peak, vs the data", Key(_NUMPY, "opening"), None, at_most=1 / 4),
     Goal(

@@ -1,4 +1,4 @@
-"""What is to be measured, each in a process of its own."""
+"""The processes that a run starts, each of which measures one thing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from idxhub_bench.load.rows import FLOOR, Row
 
 SECONDS, BYTES, RATE = "s", "B", "images/s"
-# figure: its unit, and the words above its table
+# for each figure its unit and the title of its table
 FIGURES = {
     "import": (SECONDS, "a process that imports it"),
     "cold": (SECONDS, "from the .gz files to ready, train and test"),
@@ -26,8 +26,8 @@ FIGURES = {
     "build": (RATE, "encoding pictures"),
 }
 OPENINGS = ("warm", "warm, later", "opened", "opening")
-# which figures come out of one process
-_TOGETHER = {
+# the figures that each measure of `child` gives; cold is also measured without fsync
+_FIGURES_OF = {
     "import": ("import",),
     "cold": ("cold",),
     "unsynced": ("cold, no fsync",),
@@ -36,9 +36,9 @@ _TOGETHER = {
     "together": ("opened", "opening", "peak", "pss"),
     "build": ("build",),
 }
-BATCH = 128  # where nothing else is said
-_PICTURES = 3_000  # that the PIL loop encodes
-# the interpreter alone, and what users have anyway
+BATCH = 128  # for measures that have one batch size
+_PICTURES = 3_000  # how many the PIL loop encodes
+# the interpreter alone, which every import includes
 BARE = Row("python", "", ("numpy",), (), "pass", ours=False, reads=False)
 
 
@@ -52,22 +52,22 @@ class Job:
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """What it answers."""
+        """The figures in its answer."""
         if self.measure == "cold" and not self.arguments.get("fsync", True):
-            return _TOGETHER["unsynced"]
+            return _FIGURES_OF["unsynced"]
         if self.measure == "together" and self.arguments["workers"]:
             return ("pss",)
-        return _TOGETHER[self.measure]
+        return _FIGURES_OF[self.measure]
 
     @property
     def name(self) -> str:
-        """For a person."""
-        said = [str(v) for k, v in self.arguments.items() if k in ("workers", "fsync") and v is not None]
-        return ", ".join([self.row.name, self.measure, *said])
+        """The name in messages."""
+        arguments = [str(v) for k, v in self.arguments.items() if k in ("workers", "fsync") and v is not None]
+        return ", ".join([self.row.name, self.measure, *arguments])
 
 
 def jobs(rows: Sequence[Row], figures: Sequence[str], sizes: Sequence[int]) -> list[Job]:
-    """Every process that answers one of `figures` about one of `rows`, with epochs in batches of each of `sizes`."""
+    """The processes that give one of `figures` for one of `rows`, with epochs in batches of each of `sizes`."""
     found = [job for row in rows for job in _of_row(row, list(sizes))]
     if any(row.name == FLOOR for row in rows):
         found.append(Job(BARE, "import"))
@@ -76,7 +76,7 @@ def jobs(rows: Sequence[Row], figures: Sequence[str], sizes: Sequence[int]) -> l
 
 def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
     first = row.dtypes[0]
-    if row.opens:  # the others import the same as one that does
+    if row.opens:  # other rows import the same as one of these
         yield Job(row, "import")
         yield Job(row, "cold")
         if row.name == "idxhub numpy":
@@ -89,8 +89,8 @@ def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
     yield Job(row, "warm", {"dtype": first, "size": BATCH})
     if row.reads:
         for workers in row.workers:
-            # workers are started anew for each epoch: a part of one would count that too much
-            limit, of = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.brief else sizes)
-            yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": of, "limit": limit, "workers": workers})
+            # workers are started anew for each epoch: in a part of an epoch their start would count too much
+            limit, chosen = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.one_size else sizes)
+            yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": chosen, "limit": limit, "workers": workers})
     if row.reader in ("huggingface:Png", "huggingface:Parquet"):
         yield Job(row, "build", {"limit": _PICTURES})

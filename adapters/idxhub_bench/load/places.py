@@ -1,4 +1,4 @@
-"""Where each reader finds the files: one folder, filled before anything is measured."""
+"""Where each reader finds the files: a folder that is filled before anything is measured."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from idxhub_bench.load.judge import FILES
 
 @dataclass(frozen=True)
 class Place:
-    """A dataset's .gz files in `data_dir`, and below `root` what readers make of them or want beside them.
+    """A dataset's .gz files are in `data_dir`; `root` is for the files that readers make or need.
 
-    `small` is the place of a small dataset, for what a reader does once however much data there is.
+    `small` is the place of a small dataset, with which costs that do not depend on the data are measured.
     """
 
     dataset: str
@@ -24,27 +24,28 @@ class Place:
     small: Place | None = None
 
     def folder(self, name: str) -> str:
-        """A folder below `root`."""
+        """A folder in `root`."""
         return str(Path(self.root, name))
 
-    def told(self) -> dict[str, Any]:
-        """As JSON."""
+    def as_json(self) -> dict[str, Any]:
+        """The place as JSON."""
         return asdict(self)
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Place:
-        """What `told` gave."""
-        return cls(**told | {"small": cls.of(told["small"]) if told["small"] else None})
+    def from_json(cls, fields: dict[str, Any]) -> Place:
+        """The place of which `fields` are the JSON."""
+        return cls(**fields | {"small": cls.from_json(fields["small"]) if fields["small"] else None})
 
 
 def fill(place: Place) -> None:
-    """The .gz files where Keras, torchvision and Gluon look for them, and decompressed for torchvision."""
-    keras, raw = Path(place.folder("keras/datasets/fashion-mnist")), Path(place.folder("torchvision/FashionMNIST/raw"))
-    gluon, packed = Path(place.folder("mxnet")), Path(place.folder("torchvision-gz/FashionMNIST/raw"))
-    for folder in (keras, raw, gluon, packed):
+    """Put the .gz files where Keras, torchvision and Gluon look for them, and decompressed ones for torchvision."""
+    unpacked = Path(place.folder("torchvision/FashionMNIST/raw"))
+    packed = [place.folder(name) for name in ("keras/datasets/fashion-mnist", "mxnet")]
+    packed.append(place.folder("torchvision-gz/FashionMNIST/raw"))
+    for folder in (unpacked, *map(Path, packed)):
         folder.mkdir(parents=True)
     for name in (name for pair in FILES.values() for name in pair):
         source = Path(place.data_dir, name)
-        for folder in (keras, gluon, packed):
-            shutil.copyfile(source, folder / name)
-        (raw / name.removesuffix(".gz")).write_bytes(gzip.decompress(source.read_bytes()))
+        for target in packed:
+            shutil.copyfile(source, Path(target, name))
+        (unpacked / name.removesuffix(".gz")).write_bytes(gzip.decompress(source.read_bytes()))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 BOTH = ("uint8", "float32")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A reader: what it is called, which class reads, what it needs, and how much of it is measured.
+    """A reader: its name, the class that reads, what it needs, and how much of it is measured.
 
-    `environments` are the names under which `--env` may name its interpreter, the first that is named counts.
-    `needs` are distributions, `imports` is what a user writes above the first call, `otherwise` what must be written
-    where that fails. `peers` are the rows that its users would have without idxhub. `limit` bounds the images of a pass
-    where an epoch takes too long. `opens` is whether opening it is measured, `reads` whether epochs are. `small` is
-    False where a fixed cost cannot be told from that of the data: what the processes use together is not compared
-    there. `full_only` is whether it knows the full dataset alone. `once` are the measures that take so long that one
-    round must do. `brief` is whether epochs are read in batches of one size alone: where the whole is shuffled before
-    the first batch comes, `limit` saves nothing.
+    - `environments`: the names with which `--env` names its interpreter; the first one that is given counts
+    - `needs`: distributions
+    - `imports`: what a user writes before the first call; `otherwise`: what to write if that fails
+    - `peers`: the rows that its users would use without idxhub
+    - `limit`: at most so many images in a pass, because an epoch takes too long
+    - `opens`, `reads`: whether its opening and its epochs are measured
+    - `small`: false if fixed costs cannot be separated from those of the data; then memory of processes is not compared
+    - `full_only`: whether it knows only the full dataset
+    - `once`: the measures that are so slow that they run in one round only
+    - `one_size`: epochs are read in one batch size only: it shuffles everything before the first batch, so that `limit`
+      would not make them shorter
     """
 
     name: str
@@ -38,196 +42,120 @@ class Row:
     full_only: bool = False
     otherwise: str = ""
     once: tuple[str, ...] = ()
-    brief: bool = False
+    one_size: bool = False
 
 
 FLOOR = "NumPy X[permutation]"
 
-_TORCH, _TORCHVISION = ("idxhub", "torch"), ("torch", "torchvision", "pillow")
-# without its compiled part, which describes two operators; as in idxhub_bench/vision.py
+# torchvision without its compiled part, which describes two operators; as in idxhub_bench/vision.py
 _TORCHVISION_ALONE = """\
 import torch.utils.data
 library = torch.library.Library("torchvision", "DEF")
 for operator in ("nms", "qnms"):
     library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 import torchvision.datasets, torchvision.transforms"""
-_TENSORFLOW, _JAX, _HUGGINGFACE = ("idxhub", "tensorflow"), ("idxhub", "jax"), ("idxhub", "datasets", "pillow")
-_TORCH_IMPORTS = "import torch, torch.utils.data, idxhub"
-_OF_TORCH = ("torchvision", "TensorDataset", "TensorDataset, BatchSampler")
-_OF_TENSORFLOW = ("keras, batch then map", "TFDS")
-_OF_HUGGINGFACE = ("load_dataset Parquet",)
+_TORCH = "import torch, torch.utils.data"
+# of idxhub's rows for a framework: distributions beside idxhub, imports before idxhub's, peers
+_FRAMEWORKS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
+    "numpy": ((), "import idxhub", (FLOOR,)),
+    "torch": (("torch",), f"{_TORCH}, idxhub", ("torchvision", "TensorDataset", "TensorDataset, BatchSampler")),
+    "tensorflow": (("tensorflow",), "import tensorflow, idxhub", ("keras, batch then map", "TFDS")),
+    "jax": (("jax",), "import jax, idxhub", ("grain",)),
+    "huggingface": (("datasets", "pillow"), "import datasets, idxhub", ("load_dataset Parquet",)),
+    "ray": (("ray",), "import ray.data, idxhub", ()),
+}
+_WORKERS: dict[str, Any] = {"workers": (0, 2), "memory_workers": (0, 2, 8)}
+
+
+def _ours(framework: str, what: str, reader: str, **more: Any) -> Row:
+    needs, imports, peers = _FRAMEWORKS[framework]
+    row: dict[str, Any] = {"needs": ("idxhub", *needs), "imports": imports, "peers": peers}
+    return Row(f"idxhub {framework} {what}".rstrip(), reader, (framework,), **row | more)
+
+
+def _peer(name: str, reader: str, environments: str, needs: str, imports: str, **more: Any) -> Row:
+    return Row(name, reader, tuple(environments.split()), tuple(needs.split()), imports, ours=False, **more)
+
 
 ROWS = (
-    Row(FLOOR, "numpy:Floor", ("numpy",), ("numpy",), "import numpy", ours=False, small=False),
-    Row("idxhub numpy", "hub:Arrays", ("numpy",), ("idxhub",), "import idxhub", peers=(FLOOR,), reads=False),
-    Row("idxhub numpy get_loader", "hub:Loader", ("numpy",), ("idxhub",), "import idxhub", peers=(FLOOR,), opens=False),
-    Row(
-        "idxhub torch DataLoader",
-        "torch:Plain",
-        ("torch",),
-        _TORCH,
-        _TORCH_IMPORTS,
-        peers=_OF_TORCH,
-        workers=(0, 2),
-        memory_workers=(0, 2, 8),
-    ),
-    Row("idxhub torch get_loader", "torch:Loader", ("torch",), _TORCH, _TORCH_IMPORTS, peers=_OF_TORCH, opens=False),
-    Row(
+    _peer(FLOOR, "numpy:Floor", "numpy", "numpy", "import numpy", small=False),
+    _ours("numpy", "", "hub:Arrays", reads=False),
+    _ours("numpy", "get_loader", "hub:Loader", opens=False),
+    _ours("torch", "DataLoader", "torch:Plain", **_WORKERS),
+    _ours("torch", "get_loader", "torch:Loader", opens=False),
+    _peer(
         "torchvision",
         "torchvision:Torchvision",
-        ("torchvision", "torch"),
-        _TORCHVISION,
+        "torchvision torch",
+        "torch torchvision pillow",
         "import torch.utils.data, torchvision.datasets, torchvision.transforms",
-        ours=False,
         dtypes=("float32",),
-        workers=(0, 2),
-        memory_workers=(0, 2, 8),
         limit=6_400,
         otherwise=_TORCHVISION_ALONE,
+        **_WORKERS,
     ),
-    Row(
-        "TensorDataset",
-        "torch:Tensors",
-        ("torch",),
-        ("torch",),
-        "import torch, torch.utils.data",
-        ours=False,
-        workers=(0, 2),
-        memory_workers=(0, 2, 8),
-    ),
-    Row(
-        "TensorDataset, BatchSampler",
-        "torch:BatchedTensors",
-        ("torch",),
-        ("torch",),
-        "import torch, torch.utils.data",
-        ours=False,
-        opens=False,
-    ),
-    Row(
-        "idxhub tensorflow tf.data",
-        "tensorflow:Pipeline",
-        ("tensorflow",),
-        _TENSORFLOW,
-        "import tensorflow, idxhub",
-        peers=_OF_TENSORFLOW,
-        small=False,
-    ),
-    Row(
-        "idxhub tensorflow get_loader",
-        "tensorflow:Loader",
-        ("tensorflow",),
-        _TENSORFLOW,
-        "import tensorflow, idxhub",
-        peers=_OF_TENSORFLOW,
-        opens=False,
-        small=False,
-    ),
-    Row(
+    _peer("TensorDataset", "torch:Tensors", "torch", "torch", _TORCH, **_WORKERS),
+    _peer("TensorDataset, BatchSampler", "torch:BatchedTensors", "torch", "torch", _TORCH, opens=False),
+    _ours("tensorflow", "tf.data", "tensorflow:Pipeline", small=False),
+    _ours("tensorflow", "get_loader", "tensorflow:Loader", opens=False, small=False),
+    _peer(
         "keras, batch then map",
         "tensorflow:Keras",
-        ("keras", "tensorflow"),
-        ("tensorflow", "keras"),
+        "keras tensorflow",
+        "tensorflow keras",
         "import keras, tensorflow",
-        ours=False,
         small=False,
     ),
-    Row(
+    _peer(
         "keras, map then batch",
         "tensorflow:KerasMapFirst",
-        ("keras", "tensorflow"),
-        ("tensorflow", "keras"),
+        "keras tensorflow",
+        "tensorflow keras",
         "import keras, tensorflow",
-        ours=False,
         dtypes=("float32",),
         opens=False,
         small=False,
-        brief=True,
+        one_size=True,
     ),
-    Row(
+    _peer(
         "TFDS",
         "tfds:Tfds",
-        ("tfds", "tensorflow"),
-        ("tensorflow", "tensorflow-datasets"),
+        "tfds tensorflow",
+        "tensorflow tensorflow-datasets",
         "import tensorflow, tensorflow_datasets",
-        ours=False,
         small=False,
         once=("cold",),
         full_only=True,
     ),
-    Row("idxhub jax get_loader", "jax:Loader", ("jax",), _JAX, "import jax, idxhub", peers=("grain",), opens=False),
-    Row("idxhub jax resident", "jax:Resident", ("jax",), _JAX, "import jax, idxhub", peers=("grain",)),
-    Row(
-        "grain",
-        "grain:Grain",
-        ("grain", "jax"),
-        ("grain",),
-        "import grain",
-        ours=False,
-        workers=(0, 2),
-        memory_workers=(0, 2),
-        limit=6_400,
+    _ours("jax", "get_loader", "jax:Loader", opens=False),
+    _ours("jax", "resident", "jax:Resident"),
+    _peer(
+        "grain", "grain:Grain", "grain jax", "grain", "import grain", workers=(0, 2), memory_workers=(0, 2), limit=6_400
     ),
-    Row(
-        "idxhub huggingface png",
-        "huggingface:Png",
-        ("huggingface",),
-        _HUGGINGFACE,
-        "import datasets, idxhub",
-        peers=_OF_HUGGINGFACE,
-        dtypes=("uint8",),
-        limit=3_200,
-        small=False,
-    ),
-    Row(
-        "idxhub huggingface array",
-        "huggingface:Array",
-        ("huggingface",),
-        _HUGGINGFACE,
-        "import datasets, idxhub",
-        peers=_OF_HUGGINGFACE,
-        small=False,
-    ),
-    Row(
-        "idxhub huggingface get_loader",
-        "huggingface:Loader",
-        ("huggingface",),
-        _HUGGINGFACE,
-        "import datasets, idxhub",
-        peers=_OF_HUGGINGFACE,
-        opens=False,
-    ),
-    Row(
-        "idxhub huggingface with_format",
+    _ours("huggingface", "png", "huggingface:Png", dtypes=("uint8",), limit=3_200, small=False),
+    _ours("huggingface", "array", "huggingface:Array", small=False),
+    _ours("huggingface", "get_loader", "huggingface:Loader", opens=False),
+    _ours(
+        "huggingface",
+        "with_format",
         "huggingface:WithFormat",
-        ("huggingface",),
-        (*_HUGGINGFACE, "torch"),
-        "import datasets, torch, idxhub",
-        peers=_OF_HUGGINGFACE,
+        needs=("idxhub", "datasets", "pillow", "torch"),
+        imports="import datasets, torch, idxhub",
         small=False,
     ),
-    Row(
+    _peer(
         "load_dataset Parquet",
         "huggingface:Parquet",
-        ("huggingface",),
-        ("datasets", "pillow"),
+        "huggingface",
+        "datasets pillow",
         "import datasets",
-        ours=False,
         dtypes=("uint8",),
         limit=3_200,
         small=False,
     ),
-    Row("idxhub ray", "ray:Ray", ("ray",), ("idxhub", "ray"), "import ray.data, idxhub", small=False, brief=True),
-    Row(
-        "MXNet Gluon",
-        "mxnet:Gluon",
-        ("mxnet",),
-        ("mxnet",),
-        "import mxnet.gluon",
-        ours=False,
-        limit=6_400,
-        small=False,
-        full_only=True,
+    _ours("ray", "", "ray:Ray", small=False, one_size=True),
+    _peer(
+        "MXNet Gluon", "mxnet:Gluon", "mxnet", "mxnet", "import mxnet.gluon", limit=6_400, small=False, full_only=True
     ),
 )
 BY_NAME = {row.name: row for row in ROWS}

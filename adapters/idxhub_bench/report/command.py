@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import click
 
-from idxhub_bench.report import device, loading, markdown, records, setting, summary, training
-from idxhub_bench.report.model import Report, Section, listed
+from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
+from idxhub_bench.report.model import Report, Section, listed, marked_text
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -21,15 +21,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument(
     "raw", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True, metavar="RAW..."
 )
-@click.option("--html", type=_FILE, help="Write one page that needs nothing else, each RAW beside it.")
-@click.option("--markdown", "text", type=_FILE, help="Write the tables as Markdown.")
-@click.option("--readme", type=_FILE, help="Replace the short table between this page's two markers.")
+@click.option("--html", type=_FILE, help="Write an HTML page, and copy each RAW into its folder.")
+@click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
+@click.option("--readme", type=_FILE, help="Replace the short table in this Markdown page.")
 def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: Path | None) -> None:
     """Turn the records in each RAW into tables.
 
-    A RAW is what `idxhub bench load`, `train` or `device` has written: it says itself which. The page asks for nothing
-    over the network and works from a file. --readme puts figures of `load` in the place of what stands between
-    <!-- benchmarks --> and <!-- /benchmarks -->.
+    Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option the tables are
+    printed. The HTML page needs no network; --html needs Jinja2. --readme replaces what is between the lines
+    <!-- benchmarks --> and <!-- /benchmarks --> of a page by the most important figures of `load`.
     """
     _check(raw, html)
     files = {path: records.runs(records.read(path), path.name) for path in raw}
@@ -47,11 +47,11 @@ def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: 
 
 
 def _check(raw: Sequence[Path], html: Path | None) -> None:
-    """No record is to count twice, and no file is to take another's place beside the page."""
+    """Refuse a file that is named twice, and files that would overwrite one another in the folder of the page."""
     if len({path.resolve() for path in raw}) < len(raw):
         raise click.UsageError("a RAW is named twice")
     if html is not None and len({path.name for path in raw} | {html.name}) < len(raw) + 1:
-        raise click.UsageError("each RAW lies beside the page: give them, and the page, names of their own")
+        raise click.UsageError("each RAW is copied to the folder of the page: give them, and the page, different names")
 
 
 def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[records.Run]]) -> Iterator[Section]:
@@ -77,26 +77,19 @@ def _write_page(html: Path, made: Report, raw: Sequence[Path]) -> None:
 
 def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
     if loaded is None:
-        raise click.UsageError("--readme has figures of `idxhub bench load`: name a file of its records too")
+        raise click.UsageError("--readme shows figures of `idxhub bench load`: name a file of its records too")
     old = readme.read_text(encoding="utf-8")
-    more = textwrap.fill(_MORE.format(machine=setting.hardware(loaded.runs[-1]["machine"])), 120)
+    more = textwrap.fill(marked_text("readme").filled(machine=latest.hardware(loaded.runs[-1]["machine"])), 120)
     new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
     readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
 
 
-_MORE = """\
-A ratio is idxhub / peer, from medians: for times and memory less is better, for images/s more. Images/s are those of a
-shuffled epoch in batches of 128, without workers and with torch on one thread ({machine}). The memory of workers is
-that of the data, without what each of them has of its framework. All rows, all batch sizes, the goals that are missed,
-and the command that measures: [docs/benchmarks.md](docs/benchmarks.md)."""
-
-
 def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path) -> str:
-    links = listed([f"[what {_programs(runs)} recorded]({_from(text, path)})" for path, runs in files.items()])
+    links = listed([f"[the records of {_programs(runs)}]({_from(text, path)})" for path, runs in files.items()])
     how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
     lines = [f"This page was written by `idxhub bench report` from {links}: {how}"]
     if html is not None:
-        lines.append(f'<a href="{_from(text, html)}">The same with bars, to sort and to choose from</a>.')
+        lines.append(f'<a href="{_from(text, html)}">The same with bars, sortable</a>.')
     return "\n\n".join(lines)
 
 

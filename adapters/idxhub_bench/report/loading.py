@@ -9,10 +9,11 @@ from typing import Any
 from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
-from idxhub_bench.report import setting
-from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, ratio
+from idxhub_bench.report.latest import hardware, thread_variables, versions
+from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, marked_text, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
+# the headings of the figures' sections, in their order
 _TITLES = {
     "rate": "Images per second",
     "cpu": "Processor time",
@@ -28,42 +29,7 @@ _TITLES = {
     "build": "Encoding pictures",
     "import": "Import",
 }
-_FIRST = list(_TITLES)
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
-METHOD = Marked("""\
-Every measurement of loading is a process of its own, and all of them run once a round, in a new random order each \
-round ({rounds}; seed {seed}), so that what else the machine did falls on all alike; rows that were appended to the \
-records later ran in rounds of their own. What one process can tell comes from one: a row's epochs in all dtypes and \
-batch sizes, in a random order; the first opening, the first batch and a later opening; the memory of an opening and \
-of the epoch after it. A bar is the median, the line across it reaches from the first to the third quartile. A first \
-round is not counted: it brings files and bytecode into memory. Clocks start after the framework has been imported, \
-except for the figure of the import itself, which is the whole process, and for torch in the row with_format, which \
-imports it when it makes its first batch. torch works on one thread in all of its rows, as in a DataLoader's worker; \
-the others as many as they like. Within its process an epoch is preceded by a pass that is not counted, which compiles \
-what is compiled when first used (of its first batches alone, where an epoch takes long and nothing is compiled for a \
-shape). Each batch is read to the last byte by the same NumPy code, within the time and for all rows alike, after \
-waiting for whatever device made it. What was read is then compared with the files, decoded apart: every image must be \
-there once, with its own label, in the dtype asked for, as pixel/255 if that is float32, in batches of the size asked \
-for with a short one at the end, in an order that is shuffled over the whole set and is not that of the pass before. \
-float32 images are known by a weighted sum of their pixels, within 2e-5 of it: a pixel that is wrong by one of 255 \
-levels may pass there, and does not in uint8. A row that fails this is an error, however fast. A row that would take \
-seconds for an epoch is measured over its first images, in whole batches: the column says how many, and its order is \
-drawn over the whole set all the same. "load_dataset Parquet" begins with a Parquet file of PNG pictures instead of \
-the .gz files. The PNG files of idxhub are not compressed, PIL's are. Processor time counts all threads and worker \
-processes. A ratio is ours / theirs: for times and memory less is better, for images/s more. A verdict is that of the \
-medians; "within the spread" means that quartiles of ours against quartiles of theirs come out on both sides of the \
-goal. The floor is the row "NumPy X[permutation]": NumPy's own gather from arrays in memory, with no loader. Warm \
-means from what a reader keeps from one run to the next; Keras, Grain, Gluon and TensorDataset keep nothing, and Keras \
-reads the test set too. Memory of several processes counts a page that n of them share 1/n in each, less what the same \
-processes have over a small dataset; what was imported is kept from Python's collector there, which would write into \
-those pages in one worker sooner and in another later. Rows whose framework keeps pools of memory from which this \
-cannot be told are left out there, and in the other figures of memory theirs contain what the framework sets up when \
-it is first used.""")
-
-
-_LARGE = Marked("""\
-Two more goals, opening and images/s at 100 times the data, take a dataset made for them: `tests/benchmarks/large.py`, \
-with its figures and verdicts on the page "Larger than Fashion-MNIST".""")
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
@@ -73,17 +39,19 @@ def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section
         tuple(_against(summary, goal) for goal in goals),
         numbers=(1, 2, 3, 4),
     )
-    yield Section("Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary), _LARGE))
-    for figure in sorted(FIGURES, key=_FIRST.index):
+    yield Section(
+        "Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary), marked_text("large"))
+    )
+    for figure, title in _TITLES.items():
         unit, words = FIGURES[figure]
         tables = tuple(_bars(summary, figure, unit, words))
         if tables:
-            yield Section(_TITLES[figure], "", tables)
+            yield Section(title, "", tables)
 
 
 def background(summary: Summary) -> Iterator[Section]:
-    """How the figures of loading came about, on what, and what is not among them."""
-    yield Section("Method", METHOD.filled(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
+    """The method, the machine, and what was not measured."""
+    yield Section("Method", marked_text("loading").filled(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
     yield _machine(summary)
     if summary.missing or summary.failures:
         yield Section("Not measured", "", (), tuple(_gaps(summary)))
@@ -102,7 +70,7 @@ def short(summary: Summary) -> Grid:
 
 
 def _against(summary: Summary, goal: Goal) -> tuple[str, ...]:
-    """The goal's line."""
+    """The goal's line in the table."""
     unit = FIGURES[goal.ours.figure][0]
     medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
     found = summary.ratio(goal.ours, goal.theirs)
@@ -117,7 +85,7 @@ def _verdict(summary: Summary, goal: Goal) -> str:
 
 
 def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
-    """Why, where it is known."""
+    """The reasons that are known, for goals that are missed."""
     for goal in goals:
         verdict = _verdict(summary, goal)
         if goal.why and verdict.startswith("missed"):
@@ -134,7 +102,7 @@ def _concerns(failure: dict[str, Any], *keys: Key | None) -> bool:
 
 
 def _bars(summary: Summary, figure: str, unit: str, words: str) -> Iterator[Bars]:
-    """A table for each setting."""
+    """The tables of a figure, one for each setting in which it was measured."""
     found = [key for key in summary.cells if key.figure == figure]
     if figure in ("rate", "cpu"):
         settings = sorted(
@@ -148,8 +116,8 @@ def _bars(summary: Summary, figure: str, unit: str, words: str) -> Iterator[Bars
     elif figure == "pss":
         for workers in sorted({key.workers or 0 for key in found}):
             keys = [key for key in found if (key.workers or 0) == workers]
-            of_all = f"{words}, {workers} workers, the data being {amount(summary.payload, unit)}"
-            yield _table(summary, keys, of_all, unit, (f"{workers} workers",))
+            caption = f"{words}, {workers} workers; the data takes {amount(summary.payload, unit)}"
+            yield _table(summary, keys, caption, unit, (f"{workers} workers",))
     elif found:
         yield _table(summary, found, words, unit)
 
@@ -190,8 +158,8 @@ def _machine(summary: Summary) -> Section:
     bullets = []
     for run in summary.runs:
         asked = f"dataset {run['dataset']}, seed {run['seed']}"
-        what = f"{setting.hardware(run['machine'])}, files on {run['machine']['file system']}"
-        bullets.append(f"{what}; {asked}; {setting.thread_variables(run['machine'])}")
+        what = f"{hardware(run['machine'])}, files on {run['machine']['file system']}"
+        bullets.append(f"{what}; {asked}; {thread_variables(run['machine'])}")
     bullets = list(dict.fromkeys(bullets))
     loads = list(_loads(summary))
     if loads:
@@ -201,11 +169,11 @@ def _machine(summary: Summary) -> Section:
     if cached:
         bullets.append(f"the four .gz files were in the page cache: {min(cached):.0%} at least, at the ends of rounds")
     rows = sorted(summary.rows.items(), key=lambda item: _ORDER.get(item[0], -1))
-    return Section("Machine and versions", "", (setting.versions(rows),), tuple(bullets))
+    return Section("Machine and versions", "", (versions(rows),), tuple(bullets))
 
 
 def _loads(summary: Summary) -> Iterator[str]:
-    """The range of the first run's, and that of all that was appended."""
+    """The range of the load average in the first run, and in the runs that were appended."""
     begins = [at for at, record in enumerate(summary.rounds) if record["round"] == 0]
     second = begins[1] if len(begins) > 1 else len(summary.rounds)
     for rounds in (summary.rounds[:second], summary.rounds[second:]):
@@ -218,8 +186,8 @@ def _gaps(summary: Summary) -> Iterator[str]:
     for row, why in sorted(summary.missing.items()):
         yield f"{row}: {why}"
     for failure in summary.failures:
-        setting = f"{failure['workers']} workers" if failure.get("workers") else ""
-        yield f"{failure['row']} ({', '.join(failure['figures'])}{', ' * bool(setting)}{setting}): {failure['why']}"
+        setting = f", {failure['workers']} workers" if failure.get("workers") else ""
+        yield f"{failure['row']} ({', '.join(failure['figures'])}{setting}): {failure['why']}"
 
 
 def _fsync(summary: Summary) -> tuple[str, ...]:
@@ -228,24 +196,22 @@ def _fsync(summary: Summary) -> tuple[str, ...]:
     if not seconds:
         return ()
     spent = statistics.median(seconds)
-    waits = f"A cold open waits {amount(spent, 's')} in fsync, added up over threads that wait at the same time"
-    return (f"{waits}; what it costs is the difference to the open without.",)
+    waits = f"A cold open waits {amount(spent, 's')} in fsync, summed over threads that wait at the same time"
+    return (f"{waits}; the cost of fsync is the difference to the open without it.",)
 
 
 def _not_quiet(summary: Summary) -> str:
-    """What a reader must know before the first number."""
+    """A warning that the load of the machine was high; empty if it was not."""
     cores = summary.runs[-1]["machine"]["cores"]
     busy = [record["load"] for record in summary.rounds if (record["load"] or 0) > cores + 1]
     if not busy:
         return ""
     return (
         f"The machine was not quiet: its load average was up to {max(busy):.1f} on {cores} cores. "
-        "Ratios say more here than numbers."
+        "Here the ratios are more reliable than the numbers."
     )
 
 
 def _repeats(summary: Summary) -> str:
     counts = sorted({len(cell.values) for cell in summary.cells.values()})
-    return (
-        f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds" if counts else "no round"
-    )
+    return " to ".join(map(str, dict.fromkeys((*counts[:1], *counts[-1:])))) + " rounds" if counts else "no round"

@@ -1,4 +1,4 @@
-"""A report as Markdown, and the lines of another page that are made from it."""
+"""A report as Markdown, and the part of another page that is made from it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from idxhub_bench.report.model import SHOWN, Bars, Grid, Marked, Report, Section
 
 
 def markdown(report: Report, lead: str) -> str:
-    """The page; `lead` comes below its title."""
+    """The whole page; `lead` is the text below its title."""
     return f"# {report.title}\n\n{lead}\n\n{sections(report)}\n"
 
 
 def sections(report: Report) -> str:
-    """What is below that."""
+    """The sections of the page."""
     return "\n\n".join(part for section in report.sections for part in _section(section))
 
 
@@ -31,9 +31,15 @@ def between(text: str, marker: str, new: str) -> str:
     return before + first + new.strip("\n") + "\n" + last + rest.partition(last)[2]
 
 
-def table(grid: Grid) -> str:
-    """A grid of text."""
+def table(grid: Grid | Bars) -> str:
+    """A table; of bars the numbers."""
+    grid = grid if isinstance(grid, Grid) else _numbers(grid)
     return "\n".join(map(_row, [grid.headings, ("---",) * len(grid.headings), *grid.rows]))
+
+
+def tables(section: Section) -> str:
+    """The tables of a section without its method; if it has none, the text that says why."""
+    return "\n\n".join(map(table, section.tables)) or section.text
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -41,16 +47,14 @@ def _section(section: Section) -> Iterator[str]:
     if section.text:
         yield _line(section.text)
     for each in section.tables:
-        if isinstance(each, Grid):
-            yield table(each)
-        else:
+        if isinstance(each, Bars):
             yield f"{_line(each.caption[:1].upper() + each.caption[1:])}:"
-            yield _bars(each)
+        yield table(each)
     if section.bullets:
         yield "\n".join(f"- {_line(bullet)}" for bullet in section.bullets)
 
 
-def _bars(bars: Bars) -> str:
+def _numbers(bars: Bars) -> Grid:
     headings = ["row", SHOWN[bars.unit][1], "quartiles", "/ peer", "/ floor", "measured over"]
     rows = [
         [
@@ -60,7 +64,7 @@ def _bars(bars: Bars) -> str:
         for line in bars.lines
     ]
     kept = [i for i in range(len(headings)) if i < 3 or any(row[i] for row in rows)]
-    return table(Grid(tuple(headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows)))
+    return Grid(tuple(headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows))
 
 
 def _row(cells: tuple[str, ...]) -> str:

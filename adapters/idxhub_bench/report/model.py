@@ -1,10 +1,11 @@
-"""What a report is made of, whether it becomes HTML or Markdown."""
+"""The parts of a report, from which HTML or Markdown is made."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 
 class Marked(str):
@@ -26,6 +27,11 @@ class Marked(str):
         return Marked(self.join(map(escaped, texts)))
 
 
+def marked_text(name: str) -> Marked:
+    """The paragraph in a file of the folder `texts`."""
+    return Marked(" ".join((files("idxhub_bench.report") / "texts" / f"{name}.md").read_text(encoding="utf-8").split()))
+
+
 def escaped(text: str) -> str:
     """The text as Markdown that shows it unchanged; `Marked` text is Markdown already."""
     if isinstance(text, Marked):
@@ -40,7 +46,7 @@ def code(name: str) -> Marked:
 
 @dataclass(frozen=True)
 class Line:
-    """A bar: its median, its quartiles, how it stands to its peers and to the floor (ours / theirs)."""
+    """A bar: the median, the quartiles, and the ratios to its peers and to the floor (ours / theirs)."""
 
     name: str
     ours: bool
@@ -55,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Bars:
-    """Lines of one unit. `chosen` are the settings by which a reader picks this table among its section's."""
+    """Lines of one unit. `chosen` are the settings that a reader of the page can choose among."""
 
     caption: str
     unit: str
@@ -66,7 +72,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of text; `numbers` are the columns that stand to the right."""
+    """Cells of text; `numbers` are the columns that are aligned to the right."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -98,37 +104,37 @@ class Report:
     sections: tuple[Section, ...] = field(default=())
 
 
-# unit: factor to what is shown, and what that is called
+# for each unit of the records: the factor to the unit that is shown, and its name
 SHOWN = {"s": (1e3, "ms"), "B": (1e-6, "MB"), "images/s": (1e-3, "thousand images/s")}
 
 
 def number(value: float, unit: str) -> str:
-    """In what is shown."""
+    """The value in the unit that is shown."""
     return digits(value * SHOWN[unit][0])
 
 
 def amount(value: float, unit: str) -> str:
-    """With the unit's name."""
+    """The same with the name of the unit."""
     return f"{number(value, unit)} {SHOWN[unit][1]}"
 
 
 def spread(line: Line, unit: str) -> str:
-    """The quartiles; of one measurement there are none."""
+    """The quartiles; a single measurement has none."""
     if line.repeats == 1:
         return "measured once"
     return f"{number(line.low, unit)}–{number(line.high, unit)}"  # noqa: RUF001 -- an en dash between numbers
 
 
 def ratio(value: float | None) -> str:
-    """Times."""
+    """A ratio; empty if there is none."""
     return "" if value is None else digits(value)
 
 
 def digits(value: float) -> str:
-    """Three of them, or a whole number."""
+    """Three significant digits, or a whole number."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def listed(words: Sequence[str]) -> str:
-    """One, two and three."""
+    """Words as in `one, two and three`."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -1,4 +1,4 @@
-"""Raw records to medians and quartiles."""
+"""Medians and quartiles of the records of `idxhub bench load`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from idxhub_bench.report.records import Run
 
 @dataclass
 class Cell:
-    """All samples of a key."""
+    """All samples of one figure of one row under one setting."""
 
     values: list[float] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def median(self) -> float:
-        """In the records' unit."""
+        """The median in the unit of the records."""
         return statistics.median(self.values)
 
     @property
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass
 class Summary:
-    """What `idxhub bench load` wrote, in one run or in several that were added to one file."""
+    """The records of one run of `idxhub bench load`, or of several."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     rounds: list[dict[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Summary:
 
     @property
     def images(self) -> int:
-        """In an epoch."""
+        """The number of images in an epoch."""
         return int(self.runs[-1]["images"])
 
     @property
@@ -55,19 +55,19 @@ class Summary:
         return int(self.runs[-1]["payload"])
 
     def value(self, key: Key | None) -> float | None:
-        """The median; of None, the data's own size."""
+        """The median; for None the size of the data."""
         if key is None:
             return float(self.payload)
         found = self._cell(key)
         return None if found is None else found.median
 
     def ratio(self, ours: Key, theirs: Key | None) -> float | None:
-        """Ours / theirs, of medians; None where one was not measured, or is a difference that came out negative."""
+        """Ours / theirs, from medians; None if one was not measured, or is a difference that is not positive."""
         mine, other = self.value(ours), self.value(theirs)
         return None if mine is None or other is None or min(mine, other) <= 0 else mine / other
 
     def spread(self, ours: Key, theirs: Key | None) -> tuple[float, float] | None:
-        """The least and the most that quartiles of ours make of quartiles of theirs; None where there is no ratio."""
+        """The smallest and the largest ratio of a quartile of ours to one of theirs; None if there is no ratio."""
         if self.ratio(ours, theirs) is None:
             return None
         (low, high), (least, most) = self._quartiles(ours), self._quartiles(theirs)
@@ -81,7 +81,7 @@ class Summary:
         return self.cells.get(key) or self._any_setting(key)
 
     def _any_setting(self, key: Key) -> Cell | None:
-        """For figures of one setting each: what a row's key leaves open."""
+        """The cell of a figure that was measured under one setting only, which the key leaves open."""
         if key.dtype is not None:
             return None
         found = [cell for k, cell in self.cells.items() if (k.row, k.figure) == (key.row, key.figure)]
@@ -89,13 +89,13 @@ class Summary:
 
 
 def summarise(loading: Iterable[Run]) -> Summary:
-    """Of runs of `idxhub bench load`, one at the least."""
+    """A summary of at least one run."""
     made = Summary()
     for run in loading:
         made.runs.append(run.head)
         for record in run.records:
             _sort(made, record)
-    for row in made.rows:  # an added run had it
+    for row in made.rows:  # a later run has measured it
         made.missing.pop(row, None)
     return made
 
@@ -117,6 +117,6 @@ def _sort(made: Summary, record: dict[str, Any]) -> None:
 def _add(made: Summary, record: dict[str, Any]) -> None:
     key = Key(*(record.get(name) for name in ("row", "figure", "dtype", "size", "workers")))  # type: ignore[arg-type]  # as written
     cell = made.cells.setdefault(key, Cell())
-    # processor time is written for an image, and shown for an epoch
+    # records have the processor time of an image, reports that of an epoch
     cell.values.append(record["value"] * (made.images if record["figure"] == "cpu" else 1))
     cell.records.append(record)

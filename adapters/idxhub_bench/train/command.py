@@ -2,110 +2,65 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from idxhub import idx, load
-from idxhub_bench import processes
-from idxhub_bench.data import dataset_options, prepare
-from idxhub_bench.load import machine
+from idxhub_bench import machine, processes
+from idxhub_bench.measuring import Recorder, fill_cache, measuring, positive, recording
+from idxhub_bench.report import markdown, training
+from idxhub_bench.report.records import runs
 from idxhub_bench.train import convnet, judge
-from idxhub_bench.train.figures import waiting
 from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
-
-Write = Callable[[Mapping[str, Any]], None]
 
 
 @click.command()
-@click.argument("raw", type=click.Path(dir_okay=False, path_type=Path))
-@dataset_options
-@click.option(
-    "--env", "environments", multiple=True, metavar="NAME=PYTHON", help="Another interpreter for a framework."
-)
-@click.option("--row", "named", multiple=True, metavar="TEXT", help="The rows that have TEXT in their name.")
-@click.option("--epochs", type=click.IntRange(min=1), default=2, show_default=True)
-@click.option(
-    *("--examples", "examples"),
-    type=click.IntRange(min=1),
-    default=12_000,
-    show_default=True,
-    help="How many of the train images; of the test images all are used.",
-)
-@click.option("--batch-size", type=click.IntRange(min=1), default=convnet.BATCH, show_default=True)
+@measuring(FRAMEWORKS)
+@click.option("--row", "named", multiple=True, metavar="TEXT", help="Only rows that have TEXT in their name.")
+@positive("--epochs", default=2, help="Epochs of training.")
+@positive("--examples", default=12_000, help="How many of the train images are used; of the test images all are.")
+@positive("--batch-size", default=convnet.BATCH, help="Images in a batch.")
 @click.option(
     "--rate", type=float, default=convnet.RATE, show_default=True, help="The learning rate of gradient descent."
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of weights, order and dropout."
 )
-@click.option("--device", help="Where to train, as cuda: torch and jax keep the data there too.  [default: the CPU]")
-@click.option("--append", is_flag=True, help="Add to RAW what is measured now.")
-@click.pass_context
-def train(ctx: click.Context, /, raw: Path, environments: Sequence[str], *, append: bool, **asked: Any) -> None:
-    """Train one network in each framework on the same batches; write the results to RAW.
+@click.option("--device", help="Where to train, such as cuda; torch and jax keep the data there.  [default: the CPU]")
+def train(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
+    """Train one network in each framework on the same batches, and write the records to RAW.
 
-    The network is that of Fashion-MNIST's own benchmark (benchmark/convnet.py), from the same weights, with the same
-    dropout. Each framework has a process of its own. Prints accuracy and time for each epoch and the share of the
-    time that a step waits for data, beside that of torchvision's usual idiom. Exit status 1 if the losses of the first
-    steps differ by more than rounding makes, or if a row failed; what is not installed is left out.
+    The network is that of Fashion-MNIST's own benchmark (benchmark/convnet.py). All frameworks start from the same
+    weights and use the same dropout; each one runs in its own process. Prints accuracy and time of each epoch, and the
+    share of the time that a step waits for data. The rows with torchvision use its usual idiom instead of idxhub. The
+    exit status is 1 if the losses of the first steps differ by more than rounding explains, or if a row failed; rows
+    whose packages are not installed are left out.
     """
-    pythons = processes.pythons(tuple(environments), FRAMEWORKS)
     chosen = _chosen(asked["named"])
     if asked["examples"] < asked["batch_size"]:
         raise click.UsageError(f"--examples {asked['examples']} are no batch of {asked['batch_size']}")
-    processes.check_raw(raw, append=append)
-    with raw.open("a", encoding="utf-8") as file, tempfile.TemporaryDirectory() as folder:
-
-        def write(record: Mapping[str, Any]) -> None:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-
-        work = Path(folder)
-        data, examples = _data(asked, work, torchvision=any(not row.ours for row in chosen))
-        how = {name: asked[name] for name in ("epochs", "batch_size", "rate", "seed", "device")}
-        said = {"dataset": asked["dataset"], "examples": examples} | how
-        write(
-            {"kind": "run", "bench": "train"}
-            | said
-            | {"load": machine.load_average(), "machine": machine.machine(work)}
-        )
-        answers: dict[Row, dict[str, Any]] = {}
-        problems: list[str] = []
+    with recording(raw, append=append) as recorder:
+        data, examples = _prepare(asked, recorder.folder, torchvision=any(not row.ours for row in chosen))
+        setting = {name: asked[name] for name in ("epochs", "batch_size", "rate", "seed", "device")}
+        recorder.write_run("train", {"dataset": asked["dataset"], "examples": examples} | setting)
+        losses: dict[str, list[float]] = {}
         for row in chosen:
-            try:
-                answer = _answer(row, pythons[row.framework], how | data, work, write)
-            except processes.FailedError as error:
-                write({"kind": "failure", "row": row.name, "why": str(error)})
-                problems.append(f"{row.name}: {error}")
-            else:
-                answers |= {row: answer} if answer else {}
-        problems += _disagreements(answers, write)
-    click.echo(table({row.name: answer for row, answer in answers.items()}))
-    for problem in problems:
-        click.secho(f"PROBLEM {problem}", fg="red", err=True)
-    if problems:
-        ctx.exit(1)
-
-
-def table(answers: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: a line for each row, with the last epoch's figures and the accuracy after each."""
-    lines = ["| batches from idxhub, and torchvision's | seconds, each epoch | waits for data | accuracy after each |"]
-    lines.append("| --- | --- | --- | --- |")
-    for name, answer in answers.items():
-        epochs = answer["epochs"]
-        seconds = " ".join(f"{epoch['seconds']:.3g}" for epoch in epochs)
-        accuracies = " ".join(f"{epoch['accuracy']:.4f}" for epoch in epochs)
-        lines.append(f"| {name} | {seconds} | {waiting(epochs):.2%} | {accuracies} |")
-    return "\n".join(lines)
+            found = _train(row, pythons.get(row.framework, sys.executable), setting | data, recorder)
+            if row.ours and found:
+                losses[row.name] = found
+        _compare(losses, recorder)
+        for section in training.sections(runs(recorder.records)):
+            click.echo(markdown.tables(section))
 
 
 def _chosen(named: Sequence[str]) -> list[Row]:
-    """The rows of these names, or that have these words in their names; all of them for none."""
+    """The rows with these names, or with these words in their names; all rows if none is named."""
     names = [row.name for row in ROWS]
     found = [
         row for row in ROWS if not named or any(t == row.name or (t not in names and t in row.name) for t in named)
@@ -115,12 +70,12 @@ def _chosen(named: Sequence[str]) -> list[Row]:
     return found
 
 
-def _data(asked: Mapping[str, Any], work: Path, *, torchvision: bool) -> tuple[dict[str, Any], int]:
-    """Where the processes find the data, once it is in a cache and, for torchvision, in files as that keeps them.
+def _prepare(asked: Mapping[str, Any], folder: Path, *, torchvision: bool) -> tuple[dict[str, Any], int]:
+    """Put the data into a cache and, for torchvision, into files: the arguments of the processes that find it there.
 
-    And how many train images are used: no more than there are.
+    Also the number of train images that are used, which is at most that of all.
     """
-    cache_dir, root = str(prepare(asked, work)), work / "torchvision"
+    cache_dir, root = str(fill_cache(asked, folder)), folder / "torchvision"
     splits = {name: load(asked["dataset"], name, cache_dir=cache_dir, download=False) for name in ("train", "test")}
     if torchvision:
         raw = root / "FashionMNIST" / "raw"
@@ -133,29 +88,33 @@ def _data(asked: Mapping[str, Any], work: Path, *, torchvision: bool) -> tuple[d
     return where | {"train": f"train[:{examples}]", "test": "test"}, examples
 
 
-def _answer(row: Row, python: str, asked: Mapping[str, Any], work: Path, write: Write) -> dict[str, Any] | None:
-    """What came of a row; None, and a record that says why, where it cannot be measured."""
-    click.echo(f"{row.name} ...", err=True)
-    question = {"framework": row.framework, "workers": row.workers, **asked}
-    answer = processes.ask(python, "idxhub_bench.train.child", question, work)
-    if "missing" in answer:
-        write({"kind": "missing", "row": row.name, "why": f"{answer['missing']} not installed"})
-        click.echo(f"{row.name}: not measured: {answer['missing']} not installed", err=True)
-        return None
-    write({"kind": "row", "row": row.name, "versions": answer["versions"], "threads": answer["threads"]})
-    for number, epoch in enumerate(answer["epochs"], 1):
-        write({"kind": "epoch", "row": row.name, "epoch": number, "load": machine.load_average()} | epoch)
-    write({"kind": "losses", "row": row.name, "losses": answer["losses"][: judge.STEPS]})
-    return answer
-
-
-def _disagreements(answers: Mapping[Row, Mapping[str, Any]], write: Write) -> list[str]:
-    agreement = judge.compare({row.name: answer["losses"] for row, answer in answers.items() if row.ours})
-    if agreement is None:
+def _train(row: Row, python: str, arguments: Mapping[str, Any], recorder: Recorder) -> list[float]:
+    """Train a row and record it; the loss of each step, or none if it failed or cannot be trained here."""
+    recorder.say(f"{row.name} ...")
+    question = {"framework": row.framework, "workers": row.workers, **arguments}
+    environment = processes.environment(recorder.folder, os.environ.get("PYTHONPATH", ""))
+    try:
+        answer = processes.ask(python, "idxhub_bench.train.child", question, environment)
+    except processes.FailedError as error:
+        recorder.write_failure(row.name, str(error))
         return []
-    write(
-        {"kind": "agreement", "steps": agreement.steps, "worst": agreement.worst, "step": agreement.step}
-        | {"between": agreement.between, "tolerance": judge.TOLERANCE, "holds": agreement.holds()}
-    )
-    click.echo(str(agreement), err=True)
-    return [] if agreement.holds() else [f"{agreement}; rounding makes less than {judge.TOLERANCE:.0e}"]
+    if "missing" in answer:
+        recorder.write_missing(row.name, answer["missing"])
+        return []
+    recorder.write({"kind": "row", "row": row.name, "versions": answer["versions"], "threads": answer["threads"]})
+    for number, epoch in enumerate(answer["epochs"], 1):
+        recorder.write({"kind": "epoch", "row": row.name, "epoch": number, "load": machine.load_average()} | epoch)
+    losses: list[float] = answer["losses"]
+    recorder.write({"kind": "losses", "row": row.name, "losses": losses[: judge.STEPS]})
+    return losses
+
+
+def _compare(losses: Mapping[str, Sequence[float]], recorder: Recorder) -> None:
+    agreement = judge.compare(losses)
+    if agreement is None:
+        return
+    verdict = {"tolerance": judge.TOLERANCE, "holds": agreement.holds()}
+    recorder.write({"kind": "agreement"} | asdict(agreement) | verdict)
+    recorder.say(str(agreement))
+    if not agreement.holds():
+        recorder.problems.append(f"{agreement}; rounding makes less than {judge.TOLERANCE:.0e}")

@@ -1,9 +1,9 @@
-"""What every reader can be asked to do."""
+"""What every reader can do."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,20 @@ from numpy.typing import NDArray
 from idxhub_bench.load.judge import FILES
 from idxhub_bench.load.places import Place
 
-Pairs = Iterable[tuple[Any, Any]]
-
 
 class Contender:
-    """A reader in its users' usual idiom. Its module imports the framework; the clock starts afterwards."""
+    """A reader, written as its users write it. Its module imports the framework; the clock starts afterwards."""
 
-    compiles = False  # whether something is compiled for each shape, the last batch's too
+    compiles = False  # whether the framework compiles something for each shape of a batch
 
     def __init__(self, place: Place) -> None:
         self.place = place
 
     def prepare(self) -> None:
-        """Make files that this reader wants beforehand; not measured."""
+        """Make the files that this reader needs; not measured."""
 
-    def cold(self, folder: str) -> Any:
-        """From the .gz files, with nothing kept from before: train and test, ready. `folder` is empty."""
+    def cold(self, folder: str) -> tuple[Any, Any]:
+        """Train and test, opened from the .gz files with nothing kept from before; `folder` is empty."""
         raise NotImplementedError
 
     def open(self, dtype: str) -> Any:
@@ -36,30 +34,48 @@ class Contender:
         raise NotImplementedError
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        """A new shuffled epoch of native batches."""
+        """A new shuffled epoch of the framework's own batches."""
         raise NotImplementedError
 
     def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """A native batch as NumPy arrays, finished: where a device works by itself, this waits for it."""
+        """A batch as NumPy arrays. If a device computes it in the background, this waits for it."""
         images, labels = batch
         return np.asarray(images), np.asarray(labels)
 
     def small(self) -> Contender | None:
-        """The same reader over a small dataset; None if it has no way to read one."""
+        """The same reader over a small dataset; None if it cannot read one."""
         return type(self)(self.place.small) if self.place.small else None
 
     def threads(self) -> dict[str, int]:
-        """How many threads the framework uses, as far as it says."""
+        """How many threads the framework uses, if it tells."""
         return {}
 
-    def sums(self, dataset: Any) -> dict[str, int] | None:
-        """What an opened dataset holds, in sums; None if nothing short of an epoch can tell."""
-        del dataset
+    def pair(self, split: Any) -> tuple[Any, Any] | None:
+        """The images and the labels of an opened split; None if only an epoch can show them."""
+        del split
         return None
+
+    def sums(self, *splits: Any) -> dict[str, int] | None:
+        """The number of images and the sums of pixels and labels over opened splits; None without `pair`."""
+        pairs = [found for found in map(self.pair, splits) if found is not None]
+        arrays = [(np.asarray(images), np.asarray(labels)) for images, labels in pairs]
+        sums = {
+            "images": sum(len(labels) for _, labels in arrays),
+            "pixels": sum(int(images.sum(dtype=np.uint64)) for images, _ in arrays),
+            "labels": sum(int(labels.sum(dtype=np.uint64)) for _, labels in arrays),
+        }
+        return sums if pairs else None
+
+
+class InMemory(Contender):
+    """A reader whose opened split begins with arrays: images, labels."""
+
+    def pair(self, split: Any) -> tuple[Any, Any]:
+        return split[0], split[1]
 
 
 def unpacked(data_dir: str, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and labels of a split by gzip and NumPy alone, as people write it."""
+    """The images and labels of a split, read with gzip and NumPy alone."""
     images, labels = (gzip.decompress(Path(data_dir, name).read_bytes()) for name in FILES[split])
     return (
         np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28),
@@ -67,11 +83,6 @@ def unpacked(data_dir: str, split: str) -> tuple[NDArray[np.uint8], NDArray[np.i
     )
 
 
-def added_up(*pairs: tuple[Any, Any]) -> dict[str, int]:
-    """The number of images and the sums of pixels and labels, over several splits."""
-    arrays = [(np.asarray(images), np.asarray(labels)) for images, labels in pairs]
-    return {
-        "images": sum(len(labels) for _, labels in arrays),
-        "pixels": sum(int(images.sum(dtype=np.uint64)) for images, _ in arrays),
-        "labels": sum(int(labels.sum(dtype=np.uint64)) for _, labels in arrays),
-    }
+def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """pixel/255 as float32."""
+    return np.divide(images, np.float32(255), dtype=np.float32)

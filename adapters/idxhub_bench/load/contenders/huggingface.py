@@ -29,11 +29,12 @@ class HuggingFace(Contender):
         self._epochs = itertools.count()
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        del dtype, workers
-        # without the None it would make int64 of every integer
+        # without dtype=None every integer would become int64
         shuffled = dataset.shuffle(seed=next(self._epochs), keep_in_memory=True).with_format("numpy", dtype=None)
-        for batch in shuffled.iter(size):
-            yield batch["image"], batch["label"]
+        return iter(shuffled.iter(size))
+
+    def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        return np.asarray(batch["image"]), np.asarray(batch["label"])
 
     def small(self) -> None:
         """Each picture file is made anew in a cache of its own."""
@@ -45,16 +46,15 @@ class Png(HuggingFace, hub.Dataset):
     framework = "huggingface"
 
     def open(self, dtype: str) -> Any:
-        del dtype
         return self.get(cache_dir=self.place.folder("cache"))
 
     def build(self, limit: int) -> tuple[int, float]:
-        """Encode the train set's pictures into an empty cache: images, seconds. `limit` is for those that need one."""
+        """Encode all pictures of the train set into an empty cache: images, seconds. `limit` is for slower readers."""
         del limit
-        with tempfile.TemporaryDirectory(dir=self.place.root) as where:  # a round finds nothing of the one before
-            self.get(split="train[:1]", image="array", data_dir=self.place.data_dir, cache_dir=where)  # decoded
+        with tempfile.TemporaryDirectory(dir=self.place.root) as folder:  # a round finds nothing of the one before
+            self.get(split="train[:1]", image="array", data_dir=self.place.data_dir, cache_dir=folder)  # decoded
             start = perf_counter()
-            count = len(self.get(cache_dir=where))
+            count = len(self.get(cache_dir=folder))
             return count, perf_counter() - start
 
 
@@ -62,9 +62,7 @@ class Loader(hub.Loader):
     """`get_loader(framework="huggingface")`."""
 
     framework = "huggingface"
-
-    def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        return batch["image"], batch["label"]
+    arrays = HuggingFace.arrays
 
 
 class Array(HuggingFace, hub.Dataset):
@@ -77,55 +75,44 @@ class Array(HuggingFace, hub.Dataset):
 
 
 class WithFormat(Array):
-    """The same with `with_format("torch")`, a BatchSampler asking for whole batches, as its page on PyTorch has it."""
+    """The same with `with_format("torch")` and a BatchSampler, as in the documentation of datasets for PyTorch."""
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        import torch  # noqa: PLC0415 -- this row alone needs it
+        from idxhub_bench.load.contenders.torch import whole_batches  # noqa: PLC0415 -- this row alone needs torch
 
-        torch.set_num_threads(1)  # as in the rows of torch
-        from torch.utils.data import BatchSampler, DataLoader, RandomSampler  # noqa: PLC0415 -- as above
-
-        del dtype
-        sampler = BatchSampler(RandomSampler(dataset), size, drop_last=False)
-        formatted = dataset.with_format("torch", dtype=None)
-        return iter(DataLoader(formatted, batch_size=None, sampler=sampler, num_workers=workers))
-
-    def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        return np.asarray(batch["image"]), np.asarray(batch["label"])
+        return whole_batches(dataset.with_format("torch", dtype=None), size, workers)
 
 
 class Parquet(HuggingFace):
-    """`load_dataset("parquet")` of the Hub's form: an Image feature of PNG files that PIL has made."""
+    """`load_dataset("parquet")` of the same form as on the Hub: an Image feature of PNG files that PIL has made."""
 
     def prepare(self) -> None:
-        for split in ("train", "test"):
-            self._made(*unpacked(self.place.data_dir, split)).to_parquet(self._file(split))
+        for split, file in self._files().items():
+            _as_pictures(*unpacked(self.place.data_dir, split)).to_parquet(file)
         self.open("uint8")
 
     def cold(self, folder: str) -> Any:
-        files = {split: self._file(split) for split in ("train", "test")}
-        loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=folder)
+        loaded = datasets.load_dataset("parquet", data_files=self._files(), cache_dir=folder)
         return loaded["train"], loaded["test"]
 
     def open(self, dtype: str) -> Any:
-        del dtype
-        files = {split: self._file(split) for split in ("train", "test")}
-        return datasets.load_dataset("parquet", data_files=files, cache_dir=self.place.folder("datasets"))["train"]
+        return self.cold(self.place.folder("datasets"))[0]
 
     def build(self, limit: int) -> tuple[int, float]:
-        """The PIL loop over the first `limit` pictures: images, seconds."""
+        """Encode the first `limit` pictures in a loop with PIL: images, seconds."""
         images, labels = unpacked(self.place.data_dir, "train")
         start = perf_counter()
-        count = len(self._made(images[:limit], labels[:limit]))
+        count = len(_as_pictures(images[:limit], labels[:limit]))
         return count, perf_counter() - start
 
-    def _file(self, split: str) -> str:
-        return str(Path(self.place.root) / "parquet" / f"{split}.parquet")
+    def _files(self) -> dict[str, str]:
+        return {split: str(Path(self.place.root, "parquet", f"{split}.parquet")) for split in ("train", "test")}
 
-    def _made(self, images: NDArray[Any], labels: NDArray[Any]) -> datasets.Dataset:
-        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(num_classes=10)})
-        pictures = [{"bytes": _encoded(image), "path": None} for image in images]
-        return datasets.Dataset.from_dict({"image": pictures, "label": labels}, features=features)
+
+def _as_pictures(images: NDArray[Any], labels: NDArray[Any]) -> datasets.Dataset:
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(num_classes=10)})
+    pictures = [{"bytes": _encoded(image), "path": None} for image in images]
+    return datasets.Dataset.from_dict({"image": pictures, "label": labels}, features=features)
 
 
 def _encoded(image: NDArray[Any]) -> bytes:

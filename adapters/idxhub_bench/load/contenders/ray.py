@@ -1,4 +1,4 @@
-"""Ray: idxhub's dataset through `iter_batches`, on a Ray of this machine's cores."""
+"""Ray: idxhub's dataset through `iter_batches`, on a local Ray with all cores of the machine."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ class Ray(hub.Dataset):
             logging.getLogger("ray.data").setLevel(logging.ERROR)
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        del dtype, workers
         return iter(dataset.random_shuffle().iter_batches(batch_size=size, batch_format="numpy"))
 
     def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         return np.asarray(batch["image"]), np.asarray(batch["label"])
 
     def small(self) -> None:
-        """Its workers are those of the cluster."""
+        """Its workers belong to the cluster."""
 
     def threads(self) -> dict[str, int]:
         return {"ray cpus": int(ray.cluster_resources()["CPU"])}

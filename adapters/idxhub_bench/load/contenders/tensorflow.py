@@ -1,4 +1,4 @@
-"""TensorFlow: idxhub's pipeline and loader, Keras' arrays in tf.data, TensorFlow Datasets."""
+"""TensorFlow: idxhub's pipeline and loader, and Keras' arrays in tf.data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from idxhub_bench.load.contenders import hub
-from idxhub_bench.load.contenders.base import Contender, added_up
+from idxhub_bench.load.contenders.base import Contender, InMemory
 
 
 class TensorFlow(Contender):
-    """What the rows of TensorFlow share."""
+    """What the rows of TensorFlow share. An opened dataset ends with a dictionary: a pipeline for each batch size."""
+
+    def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
+        pipelines = dataset[-1]
+        if size not in pipelines:  # made once for all epochs
+            pipelines[size] = self.pipeline(dataset, size, dtype)
+        return iter(pipelines[size])
+
+    def pipeline(self, dataset: Any, size: int, dtype: str) -> Any:
+        """An iterable that gives a new epoch each time."""
+        raise NotImplementedError
 
     def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Views of the tensors' memory: `.numpy()` would copy."""
@@ -37,64 +47,59 @@ class Pipeline(TensorFlow, hub.Dataset):
     framework = "tensorflow"
 
     def open(self, dtype: str) -> Any:
-        return {None: self.get(dtype=dtype, cache_dir=self.place.folder("cache"))}
+        return super().open(dtype), {}
 
-    def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        del workers
-        if size not in dataset:
-            options = {"batch_size": size, "shuffle": True, "cache_dir": self.place.folder("cache")}
-            dataset[size] = self.get(dtype=dtype, **options)
-        return iter(dataset[size])
+    def pipeline(self, dataset: Any, size: int, dtype: str) -> Any:
+        options = {"batch_size": size, "shuffle": True, "cache_dir": self.place.folder("cache")}
+        return self.get(dtype=dtype, **options)
 
 
-class Loader(TensorFlow, hub.Loader):
+class Loader(hub.Loader):
     """`get_loader(framework="tensorflow")`."""
 
     framework = "tensorflow"
+    arrays, threads = TensorFlow.arrays, TensorFlow.threads
 
 
-class Keras(TensorFlow):
-    """`keras.datasets`, then `from_tensor_slices`, shuffle over all, batch, map, prefetch: tf.data's own advice."""
+class Keras(TensorFlow, InMemory):
+    """`keras.datasets`, then `from_tensor_slices`, shuffle, batch, map, prefetch, as tf.data's pages advise."""
 
     def cold(self, folder: str) -> Any:
-        del folder
         return tf.keras.datasets.fashion_mnist.load_data()
 
     def open(self, dtype: str) -> Any:
-        del dtype
-        return list(tf.keras.datasets.fashion_mnist.load_data())
+        train, test = tf.keras.datasets.fashion_mnist.load_data()
+        return *train, test, {}
 
-    def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        del workers
-        if len(dataset) == 2:  # once for all epochs, as is the pipeline of each batch size
-            dataset += [tf.data.Dataset.from_tensor_slices(dataset[0]), {}]
-        *_, source, pipelines = dataset
-        if size not in pipelines:
-            pipelines[size] = self.pipeline(source, size, dtype)
-        return iter(pipelines[size])
+    def pipeline(self, dataset: Any, size: int, dtype: str) -> Any:
+        images, labels, _, pipelines = dataset
+        if "source" not in pipelines:  # one copy of the arrays for all batch sizes
+            pipelines["source"] = tf.data.Dataset.from_tensor_slices((images, labels))
+        return self.shuffled(pipelines["source"], size, dtype)
 
-    def pipeline(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
-        """Vectorised: the map is over batches."""
-        batched = source.shuffle(source.cardinality()).batch(size)
-        if dtype == "float32":
-            batched = batched.map(_scaled, num_parallel_calls=tf.data.AUTOTUNE)
-        return batched.prefetch(tf.data.AUTOTUNE)
+    def shuffled(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+        """Map after batch: the map works on whole batches."""
+        return mapped_batches(source, size, dtype)
 
     def small(self) -> None:
-        """Keras looks for the home of its files once, when it is imported."""
-
-    def sums(self, dataset: Any) -> dict[str, int]:
-        """Of train and test when cold; when warm of train, though it has read both."""
-        return added_up(*(dataset if isinstance(dataset, tuple) else dataset[:1]))
+        """Keras looks for the folder of its files only once, when it is imported."""
 
 
 class KerasMapFirst(Keras):
-    """The same with the map before the batch: an example at a time, as tutorials have it."""
+    """The same with the map before the batch, one example at a time, as in tutorials."""
 
-    def pipeline(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+    def shuffled(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
         if dtype == "float32":
             source = source.map(_scaled, num_parallel_calls=tf.data.AUTOTUNE)
-        return source.shuffle(source.cardinality()).batch(size).prefetch(tf.data.AUTOTUNE)
+        return mapped_batches(source, size, "uint8")
+
+
+def mapped_batches(source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+    """Shuffle over all examples, batch, scale if float32 is asked for, prefetch."""
+    batched = source.shuffle(source.cardinality()).batch(size)
+    if dtype == "float32":
+        batched = batched.map(_scaled, num_parallel_calls=tf.data.AUTOTUNE)
+    return batched.prefetch(tf.data.AUTOTUNE)
 
 
 def _scaled(image: Any, label: Any) -> tuple[Any, Any]:

@@ -9,9 +9,9 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from idxhub_bench.load.contenders import hub
-from idxhub_bench.load.contenders.base import Contender, added_up, unpacked
+from idxhub_bench.load.contenders.base import Contender, unpacked
 
-# one thread, as in a worker: with more, whether another program has the other core decides everything
+# one thread, as in a worker: with more, the result depends on whether another program uses the other core
 torch.set_num_threads(1)
 
 
@@ -19,22 +19,20 @@ class Torch(Contender):
     """What the rows of torch share: a plain DataLoader."""
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        """`DataLoader(dataset, batch_size=..., shuffle=True, num_workers=...)`, its workers started anew."""
-        del dtype
+        """`DataLoader(dataset, batch_size=..., shuffle=True, num_workers=...)`, which starts its workers anew."""
         return iter(DataLoader(dataset, batch_size=size, shuffle=True, num_workers=workers))
 
     def threads(self) -> dict[str, int]:
         return {"torch": torch.get_num_threads()}
+
+    def pair(self, split: Any) -> tuple[Any, Any]:
+        return split.data, split.targets
 
 
 class Plain(Torch, hub.Dataset):
     """`get_dataset(framework="torch")` in a plain DataLoader."""
 
     framework = "torch"
-
-    def sums(self, dataset: Any) -> dict[str, int]:
-        several = dataset if isinstance(dataset, tuple) else (dataset,)
-        return added_up(*((each.data, each.targets) for each in several))
 
 
 class Loader(hub.Loader):
@@ -45,18 +43,16 @@ class Loader(hub.Loader):
 
 
 class Tensors(Torch):
-    """`TensorDataset(images, labels)`: tensors of the dtype wanted, converted beforehand."""
+    """`TensorDataset(images, labels)`: tensors that were converted to the dtype beforehand."""
 
-    def cold(self, folder: str) -> Any:
-        del folder
-        return tuple(self._dataset(split, "uint8") for split in ("train", "test"))
+    def cold(self, folder: str) -> tuple[Any, Any]:
+        return self._dataset("train", "uint8"), self._dataset("test", "uint8")
 
     def open(self, dtype: str) -> Any:
         return self._dataset("train", dtype)
 
-    def sums(self, dataset: Any) -> dict[str, int]:
-        several = dataset if isinstance(dataset, tuple) else (dataset,)
-        return added_up(*(each.tensors for each in several))
+    def pair(self, split: Any) -> Any:
+        return split.tensors
 
     def _dataset(self, split: str, dtype: str) -> TensorDataset:
         images, labels = unpacked(self.place.data_dir, split)
@@ -65,9 +61,13 @@ class Tensors(Torch):
 
 
 class BatchedTensors(Tensors):
-    """The same with whole batches asked for, by a BatchSampler, as torch's page on data loading has it."""
+    """The same with a BatchSampler that asks for whole batches, as in torch's documentation of data loading."""
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        del dtype
-        sampler = BatchSampler(RandomSampler(dataset), size, drop_last=False)
-        return iter(DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers))
+        return whole_batches(dataset, size, workers)
+
+
+def whole_batches(dataset: Any, size: int, workers: int) -> Iterator[Any]:
+    """A shuffled epoch by a DataLoader that asks the dataset for whole batches."""
+    sampler = BatchSampler(RandomSampler(dataset), size, drop_last=False)
+    return iter(DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers))

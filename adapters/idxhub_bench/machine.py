@@ -1,7 +1,8 @@
-"""What the figures depend on; no names of hosts, folders or people."""
+"""The machine and the packages that figures depend on; no names of hosts, folders or people."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import platform
@@ -13,7 +14,7 @@ from typing import Any
 
 
 def machine(folder: Path) -> dict[str, Any]:
-    """Processor, cores, memory, system, and the file system of `folder`."""
+    """The processor, cores, memory, system, and file system of `folder`."""
     return {
         "cpu": _cpu(),
         "cores": cores(),
@@ -24,18 +25,29 @@ def machine(folder: Path) -> dict[str, Any]:
     }
 
 
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of Python and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 def cores() -> int:
-    """Those that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_average() -> float | None:
-    """Of the last minute."""
+    """The load average of the last minute."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def in_page_cache(files: Iterable[Path]) -> float | None:
-    """The part of these files that is in memory, 0 to 1; None if util-linux's fincore is not installed."""
+    """Which part of these files is in memory, from 0 to 1; None without the program fincore of util-linux."""
     program, names = shutil.which("fincore"), [str(file) for file in files]
     if program is None or not names:
         return None
@@ -59,7 +71,7 @@ def _cpu() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    """Its type, on which fsync's price depends, as util-linux's findmnt gives it: stat does not tell ext4 from ext2."""
+    """The type, on which the cost of fsync depends, from util-linux's findmnt: stat does not tell ext4 from ext2."""
     findmnt = shutil.which("findmnt")
     if findmnt is None:
         return "unknown"

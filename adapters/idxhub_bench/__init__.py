@@ -1,5 +1,4 @@
-"""Loading and training, measured across frameworks and beside their peers: `idxhub bench`.
+"""`idxhub bench`: measures loading and training in each framework, and compares idxhub with other loaders.
 
-What is imported here and in `load.child` needs Python and NumPy alone: an interpreter that has a peer need not have
-idxhub.
+This module and what `load.child` imports need only Python and NumPy: an interpreter for a peer need not have idxhub.
 """

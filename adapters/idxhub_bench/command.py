@@ -12,7 +12,7 @@ from idxhub_bench.train.command import train
 
 @click.group()
 def bench() -> None:
-    """Measure loading and training across frameworks, beside their peers."""
+    """Measure loading and training in each framework, and compare idxhub with other loaders."""
 
 
 for command in (load, train, device, report):

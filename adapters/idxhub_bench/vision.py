@@ -1,4 +1,4 @@
-"""torchvision, with or without its compiled part."""
+"""torchvision, even if its compiled part is missing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 def modules() -> tuple[Any, Any]:
     """`torchvision.datasets` and `torchvision.transforms`."""
     try:
-        from torchvision import datasets, transforms  # noqa: PLC0415 -- it may take two tries
-    except RuntimeError:  # its compiled part is not there, and it wants to describe two of its operators
+        from torchvision import datasets, transforms  # noqa: PLC0415 -- the first import may fail
+    except RuntimeError:  # without its compiled part it fails to describe two operators
         for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[module]
         library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -24,4 +24,4 @@ def modules() -> tuple[Any, Any]:
     return datasets, transforms
 
 
-_KEPT: list[Any] = []  # the operators go when their Library does
+_KEPT: list[Any] = []  # operators are removed with their Library

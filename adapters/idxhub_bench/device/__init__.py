@@ -1,1 +1,1 @@
-"""`idxhub bench device`: batches gathered where the model is, beside batches that travel there, and a plain copy."""
+"""`idxhub bench device`: batches gathered on a device, batches that are copied to it, and a plain copy on it."""

@@ -1,1 +1,1 @@
-"""`idxhub bench load`: how fast each framework gets its batches from idxhub, and from its users' usual loaders."""
+"""`idxhub bench load`: how fast each framework gets its batches from idxhub, and from the usual loaders."""

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from idxhub_bench.load.rows import FLOOR, Row
 
 SECONDS, BYTES, RATE = "s", "B", "images/s"
-# for each figure its unit and the title of its table
+
+
+class Figure(NamedTuple):
+    """What a report says of a figure: the unit of its records, the title of its section, the caption of its table."""
+
+    unit: str
+    title: str
+    caption: str
+
+
+# in the order of a report
 FIGURES = {
-    "import": (SECONDS, "a process that imports it"),
-    "cold": (SECONDS, "from the .gz files to ready, train and test"),
-    "cold, no fsync": (SECONDS, "the same, without our fsync"),
-    "warm": (SECONDS, "from the call to ready, the first in a process"),
-    "warm, later": (SECONDS, "from the call to ready, a later one"),
-    "first batch": (SECONDS, "from the call to the first batch"),
-    "rate": (RATE, "a shuffled epoch"),
-    "cpu": (SECONDS, "processor time for an epoch"),
-    "opened": (BYTES, "memory that opening adds, afterwards"),
-    "opening": (BYTES, "memory that opening adds, at its highest"),
-    "peak": (BYTES, "memory that opening and an epoch add, at its highest"),
-    "pss": (BYTES, "memory of all processes that serve an epoch"),
-    "build": (RATE, "encoding pictures"),
+    "rate": Figure(RATE, "Images per second", "a shuffled epoch"),
+    "cpu": Figure(SECONDS, "Processor time", "processor time for an epoch"),
+    "warm": Figure(SECONDS, "Opening, warm", "from the call to ready, the first in a process"),
+    "warm, later": Figure(SECONDS, "Opening, warm, later", "from the call to ready, a later one"),
+    "first batch": Figure(SECONDS, "First batch", "from the call to the first batch"),
+    "cold": Figure(SECONDS, "Opening, cold", "from the .gz files to ready, train and test"),
+    "cold, no fsync": Figure(SECONDS, "Opening, cold, without fsync", "the same, without our fsync"),
+    "pss": Figure(BYTES, "Memory of workers", "memory of all processes that serve an epoch"),
+    "peak": Figure(BYTES, "Memory of an epoch", "memory that opening and an epoch add, at its highest"),
+    "opened": Figure(BYTES, "Memory when open", "memory that opening adds, afterwards"),
+    "opening": Figure(BYTES, "Memory while opening", "memory that opening adds, at its highest"),
+    "build": Figure(RATE, "Encoding pictures", "encoding pictures"),
+    "import": Figure(SECONDS, "Import", "a process that imports it"),
 }
 OPENINGS = ("warm", "warm, later", "opened", "opening")
-# the figures that each measure of `child` gives; cold is also measured without fsync
+# the figures that each measure of `child` gives
 _FIGURES_OF = {
     "import": ("import",),
     "cold": ("cold",),
-    "unsynced": ("cold, no fsync",),
     "warm": ("warm", "warm, later", "first batch"),
     "epochs": ("rate", "cpu"),
     "together": ("opened", "opening", "peak", "pss"),
@@ -38,7 +47,7 @@ _FIGURES_OF = {
 }
 BATCH = 128  # for measures that have one batch size
 _PICTURES = 3_000  # how many the PIL loop encodes
-# the interpreter alone, which every import includes
+# the interpreter with NumPy, which every import includes
 BARE = Row("python", "", ("numpy",), (), "pass", ours=False, reads=False)
 
 
@@ -53,8 +62,8 @@ class Job:
     @property
     def figures(self) -> tuple[str, ...]:
         """The figures in its answer."""
-        if self.measure == "cold" and not self.arguments.get("fsync", True):
-            return _FIGURES_OF["unsynced"]
+        if not self.arguments.get("fsync", True):
+            return ("cold, no fsync",)
         if self.measure == "together" and self.arguments["workers"]:
             return ("pss",)
         return _FIGURES_OF[self.measure]
@@ -62,7 +71,7 @@ class Job:
     @property
     def name(self) -> str:
         """The name in messages."""
-        arguments = [str(v) for k, v in self.arguments.items() if k in ("workers", "fsync") and v is not None]
+        arguments = [str(v) for k, v in self.arguments.items() if k in ("workers", "fsync")]
         return ", ".join([self.row.name, self.measure, *arguments])
 
 
@@ -87,10 +96,9 @@ def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
         if compared or not workers:
             yield Job(row, "together", arguments)
     yield Job(row, "warm", {"dtype": first, "size": BATCH})
-    if row.reads:
-        for workers in row.workers:
-            # workers are started anew for each epoch: in a part of an epoch their start would count too much
-            limit, chosen = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.one_size else sizes)
-            yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": chosen, "limit": limit, "workers": workers})
+    for workers in row.workers if row.reads else ():
+        # workers are started anew for each epoch: in a part of an epoch their start would count too much
+        limit, chosen = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.one_size else sizes)
+        yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": chosen, "limit": limit, "workers": workers})
     if row.reader in ("huggingface:Png", "huggingface:Parquet"):
         yield Job(row, "build", {"limit": _PICTURES})

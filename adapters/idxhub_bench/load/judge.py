@@ -1,13 +1,14 @@
-"""Whether a reader read what it was asked for: the same pixels and labels, all of them, shuffled, none dropped.
+"""Whether a reader read what it was asked for: all images with their labels, in the right form, shuffled.
 
-The judge sits in the runner's process and knows the files by gzip and NumPy alone. A row that does not stand is an
+The judge runs in the process of the runner, and knows the files by gzip and NumPy alone. A row that it rejects is an
 error, however fast it was.
 """
 
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,24 @@ FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
-# relative; float32 adds up to about 1e-6, pixel/256 instead of pixel/255 is 4e-3
+# relative: rounding in float32 adds up to about 1e-6, pixel/256 instead of pixel/255 makes 4e-3
 _TOLERANCE = 2e-5
 
 
 class CheatError(RuntimeError):
-    """What was measured is not what the others did."""
+    """What was measured is not what the other rows do."""
 
 
 @dataclass
 class Truth:
-    """What the train files hold, and the fingerprints that follow from it."""
+    """The images and labels of a split, from its files, and the fingerprints by which images are recognised."""
 
     images: NDArray[np.uint8]
     labels: NDArray[Any]
-    _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, data_dir: Path, split: str = "train") -> Truth:
-        """From the .gz files of a split."""
+        """Read the .gz files of a split."""
         images, labels = (gzip.decompress((data_dir / name).read_bytes()) for name in FILES[split])
         count = len(labels) - 8
         return cls(
@@ -48,34 +48,49 @@ class Truth:
 
     @property
     def payload(self) -> int:
-        """Bytes of images and labels as they are in the files."""
+        """The number of bytes of images and labels in the files."""
         return self.images.nbytes + len(self.labels)
 
     def sums(self) -> dict[str, int]:
         """The sums that an opened dataset must have."""
-        return {"images": len(self.labels), "pixels": int(self.images.sum(dtype=np.uint64)), "labels": _sum(self)}
+        pixels = int(self.images.sum(dtype=np.uint64))
+        return {"images": len(self.labels), "pixels": pixels, "labels": int(self.labels.sum())}
 
-    def fingerprints(self, dtype: str) -> Any:
-        """Sorted, to look images up in: for uint8 mixed keys and word sums, for float32 a table for each label."""
-        if dtype not in self._known:
-            self._known[dtype] = _exact(self) if dtype == "uint8" else _by_label(self)
-        return self._known[dtype]
+    @cached_property
+    def exact(self) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64]]:
+        """For uint8: the sorted words of all images, the index of each of them, and for each index the sum of bytes."""
+        mixed = _mixed(fingerprint(self.images)[0], self.labels)
+        indices = np.argsort(mixed, kind="stable")
+        return mixed[indices], indices, np.ascontiguousarray(self.images).view(np.uint64).sum(axis=1)
+
+    @cached_property
+    def by_label(self) -> dict[int, tuple[NDArray[Any], NDArray[np.int64]]]:
+        """For float32: for each label the sorted weighted sums of its images, and the index of each of them."""
+        values, _ = fingerprint(self.images.astype(np.float64) / 255)
+        tables = {}
+        for label in np.unique(self.labels).tolist():
+            indices = np.flatnonzero(self.labels == label)
+            order = np.argsort(values[indices], kind="stable")
+            tables[label] = (values[indices][order], indices[order])
+        return tables
 
 
 def check(seen: Seen, before: Seen, truth: Truth, *, dtype: str, size: int, bounded: bool) -> None:
-    """Raise `CheatError` unless `seen`, a pass in batches of `size`, is a shuffled epoch, or if `bounded` begins one.
+    """Raise `CheatError` unless `seen` is a shuffled epoch in batches of `size`, or the beginning of one if `bounded`.
 
-    `before` is an earlier pass of the same reader.
+    `before` is an earlier pass of the same reader, which must have another order.
     """
     if seen.dtypes != {dtype}:
         raise CheatError(f"its images are {', '.join(sorted(seen.dtypes)) or 'none'}, not {dtype}")
     _check_sizes(seen.sizes, len(truth.labels), size, bounded=bounded)
     where = _identify(seen, truth, dtype)
-    _check_once(where, seen, truth, dtype, whole=not bounded)
+    if dtype == "uint8":
+        _check_once(where, truth, whole=not bounded)
+    else:
+        _check_once_float(where, seen, truth, whole=not bounded)
     _check_order(where, len(truth.labels))
-    first = _identify(
-        Seen(before.sizes[:1], before.dtypes, before.labels[:1], before.keys[:1], before.sums[:1]), *(truth, dtype)
-    )
+    first_batch = replace(before, sizes=before.sizes[:1], labels=before.labels[:1], keys=before.keys[:1])
+    first = _identify(first_batch, truth, dtype)
     if len(where) > 8 and np.array_equal(first[: len(where)], where[: len(first)]):
         raise CheatError("two passes have the same order")
 
@@ -92,86 +107,78 @@ def _check_sizes(sizes: list[int], n: int, size: int, *, bounded: bool) -> None:
 
 
 def _identify(seen: Seen, truth: Truth, dtype: str) -> NDArray[np.int64]:
-    """The index of each image seen in the files; `CheatError` for one that they do not hold with this label."""
-    labels, keys = np.concatenate(seen.labels).reshape(-1).astype(np.int64), np.concatenate(seen.keys)
+    """The index in the files of each image; `CheatError` for an image that they do not have with this label."""
+    labels, keys = seen.all_labels(), np.concatenate(seen.keys)
     if len(labels) != len(keys):
         raise CheatError(f"{len(keys)} images and {len(labels)} labels")
+    identify = _identify_exactly if dtype == "uint8" else _identify_nearly
+    where = identify(keys, labels, truth)
+    if unknown := int((where < 0).sum()):
+        raise CheatError(f"{unknown} of {len(where)} images are not in the files, or not with this label")
     if dtype == "uint8":
-        return _identify_exactly(seen, keys, labels, truth)
+        edges = np.cumsum([0, *seen.sizes])
+        for start, stop, total in zip(edges, edges[1:], seen.sums, strict=False):
+            if truth.exact[2][where[start:stop]].sum() != np.uint64(total):
+                raise CheatError("its pixels are not those of the files")
+    return where
+
+
+def _identify_exactly(keys: NDArray[Any], labels: NDArray[Any], truth: Truth) -> NDArray[np.int64]:
+    known, indices, _ = truth.exact
+    mixed = _mixed(keys, labels)
+    place = np.minimum(np.searchsorted(known, mixed), len(known) - 1)
+    return np.where(known[place] == mixed, indices[place], -1)
+
+
+def _identify_nearly(keys: NDArray[Any], labels: NDArray[Any], truth: Truth) -> NDArray[np.int64]:
+    """The image of this label whose weighted sum is the nearest, if it is near enough."""
     where = np.full(len(keys), -1, np.int64)
-    for label, (values, indices) in truth.fingerprints(dtype).items():
+    for label, (values, indices) in truth.by_label.items():
         mine = labels == label
-        right = (
-            np.clip(np.searchsorted(values, keys[mine]), 1, len(values) - 1)
-            if len(values) > 1
-            else np.zeros(mine.sum(), int)
-        )
+        right = np.minimum(np.searchsorted(values, keys[mine]), len(values) - 1)
         left = np.maximum(right - 1, 0)
         nearest = np.where(abs(values[left] - keys[mine]) <= abs(values[right] - keys[mine]), left, right)
-        close = abs(values[nearest] - keys[mine]) <= _TOLERANCE * (1 + abs(values[nearest]))
-        where[mine] = np.where(close, indices[nearest], -1)
-    _check_known(where)
+        where[mine] = np.where(_is_close(keys[mine], values[nearest]), indices[nearest], -1)
     return where
 
 
-def _identify_exactly(seen: Seen, keys: NDArray[Any], labels: NDArray[Any], truth: Truth) -> NDArray[np.int64]:
-    mixed, indices, word_sums = truth.fingerprints("uint8")
-    mine = _mixed(keys, labels)
-    place = np.minimum(np.searchsorted(mixed, mine), len(mixed) - 1)
-    where = np.where(mixed[place] == mine, indices[place], -1)
-    _check_known(where)
-    edges = np.cumsum([0, *seen.sizes])
-    for start, stop, total in zip(edges, edges[1:], seen.sums, strict=False):
-        if word_sums[where[start:stop]].sum() != np.uint64(total):
-            raise CheatError("its pixels are not those of the files")
-    return where
+def _is_close(keys: NDArray[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
+    close: NDArray[np.bool_] = abs(keys - values) <= _TOLERANCE * (1 + abs(values))
+    return close
 
 
-def _check_known(where: NDArray[np.int64]) -> None:
-    if strangers := int((where < 0).sum()):
-        raise CheatError(f"{strangers} of {len(where)} images are not in the files, or not with this label")
-
-
-def _check_once(where: NDArray[np.int64], seen: Seen, truth: Truth, dtype: str, *, whole: bool) -> None:
-    """No image twice, and if `whole` each of them once."""
+def _check_once(where: NDArray[np.int64], truth: Truth, *, whole: bool) -> None:
+    """No image may be there twice; of a whole epoch each must be there once."""
     twice = len(where) - len(np.unique(where))
-    if dtype != "uint8":
-        # two images whose products are next to each other may be taken for one another, six in a thousand are
-        if whole:
-            _check_all_values(seen, truth, dtype)
-        elif twice > len(where) // 50 + 1:
-            raise CheatError(f"{twice} of {len(where)} images were read more than once")
-        return
-    alike = len(truth.labels) - len(np.unique(truth.fingerprints(dtype)[0]))  # images that the files have twice
+    alike = len(truth.labels) - len(np.unique(truth.exact[0]))  # images that the files have twice
     if twice > alike or (whole and twice != alike):
         raise CheatError(f"{twice - alike} of {len(where)} images were read more than once")
 
 
-def _check_all_values(seen: Seen, truth: Truth, dtype: str) -> None:
-    labels, keys = np.concatenate(seen.labels).reshape(-1), np.concatenate(seen.keys)
-    for label, (values, _) in truth.fingerprints(dtype).items():
+def _check_once_float(where: NDArray[np.int64], seen: Seen, truth: Truth, *, whole: bool) -> None:
+    """The same for float32: images whose sums are next to each other, six in a thousand, may be confused."""
+    if not whole:
+        twice = len(where) - len(np.unique(where))
+        if twice > len(where) // 50 + 1:
+            raise CheatError(f"{twice} of {len(where)} images were read more than once")
+        return
+    labels, keys = seen.all_labels(), np.concatenate(seen.keys)
+    for label, (values, _) in truth.by_label.items():
         mine = np.sort(keys[labels == label])
-        if len(mine) != len(values) or (abs(mine - values) > _TOLERANCE * (1 + abs(values))).any():
+        if len(mine) != len(values) or not _is_close(mine, values).all():
             raise CheatError(f"the images of label {label} are not each of the files' once")
 
 
 def _check_order(where: NDArray[np.int64], n: int) -> None:
-    """Of a permutation of all n, neighbours are n/3 apart on average, and place and index have nothing in common."""
+    """In a permutation of n, neighbours are n/3 apart on average, and position and index do not correlate."""
     if len(where) < 256 or n < 1024:
         return
-    apart = float(np.abs(np.diff(where)).mean()) / n
-    together = float(np.corrcoef(np.arange(len(where)), where)[0, 1])
-    if apart < 0.25 or abs(together) > max(0.05, 6 / len(where) ** 0.5):
+    distance = float(np.abs(np.diff(where)).mean()) / n
+    correlation = float(np.corrcoef(np.arange(len(where)), where)[0, 1])
+    if distance < 0.25 or abs(correlation) > max(0.05, 6 / len(where) ** 0.5):
         raise CheatError(
-            f"not shuffled over the whole set: neighbours are {apart:.3f} n apart, correlation {together:.2f}"
+            f"not shuffled over the whole set: neighbours are {distance:.3f} n apart, correlation {correlation:.2f}"
         )
-
-
-def _exact(truth: Truth) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64]]:
-    keys, _ = fingerprint(truth.images)
-    mixed = _mixed(keys, truth.labels)
-    indices = np.argsort(mixed, kind="stable")
-    return mixed[indices], indices, np.ascontiguousarray(truth.images).view(np.uint64).sum(axis=1)
 
 
 def _mixed(keys: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint64]:
@@ -180,17 +187,3 @@ def _mixed(keys: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint64]:
     odd = np.random.RandomState(0).randint(0, 2**63, keys.shape[1] + 1, np.int64).astype(np.uint64) * 2 + 1
     mixed: NDArray[np.uint64] = (keys * odd[:-1]).sum(axis=1) + labels.astype(np.uint64) * odd[-1]
     return mixed
-
-
-def _by_label(truth: Truth) -> dict[int, tuple[NDArray[Any], NDArray[np.int64]]]:
-    values, _ = fingerprint(truth.images.astype(np.float64) / 255)
-    tables = {}
-    for label in np.unique(truth.labels).tolist():
-        indices = np.flatnonzero(truth.labels == label)
-        order = np.argsort(values[indices], kind="stable")
-        tables[label] = (values[indices][order], indices[order])
-    return tables
-
-
-def _sum(truth: Truth) -> int:
-    return int(truth.labels.sum())

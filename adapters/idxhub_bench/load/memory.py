@@ -1,4 +1,4 @@
-"""Memory and processor time of this process and of those below it, as Linux counts them."""
+"""Memory and processor time of this process and of its descendants, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def available() -> bool:
-    """Whether this system counts memory in the way that is needed."""
+    """Whether this system has the files of /proc that are needed."""
     return os.path.exists("/proc/self/clear_refs") and os.path.exists("/proc/self/smaps_rollup")
 
 
 def forget_peak() -> None:
-    """Let the highest resident memory so far be the present one."""
+    """Set the peak of resident memory to the present value."""
     with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")  # the kernel's word for it
+        file.write("5")  # see proc(5)
 
 
 def status(field: str) -> int:
@@ -26,42 +26,42 @@ def status(field: str) -> int:
 
 
 def pss() -> int:
-    """Bytes of memory of this process and of those below it, a page shared by n of them counted 1/n in each."""
-    return sum(_field(f"/proc/{pid}/smaps_rollup", "Pss") for pid in (os.getpid(), *_below(os.getpid())))
+    """Bytes of memory of this process and its descendants; a page that n processes share counts 1/n in each."""
+    return sum(_field(f"/proc/{pid}/smaps_rollup", "Pss") for pid in (os.getpid(), *_descendants(os.getpid())))
 
 
 class Clock:
-    """Processor time since it was made: of this process, of those below it, and of those that end meanwhile.
+    """Processor time since the clock was made: of this process, its descendants, and descendants that end meanwhile.
 
-    A process that ends is counted when its parent asks how it ended. Where the parent has told the kernel that it will
-    not ask, as Ray's does, what the process had used after the clock was made is lost, and not set off against others.
+    The kernel counts a process that ends when its parent waits for it. If the parent ignores its children, as Ray's
+    does, the time that such a process used after the clock was made is lost, but it is not subtracted from others.
     """
 
     def __init__(self) -> None:
-        self._own, self._below = _own(), _processes_below()
+        self._own, self._descendants = _own(), _spent_by_descendants()
 
     def seconds(self) -> float:
-        """Seconds of all processors so far."""
-        now = _processes_below()
-        ended = _ended_before(self._below, now)
+        """Seconds of all processors until now."""
+        now = _spent_by_descendants()
+        ended = _ended_before(self._descendants, now)
         own = _own()
         spent = own[0] - self._own[0] + max(0.0, own[1] - self._own[1] - ended.get(os.getpid(), 0.0))
         for process, after in now.items():
-            before = self._below.get(process, _Spent(after.parent, 0.0, 0.0))
+            before = self._descendants.get(process, _Spent(after.parent, 0.0, 0.0))
             spent += after.own - before.own
             spent += max(0.0, after.children - before.children - ended.get(process[0], 0.0))
         return spent
 
 
 class _Spent(NamedTuple):
-    """Seconds of a process, and of its children that have ended and that it has asked for."""
+    """Seconds of a process, and of its children that have ended and that it has waited for."""
 
     parent: int
     own: float
     children: float
 
 
-_Process = tuple[int, int]  # its number, and when it began: numbers are given again
+_Process = tuple[int, int]  # number and start time: the kernel uses numbers again
 
 
 def _own() -> tuple[float, float]:
@@ -69,9 +69,9 @@ def _own() -> tuple[float, float]:
     return time.process_time(), ended.children_user + ended.children_system
 
 
-def _processes_below() -> dict[_Process, _Spent]:
+def _spent_by_descendants() -> dict[_Process, _Spent]:
     found = {}
-    for pid in _below(os.getpid()):
+    for pid in _descendants(os.getpid()):
         if fields := _stat(pid):
             user, system, *children = (int(ticks) / _TICK for ticks in fields[11:15])
             found[pid, int(fields[19])] = _Spent(int(fields[1]), user + system, sum(children))
@@ -79,7 +79,7 @@ def _processes_below() -> dict[_Process, _Spent]:
 
 
 def _ended_before(earlier: dict[_Process, _Spent], now: dict[_Process, _Spent]) -> dict[int, float]:
-    """For each parent, what its children that are gone now had used earlier."""
+    """For each parent, the time that its children had used earlier which have ended since."""
     gone: dict[int, float] = {}
     for process, spent in earlier.items():
         if process not in now:
@@ -87,8 +87,8 @@ def _ended_before(earlier: dict[_Process, _Spent], now: dict[_Process, _Spent]) 
     return gone
 
 
-def _below(parent: int) -> list[int]:
-    """The processes that this one has started, and those that these have."""
+def _descendants(parent: int) -> list[int]:
+    """The descendants of a process."""
     if not available():
         return []
     children: dict[int, list[int]] = {}
@@ -96,7 +96,7 @@ def _below(parent: int) -> list[int]:
         if fields := _stat(pid):
             children.setdefault(int(fields[1]), []).append(pid)
     found = list(children.get(parent, ()))
-    for pid in found:  # which grows
+    for pid in found:  # the list grows in the loop
         found += children.get(pid, ())
     return found
 

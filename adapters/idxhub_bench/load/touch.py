@@ -1,6 +1,6 @@
-"""Reading a batch: every byte of it, by the same NumPy code for every row, so that it costs all of them the same.
+"""Reads every byte of a batch by the same NumPy code for every row, so that it costs all rows the same.
 
-What is read is kept, and `judge` compares it with the files after the clock has stopped.
+The result is kept, and `judge` compares it with the files after the clock has stopped.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# which 64-bit words of an image of 28x28 tell it from all others: 17 of 98, in all columns, since 6 does not divide 3.5
+# the 64-bit words of a 28x28 image that distinguish it: 17 of 98, from all columns, since a row has 3.5 words
 _KEY = slice(1, None, 6)
 
 
 @dataclass
 class Seen:
-    """What came of a pass: for each batch its dtypes, and what was read of it."""
+    """What was read in a pass: for each batch its size, dtype and labels, the keys of its images, and a sum."""
 
     sizes: list[int] = field(default_factory=list)
     dtypes: set[str] = field(default_factory=set)
@@ -26,7 +26,7 @@ class Seen:
     sums: list[Any] = field(default_factory=list)
 
     def read(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
-        """Read one batch whole."""
+        """Read a whole batch."""
         self.sizes.append(len(images))
         self.dtypes.add(images.dtype.name)
         self.labels.append(np.array(labels))
@@ -34,17 +34,21 @@ class Seen:
         self.keys.append(key)
         self.sums.append(total)
 
+    def all_labels(self) -> NDArray[np.int64]:
+        """The labels of all batches."""
+        return np.concatenate(self.labels).reshape(-1).astype(np.int64)
+
     @property
     def images(self) -> int:
-        """How many there were."""
+        """The number of images."""
         return sum(self.sizes)
 
 
 def fingerprint(images: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """What tells each image from others, and a sum over all bytes of all of them.
+    """A key for each image, and a sum over all bytes of all images.
 
-    For uint8 these are 64-bit words of each image, and the sum of all its words modulo 2**64: both exact. For
-    floating point it is each image's product with fixed weights, which has every pixel in it, and no further sum.
+    For uint8 a key is some 64-bit words of the image, and the sum is that of all words modulo 2**64: both are exact.
+    For floating point a key is the sum of the pixels times fixed weights, and there is no further sum.
     """
     flat = images.reshape(len(images), -1)
     if flat.dtype == np.uint8 and flat.shape[1] % 8 == 0:
@@ -52,7 +56,7 @@ def fingerprint(images: NDArray[Any]) -> tuple[NDArray[Any], Any]:
         return words[:, _KEY].copy(), words.sum()
     if flat.dtype.kind == "f":
         return flat @ weights(flat.shape[1]).astype(flat.dtype, copy=False), 0
-    return flat.sum(axis=1), 0  # a dtype that no row asks for: the judge refuses it
+    return flat.sum(axis=1), 0  # a dtype that no row asks for: the judge rejects it
 
 
 def weights(pixels: int) -> NDArray[np.float32]:

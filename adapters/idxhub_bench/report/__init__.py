@@ -1,1 +1,1 @@
-"""`idxhub bench report`: raw records as one HTML page, as Markdown, and as the README's short table."""
+"""`idxhub bench report`: records as an HTML page, as Markdown, and as the README's short table."""

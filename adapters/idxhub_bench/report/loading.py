@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from idxhub_bench.load.goals import GOALS, Goal, Key
-from idxhub_bench.load.jobs import FIGURES, RATE
+from idxhub_bench.load.jobs import FIGURES, RATE, Figure
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
 from idxhub_bench.report.latest import hardware, thread_variables, versions
 from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, marked_text, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
-# the headings of the figures' sections, in their order
-_TITLES = {
-    "rate": "Images per second",
-    "cpu": "Processor time",
-    "warm": "Opening, warm",
-    "warm, later": "Opening, warm, later",
-    "first batch": "First batch",
-    "cold": "Opening, cold",
-    "cold, no fsync": "Opening, cold, without fsync",
-    "pss": "Memory of workers",
-    "peak": "Memory of an epoch",
-    "opened": "Memory when open",
-    "opening": "Memory while opening",
-    "build": "Encoding pictures",
-    "import": "Import",
-}
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
 
 
@@ -36,17 +21,16 @@ def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section
     """Goals, then a section for each figure."""
     table = Grid(
         ("what", "idxhub", "peer", "ratio", "goal", "verdict"),
-        tuple(_against(summary, goal) for goal in goals),
+        tuple((Marked(goal.title), *_compared(summary, goal), goal.text, _verdict(summary, goal)) for goal in goals),
         numbers=(1, 2, 3, 4),
     )
     yield Section(
         "Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary), marked_text("large"))
     )
-    for figure, title in _TITLES.items():
-        unit, words = FIGURES[figure]
-        tables = tuple(_bars(summary, figure, unit, words))
+    for name, figure in FIGURES.items():
+        tables = tuple(_bars(summary, name, figure))
         if tables:
-            yield Section(title, "", tables)
+            yield Section(figure.title, "", tables)
 
 
 def background(summary: Summary) -> Iterator[Section]:
@@ -59,22 +43,17 @@ def background(summary: Summary) -> Iterator[Section]:
 
 def short(summary: Summary) -> Grid:
     """The README's table."""
-    rows = []
-    for goal in GOALS:
-        found = summary.ratio(goal.ours, goal.theirs)
-        if goal.short and found is not None:
-            unit = FIGURES[goal.ours.figure][0]
-            ours, theirs = summary.value(goal.ours), summary.value(goal.theirs)
-            rows.append((Marked(goal.short), amount(ours or 0, unit), amount(theirs or 0, unit), ratio(found)))
-    return Grid(("", "idxhub", "peer", "ratio"), tuple(rows), numbers=(1, 2, 3))
+    measured = (goal for goal in GOALS if goal.short and summary.ratio(goal.ours, goal.theirs) is not None)
+    rows = tuple((Marked(goal.short), *_compared(summary, goal)) for goal in measured)
+    return Grid(("", "idxhub", "peer", "ratio"), rows, numbers=(1, 2, 3))
 
 
-def _against(summary: Summary, goal: Goal) -> tuple[str, ...]:
-    """The goal's line in the table."""
-    unit = FIGURES[goal.ours.figure][0]
-    medians = [_median(summary, key, unit) for key in (goal.ours, goal.theirs)]
-    found = summary.ratio(goal.ours, goal.theirs)
-    return Marked(goal.title), *medians, ratio(found), goal.text, _verdict(summary, goal)
+def _compared(summary: Summary, goal: Goal) -> tuple[str, str, str]:
+    """Both medians and their ratio."""
+    unit = FIGURES[goal.ours.figure].unit
+    medians = (summary.value(key) for key in (goal.ours, goal.theirs))
+    ours, theirs = ("" if value is None else amount(value, unit) for value in medians)
+    return ours, theirs, ratio(summary.ratio(goal.ours, goal.theirs))
 
 
 def _verdict(summary: Summary, goal: Goal) -> str:
@@ -92,41 +71,31 @@ def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
             yield Marked(f"**{goal.title}**: {verdict}. {goal.why}")
 
 
-def _median(summary: Summary, key: Key | None, unit: str) -> str:
-    value = summary.value(key)
-    return "" if value is None else amount(value, unit)
-
-
 def _concerns(failure: dict[str, Any], *keys: Key | None) -> bool:
     return any(key is not None and failure["row"] == key.row and key.figure in failure["figures"] for key in keys)
 
 
-def _bars(summary: Summary, figure: str, unit: str, words: str) -> Iterator[Bars]:
+def _bars(summary: Summary, name: str, figure: Figure) -> Iterator[Bars]:
     """The tables of a figure, one for each setting in which it was measured."""
-    found = [key for key in summary.cells if key.figure == figure]
-    if figure in ("rate", "cpu"):
-        settings = sorted(
-            {(key.workers, key.dtype, key.size) for key in found},
-            key=lambda s: (s[0] or 0, -ord((s[1] or "x")[0]), s[2] or 0),
-        )
-        for workers, dtype, size in settings:  # the settings of one table
-            keys = [key for key in found if (key.workers, key.dtype, key.size) == (workers, dtype, size)]
-            chosen = (f"batch {size}", dtype or "", f"{workers} workers" if workers else "no workers")
-            yield _table(summary, keys, f"{words}, {', '.join(chosen)}", unit, chosen)
-    elif figure == "pss":
-        for workers in sorted({key.workers or 0 for key in found}):
-            keys = [key for key in found if (key.workers or 0) == workers]
-            caption = f"{words}, {workers} workers; the data takes {amount(summary.payload, unit)}"
-            yield _table(summary, keys, caption, unit, (f"{workers} workers",))
-    elif found:
-        yield _table(summary, found, words, unit)
+    keys = sorted(
+        (key for key in summary.cells if key.figure == name),
+        key=lambda key: (key.workers or 0, key.dtype == "float32", key.size or 0, _ORDER.get(key.row, -1)),
+    )
+    more = figure.unit == RATE
+    for setting, members in itertools.groupby(keys, _setting):
+        caption = ", ".join([figure.caption, *setting])
+        if name == "pss":
+            caption += f"; the data takes {amount(summary.payload, figure.unit)}"
+        lines = sorted((_line(summary, key) for key in members), key=lambda line: line.value, reverse=more)
+        yield Bars(caption, figure.unit, more, tuple(lines), setting)
 
 
-def _table(summary: Summary, keys: list[Key], caption: str, unit: str, chosen: tuple[str, ...] = ()) -> Bars:
-    more = unit == RATE
-    lines = [_line(summary, key) for key in sorted(keys, key=lambda key: _ORDER.get(key.row, -1))]
-    lines.sort(key=lambda line: line.value, reverse=more)
-    return Bars(caption, unit, more, tuple(lines), chosen)
+def _setting(key: Key) -> tuple[str, ...]:
+    """What a reader chooses a table by."""
+    workers = f"{key.workers} workers" if key.workers else "no workers"
+    if key.figure in ("rate", "cpu"):
+        return f"batch {key.size}", key.dtype or "", workers
+    return (workers,) if key.figure == "pss" else ()
 
 
 def _line(summary: Summary, key: Key) -> Line:
@@ -195,8 +164,8 @@ def _fsync(summary: Summary) -> tuple[str, ...]:
     seconds = [record["fsync"] for record in cold.records if "fsync" in record] if cold else []
     if not seconds:
         return ()
-    spent = statistics.median(seconds)
-    waits = f"A cold open waits {amount(spent, 's')} in fsync, summed over threads that wait at the same time"
+    spent = amount(statistics.median(seconds), "s")
+    waits = f"A cold open waits {spent} in fsync, summed over threads that wait at the same time"
     return (f"{waits}; the cost of fsync is the difference to the open without it.",)
 
 

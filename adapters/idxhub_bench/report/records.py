@@ -59,20 +59,18 @@ def one_of(*words: str) -> Type:
     return Type(" or ".join(map(repr, words)), lambda value: isinstance(value, str) and value in words)
 
 
+WAY = one_of("resident", "ordinary")
 Fields = Mapping[str, "Type | Fields"]  # a name that ends in ? may be left out
 
-_MACHINE: Fields = {
-    "cpu": TEXT,
-    "cores": COUNT,
-    "memory": nullable(COUNT),
-    "system": TEXT,
-    "file system": TEXT,
-    "thread variables": LABELS,
+_RUN: Fields = {
+    "dataset": TEXT,
+    "load": nullable(NUMBER),
+    "machine": {"cpu": TEXT, "cores": COUNT, "memory": nullable(COUNT), "system": TEXT, "file system": TEXT}
+    | {"thread variables": LABELS},
 }
-_RUN: Fields = {"dataset": TEXT, "load": nullable(NUMBER), "machine": _MACHINE}
 _MISSING: Fields = {"row": TEXT, "why": TEXT}
 _ROW: Fields = {"row": TEXT, "versions": LABELS, "threads": LABELS}
-# by benchmark and kind
+# for each benchmark and kind the fields that the report reads; runs may have others too
 KINDS: Mapping[str, Mapping[str, Fields]] = {
     "load": {
         "run": {**_RUN, "repeats": COUNT, "seed": INTEGER, "images": COUNT, "payload": COUNT},
@@ -80,59 +78,27 @@ KINDS: Mapping[str, Mapping[str, Fields]] = {
         "row": _ROW,
         "missing": _MISSING,
         "failure": {**_MISSING, "figures": TEXTS, "cheat": TRUTH, "workers?": nullable(COUNT)},
-        "sample": {
-            "row": TEXT,
-            "figure": TEXT,
-            "value": NUMBER,
-            "dtype?": nullable(TEXT),
-            "size?": nullable(COUNT),
-            "workers?": nullable(COUNT),
-            "images?": COUNT,
-            "fsync?": NUMBER,
-        },
+        "sample": {"row": TEXT, "figure": TEXT, "value": NUMBER, "images?": COUNT, "fsync?": NUMBER}
+        | {"dtype?": nullable(TEXT), "size?": nullable(COUNT), "workers?": nullable(COUNT)},
     },
     "train": {
-        "run": {
-            **_RUN,
-            "examples": COUNT,
-            "epochs": COUNT,
-            "batch_size": COUNT,
-            "rate": LOSS,
-            "seed": INTEGER,
-            "device": nullable(TEXT),
-        },
+        "run": {**_RUN, "examples": COUNT, "epochs": COUNT, "batch_size": COUNT, "seed": INTEGER}
+        | {"rate": LOSS, "device": nullable(TEXT)},
         "row": _ROW,
         "missing": _MISSING,
         "failure": _MISSING,
         "epoch": {"row": TEXT, "seconds": POSITIVE, "waiting": NUMBER, "loss": LOSS, "accuracy": NUMBER},
         "losses": {"row": TEXT},
-        "agreement": {
-            "steps": COUNT,
-            "worst": LOSS,
-            "step": COUNT,
-            "between": PAIR,
-            "tolerance": POSITIVE,
-            "holds": TRUTH,
-        },
+        "agreement": {"between": PAIR, "steps": COUNT, "step": COUNT, "worst": LOSS}
+        | {"tolerance": POSITIVE, "holds": TRUTH},
     },
     "device": {
         "run": {**_RUN, "device": TEXT, "repeats": COUNT},
-        "row": {
-            "row": TEXT,
-            "device": TEXT,
-            "copy": {"bytes": COUNT, "seconds": POSITIVE, "bandwidth": POSITIVE},
-            "pixels": COUNT,
-            "versions": LABELS,
-        },
+        "row": {"row": TEXT, "device": TEXT, "pixels": COUNT, "versions": LABELS}
+        | {"copy": {"bytes": COUNT, "seconds": POSITIVE, "bandwidth": POSITIVE}},
         "missing": _MISSING,
         "failure": _MISSING,
-        "sample": {
-            "row": TEXT,
-            "way": one_of("resident", "ordinary"),
-            "dtype": TEXT,
-            "size": COUNT,
-            "value": POSITIVE,
-        },
+        "sample": {"row": TEXT, "way": WAY, "dtype": TEXT, "size": COUNT, "value": POSITIVE},
     },
 }
 # kinds that add to the record of their row, which comes before them in the same run

@@ -1,1 +1,1 @@
-"""`idxhub bench train`: one network in several frameworks, with the same weights, batches and dropout, side by side."""
+"""`idxhub bench train`: one network in several frameworks, with the same weights, batches and dropout."""

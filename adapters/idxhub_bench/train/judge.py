@@ -1,4 +1,4 @@
-"""Whether frameworks computed the same: from the same weights, on the same batches, their losses are the same."""
+"""Whether frameworks computed the same: with the same weights and batches their losses must agree."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# relative. Rounding in float32 makes 1e-6 of it in ten steps of rate 0.02, one batch instead of another about 2e-3.
-# Each step multiplies what rounding made, the more the higher the rate: at 0.1 it is 1e-4 after ten.
+# relative. In ten steps at a rate of 0.02, rounding in float32 makes a difference of 1e-6, one wrong batch about 2e-3.
+# Each step multiplies the difference, and more so at a higher rate: at 0.1 rounding makes 1e-4 in ten steps.
 TOLERANCE = 1e-5
 STEPS = 10
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The largest relative difference between two rows' losses in the first `steps`, and where, counted from 0."""
+    """The largest relative difference between the losses of two rows in the first `steps`; steps count from 0."""
 
     steps: int
     worst: float
@@ -22,7 +22,7 @@ class Agreement:
     between: tuple[str, str]
 
     def holds(self, tolerance: float = TOLERANCE) -> bool:
-        """Whether it is no more than rounding makes."""
+        """Whether rounding explains the difference."""
         return self.worst <= tolerance
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class Agreement:
 
 
 def compare(losses: Mapping[str, Sequence[float]]) -> Agreement | None:
-    """The agreement of two rows or more; None of fewer. A loss that is no number differs from all."""
+    """The agreement of two rows or more; None for fewer. NaN differs from every loss."""
     if len(losses) < 2:
         return None
     steps = min(STEPS, *map(len, losses.values()))

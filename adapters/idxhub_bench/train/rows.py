@@ -1,4 +1,4 @@
-"""What is trained: a framework, and where its batches come from."""
+"""The rows that are trained: a framework, and the origin of its batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `workers` are those of torchvision's DataLoader; None is idxhub's `get_loader`."""
+    """A line of the table. `workers` is the number for torchvision's DataLoader; None means idxhub's `get_loader`."""
 
     name: str
     framework: str
@@ -15,7 +15,7 @@ class Row:
 
     @property
     def ours(self) -> bool:
-        """Whether its batches are idxhub's, and so the same as those of all others of ours."""
+        """Whether its batches are idxhub's, which are the same in all frameworks."""
         return self.workers is None
 
 

@@ -1,4 +1,4 @@
-"""torchvision's usual idiom, as PyTorch's tutorials have it: `FashionMNIST(transform=ToTensor())` in a DataLoader."""
+"""torchvision's usual idiom, as in PyTorch's tutorials: `FashionMNIST(transform=ToTensor())` in a DataLoader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from idxhub_bench import vision
 
 
 def batches(root: str, examples: int, size: int, workers: int, *, pin: bool) -> Any:
-    """A DataLoader of the first examples, shuffled anew in each pass, without the short last batch."""
+    """A DataLoader over the first examples, in a new order in each pass, without the short last batch."""
     datasets, transforms = vision.modules()
     dataset = datasets.FashionMNIST(root, train=True, transform=transforms.ToTensor())
     first = Subset(dataset, range(examples))

@@ -1,4 +1,4 @@
-"""The readers that are measured, a module for each framework; `make` imports the one that is asked for."""
+"""The readers that are measured, a module for each framework; `make` imports only the one that is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from idxhub_bench.load.places import Place
 
 
 def make(reader: str, place: Place) -> Contender:
-    """The reader called `module:class`, its framework imported."""
+    """The reader called `module:class`; its framework is imported."""
     module, _, name = reader.partition(":")
     kind = getattr(importlib.import_module(module if "." in module else f"{__name__}.{module}"), name)
     made: Contender = kind(place)

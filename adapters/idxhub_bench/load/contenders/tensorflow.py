@@ -77,7 +77,7 @@ class Keras(TensorFlow, InMemory):
             pipelines["source"] = tf.data.Dataset.from_tensor_slices((images, labels))
         return self.shuffled(pipelines["source"], size, dtype)
 
-    def shuffled(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+    def shuffled(self, source: Any, size: int, dtype: str) -> Any:
         """Map after batch: the map works on whole batches."""
         return mapped_batches(source, size, dtype)
 
@@ -88,13 +88,13 @@ class Keras(TensorFlow, InMemory):
 class KerasMapFirst(Keras):
     """The same with the map before the batch, one example at a time, as in tutorials."""
 
-    def shuffled(self, source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+    def shuffled(self, source: Any, size: int, dtype: str) -> Any:
         if dtype == "float32":
             source = source.map(_scaled, num_parallel_calls=tf.data.AUTOTUNE)
         return mapped_batches(source, size, "uint8")
 
 
-def mapped_batches(source: tf.data.Dataset, size: int, dtype: str) -> tf.data.Dataset:
+def mapped_batches(source: Any, size: int, dtype: str) -> Any:
     """Shuffle over all examples, batch, scale if float32 is asked for, prefetch."""
     batched = source.shuffle(source.cardinality()).batch(size)
     if dtype == "float32":

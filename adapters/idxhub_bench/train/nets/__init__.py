@@ -1,4 +1,4 @@
-"""The network in each framework, as its users write it; `make` imports the one that is asked for."""
+"""The network in each framework, as its users write it; `make` imports only the framework that is asked for."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Net(Protocol):
     layout: str
 
     def load(self, weights: Weights) -> None:
-        """Take these weights."""
+        """Set the weights."""
 
     def ready(self, batch: Any) -> tuple[Any, Any]:
-        """The batch as `step` wants it, on the device; returns when it is there."""
+        """The batch on the device, in the form for `step`; returns when the copy has finished."""
 
     def step(self, images: Any, labels: Any, mask: NDArray[Any]) -> float:
-        """One step of gradient descent; the loss before it. Returns when the step is finished."""
+        """One step of gradient descent; returns the loss before it, when the step has finished."""
 
     def classes(self, images: Any) -> NDArray[Any]:
-        """The class that each image most likely has."""
+        """The most likely class of each image, without dropout."""
 
     def threads(self) -> dict[str, int]:
-        """How many threads the framework uses, as far as it says."""
+        """How many threads the framework uses, if it tells."""
 
 
 def make(framework: str, rate: float, device: str | None) -> Net:

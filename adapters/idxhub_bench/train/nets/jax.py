@@ -1,4 +1,4 @@
-"""JAX, plain: functions of a dictionary of weights, the step jitted."""
+"""Plain JAX: functions of a dictionary of weights, with a jitted step."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ class ConvNet:
         self._weights: Any = {}
 
     def load(self, weights: Weights) -> None:
-        """As they are: the shapes are JAX's."""
+        """Unchanged: these are the shapes of JAX."""
         self._weights = jax.device_put(weights, self._device)
 
     def ready(self, batch: Any) -> tuple[jax.Array, jax.Array]:
-        """Both arrays on the device."""
+        """Both arrays."""
         images, labels = jax.block_until_ready(jax.device_put(tuple(batch), self._device))
         return images, labels
 
     def step(self, images: jax.Array, labels: jax.Array, mask: NDArray[Any]) -> float:
-        """The loss as a number, and the weights when they are there."""
+        """Wait for the loss and the new weights."""
         self._weights, loss = jax.block_until_ready(_step(self._weights, images, labels, mask, self._rate))
         return float(loss)
 
     def classes(self, images: jax.Array) -> NDArray[Any]:
-        """Without dropout."""
+        """By a jitted function."""
         return np.asarray(_classes(self._weights, jax.device_put(images, self._device)))
 
     def threads(self) -> dict[str, int]:
-        """It does not say more."""
+        """JAX tells only its devices."""
         return {"devices": jax.device_count()}
 
 
 def _logits(weights: Any, images: Any, mask: Any) -> Any:
-    x = _pooled(jax.nn.relu(_convolved(images, weights["conv1"]) + weights["conv1/bias"]))
-    x = _pooled(jax.nn.relu(_convolved(x, weights["conv2"]) + weights["conv2/bias"]))
+    x = _max_pool(jax.nn.relu(_convolution(images, weights["conv1"]) + weights["conv1/bias"]))
+    x = _max_pool(jax.nn.relu(_convolution(x, weights["conv2"]) + weights["conv2/bias"]))
     x = jax.nn.relu(x.reshape(len(x), -1) @ weights["dense"] + weights["dense/bias"])
     return (x * mask) @ weights["logits"] + weights["logits/bias"]
 
 
-def _convolved(x: Any, kernel: Any) -> Any:
+def _convolution(x: Any, kernel: Any) -> Any:
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def _pooled(x: Any) -> Any:
+def _max_pool(x: Any) -> Any:
     return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 def _loss(weights: Any, images: Any, labels: Any, mask: Any) -> Any:
-    logged = jax.nn.log_softmax(_logits(weights, images, mask))
-    return -jnp.take_along_axis(logged, labels[:, None], axis=1).mean()
+    log_probabilities = jax.nn.log_softmax(_logits(weights, images, mask))
+    return -jnp.take_along_axis(log_probabilities, labels[:, None], axis=1).mean()
 
 
-def _descended(weights: Any, images: Any, labels: Any, mask: Any, rate: Any) -> Any:
+def _gradient_step(weights: Any, images: Any, labels: Any, mask: Any, rate: Any) -> Any:
     loss, gradients = jax.value_and_grad(_loss)(weights, images, labels, mask)
     return jax.tree.map(lambda weight, gradient: weight - rate * gradient, weights, gradients), loss
 
@@ -75,4 +75,4 @@ def _argmax(weights: Any, images: Any) -> Any:
     return _logits(weights, images, 1.0).argmax(1)
 
 
-_step, _classes = jax.jit(_descended), jax.jit(_argmax)
+_step, _classes = jax.jit(_gradient_step), jax.jit(_argmax)

@@ -12,7 +12,7 @@ from idxhub_bench.train.convnet import SHAPES, Weights
 
 
 def _model() -> Any:
-    """Of images (B, 28, 28, 1) and what dropout multiplies by."""
+    """A model of images (B, 28, 28, 1) and the mask of dropout."""
     images, mask = keras.Input((28, 28, 1)), keras.Input((1024,))
     x = keras.layers.Conv2D(32, 5, padding="same", activation="relu", name="conv1")(images)
     x = keras.layers.MaxPooling2D(2)(x)
@@ -33,15 +33,15 @@ class ConvNet:
             self._model = _model()
             self._optimiser = keras.optimizers.SGD(rate)
             self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._step, self._predict = tf.function(self._descend), tf.function(self._model)
+        self._step, self._predict = tf.function(self._gradient_step), tf.function(self._model)
 
     def load(self, weights: Weights) -> None:
-        """As they are: the shapes are TensorFlow's."""
+        """Unchanged: these are the shapes of TensorFlow."""
         for layer in SHAPES:
             self._model.get_layer(layer).set_weights([weights[layer], weights[f"{layer}/bias"]])
 
     def ready(self, batch: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both tensors on the device."""
+        """Both tensors."""
         with tf.device(self._device):
             images, labels = (tf.identity(each) for each in batch) if self._device != "/CPU:0" else batch
         if self._device != "/CPU:0":
@@ -49,22 +49,22 @@ class ConvNet:
         return images, labels
 
     def step(self, images: tf.Tensor, labels: tf.Tensor, mask: NDArray[Any]) -> float:
-        """The loss as a number: it waits for what was computed."""
+        """Making a number of the loss waits for the step."""
         with tf.device(self._device):
             return float(self._step(images, labels, tf.constant(mask)))
 
     def classes(self, images: tf.Tensor) -> NDArray[Any]:
-        """Without dropout."""
+        """With a mask of ones."""
         with tf.device(self._device):
             found: NDArray[Any] = self._predict([images, tf.ones((len(images), 1024))]).numpy().argmax(1)
         return found
 
     def threads(self) -> dict[str, int]:
-        """0 is as many as there are cores."""
+        """0 means as many as there are cores."""
         found = tf.config.threading
         return {"intra": found.get_intra_op_parallelism_threads(), "inter": found.get_inter_op_parallelism_threads()}
 
-    def _descend(self, images: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    def _gradient_step(self, images: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = self._loss(labels, self._model([images, mask], training=True))
         self._optimiser.apply_gradients(

@@ -38,7 +38,7 @@ class ConvNet:
         self._optimiser = torch.optim.SGD(self._module.parameters(), lr=rate)
 
     def load(self, weights: Weights) -> None:
-        """Transposed: torch has what comes out first, and flattens (64, 7, 7)."""
+        """Transposed: torch has output channels first, and flattens (64, 7, 7)."""
         dense = weights["dense"].reshape(7, 7, 64, -1).transpose(2, 0, 1, 3).reshape(SHAPES["dense"])
         kernels = {
             **{layer: weights[layer].transpose(3, 2, 0, 1) for layer in ("conv1", "conv2")},
@@ -52,13 +52,13 @@ class ConvNet:
         )
 
     def ready(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both tensors on the device."""
+        """Both tensors."""
         images, labels = (each.to(self.device, non_blocking=True) for each in batch)
         self._wait()
         return images, labels
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, mask: NDArray[Any]) -> float:
-        """As in every program for torch."""
+        """The usual five lines of torch."""
         self._optimiser.zero_grad()
         loss = nn.functional.cross_entropy(self._module(images, torch.from_numpy(mask).to(self.device)), labels)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -67,13 +67,13 @@ class ConvNet:
         return loss.item()
 
     def classes(self, images: torch.Tensor) -> NDArray[Any]:
-        """Without dropout."""
+        """Without a mask."""
         with torch.no_grad():
             found: NDArray[Any] = self._module(images.to(self.device)).argmax(1).cpu().numpy()
         return found
 
     def threads(self) -> dict[str, int]:
-        """Those of one operation."""
+        """The threads of one operation."""
         return {"torch": torch.get_num_threads()}
 
     def _wait(self) -> None:

@@ -14,7 +14,7 @@ from idxhub.arguments import boolean
 from idxhub.catalog import split_string as splits
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.data import split as arrays
-from idxhub.data.loader import Batching, Gathered, Loader
+from idxhub.data.loader import Batching, HostBatches, Loader
 from idxhub.data.order import Equal
 from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
 from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
@@ -185,7 +185,7 @@ def get_loader(
     source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
     shaped = _shaped(loaded, dtype_name, layout, adapter)
-    batches = Gathered(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
+    batches = HostBatches(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
     return Loader(shaped, batches, batching)
 
 

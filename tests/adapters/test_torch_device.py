@@ -61,10 +61,10 @@ def test_batches_from_one_gather_are_each_their_own(device):
 
 def test_the_data_is_copied_to_the_device_once(device):
     loader = get(device)
-    kept = loader._made._made._images
+    kept = loader._make_batches._made._images
     list(loader)
     list(loader)
-    assert loader._made._made._images is kept
+    assert loader._make_batches._made._images is kept
     assert (kept.dtype, kept.shape, kept.device.type) == (torch.uint8, (2000, 28, 28), device)
 
 

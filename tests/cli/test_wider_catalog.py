@@ -15,7 +15,7 @@ from support import made
 from support.server import ok
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec
-from idxhub.cache.record import checksums_of, read_record, write_record
+from idxhub.cache.record import compute_checksums, read_record, write_record
 from idxhub.cli import commands
 from idxhub.plugins import manager as plugins
 
@@ -151,7 +151,7 @@ def falsified(cache_dir, key):
     )
     false = np.zeros_like(labels)
     array.write_bytes(array.read_bytes()[: -false.nbytes] + false.tobytes())
-    fields = read_record(record) | {"xxh3": checksums_of(false.reshape(-1).view(np.uint8).data)}
+    fields = read_record(record) | {"xxh3": compute_checksums(false.reshape(-1).view(np.uint8).data)}
     write_record(record, fields)
 
 

@@ -10,7 +10,7 @@ from support.processes import python
 
 import idxhub
 from idxhub import Arrays, Conventions, Plugins, as_layout, errors, get_dataset, hookimpl, load, to_float32
-from idxhub.cache.layout import datasets_in
+from idxhub.cache.layout import list_cache_folders
 from idxhub.cache.store import Cache
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.data.split import LAYOUTS
@@ -292,7 +292,7 @@ def test_a_split_written_into_is_pickled_by_value(large, written):
 @pytest.mark.parametrize("fate", ["gone", "damaged record"])
 def test_a_split_whose_cache_is_gone_is_pickled_by_value(large, cache_dir, fate):
     split = load(large.spec, "train", data_dir=large.folder)
-    for folder in datasets_in(cache_dir):
+    for folder in list_cache_folders(cache_dir):
         for path in folder.glob("*.json"):
             path.unlink() if fate == "gone" else path.write_text("{")
     arrived = pickle.loads(pickle.dumps(split))  # noqa: S301
@@ -330,7 +330,7 @@ def test_a_name_of_ones_own_never_meets_the_built_in_cache(tmp_path, cache_dir):
         built_in = get_dataset("fashion-mnist-sample")
         np.testing.assert_array_equal(own.images, mine.array(mine.train_images))
         assert built_in.images.shape == (2000, 28, 28)
-    assert len(datasets_in(cache_dir)) == 2
+    assert len(list_cache_folders(cache_dir)) == 2
     assert Cache(cache_dir, replace(mine.spec, name="fashion-mnist")).folder != Cache(cache_dir, FASHION_MNIST).folder
 
 

@@ -22,7 +22,7 @@ from support.server import ok, page, short, slow, status
 from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
-from idxhub.cache.layout import datasets_in, remove
+from idxhub.cache.layout import list_cache_folders, remove_all
 from idxhub.cache.store import Cache
 from idxhub.formats.zip_member import read_member
 
@@ -353,9 +353,9 @@ def test_no_byte_of_a_zip_can_change_unnoticed_or_raise_anything_else(published,
 
 def test_the_cache_command_counts_and_removes_archives(served, cache_dir):
     served.check()
-    folders = {folder.name.rpartition("-")[0] for folder in datasets_in(cache_dir)}
+    folders = {folder.name.rpartition("-")[0] for folder in list_cache_folders(cache_dir)}
     assert folders == {"archive", "emnist-letters"}
-    assert remove(cache_dir) > served.archive.size
+    assert remove_all(cache_dir) > served.archive.size
     assert not list(cache_dir.iterdir())
 
 

@@ -16,7 +16,7 @@ from support import made
 from support.processes import python, running, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, load
-from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
+from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all
 from idxhub.cache.record import CHUNK, read_record, write_record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec
@@ -246,21 +246,21 @@ def test_remove_takes_what_idxhub_made_and_nothing_else(toy, warm, cache_dir, lo
     shutil.copytree(warm.folder, elsewhere)
     (cache_dir / "linked-0123456789ab").symlink_to(elsewhere)
 
-    assert datasets_in(cache_dir) == [warm.folder]
-    size = size_of(warm.folder)
+    assert list_cache_folders(cache_dir) == [warm.folder]
+    size = folder_size(warm.folder)
     assert size == sum(path.stat().st_size for path in warm.folder.iterdir()) > 0
-    assert remove(cache_dir) == size
+    assert remove_all(cache_dir) == size
 
     assert sorted(path.name for path in cache_dir.iterdir()) == sorted([*strangers, "linked-0123456789ab"])
     assert (elsewhere / "CACHEDIR.TAG").exists()
-    assert datasets_in(cache_dir) == []
-    assert remove(cache_dir) == 0
+    assert list_cache_folders(cache_dir) == []
+    assert remove_all(cache_dir) == 0
     np.testing.assert_array_equal(loaded().images, toy.array(toy.train_images))
 
 
 def test_a_cache_that_was_never_made_is_empty(tmp_path):
-    assert datasets_in(tmp_path / "nothing") == []
-    assert remove(tmp_path / "nothing") == 0
+    assert list_cache_folders(tmp_path / "nothing") == []
+    assert remove_all(tmp_path / "nothing") == 0
 
 
 def test_where_the_cache_is(tmp_path, cache_dir, monkeypatch):
@@ -303,7 +303,7 @@ def test_releases_of_one_name_stay_apart(toy, warm, tmp_path, loaded, cache_dir)
     split = load(other.spec, "train", data_dir=other.folder, plugins=Plugins([]))
     np.testing.assert_array_equal(split.images, other.array(other.train_images))
     np.testing.assert_array_equal(loaded().images, toy.array(toy.train_images))
-    assert len(datasets_in(cache_dir)) == 2
+    assert len(list_cache_folders(cache_dir)) == 2
 
 
 def test_no_bit_of_a_record_can_change_unnoticed(toy, warm, loaded):
@@ -401,7 +401,7 @@ def test_a_cache_is_removed_while_others_open_it(toy, tmp_path):
         openers = [stack.enter_context(running(opener, told, total, stderr=subprocess.PIPE)) for _ in range(4)]
         removals = 0
         while any(each.poll() is None for each in openers):
-            removals += remove(root) > 0
+            removals += remove_all(root) > 0
             time.sleep(0.02)
         said = [each.communicate() for each in openers]
     assert [each.returncode for each in openers] == [0] * 4, said

@@ -15,7 +15,7 @@ from support.processes import python
 
 import idxhub.data.loader
 from idxhub import Plugins, errors, get_loader, order
-from idxhub.data.loader import Gathered
+from idxhub.data.loader import HostBatches
 
 N = 30  # train images of `toy`
 SHARDS = [(n, equal) for n in (1, 2, 3, 7, 31, 40) for equal in (None, "drop", "pad")]
@@ -317,9 +317,9 @@ def test_prefetching_changes_nothing(prefetch, loader, images):
 def test_no_more_is_prefetched_than_there_is(prefetch, loader, monkeypatch):
     asked = []
     loaders = idxhub.data.loader
-    real = loaders._ahead
+    real = loaders._prefetch_batches
     monkeypatch.setattr(
-        loaders, "_ahead", lambda batches, count, *more: asked.append(count) or real(batches, count, *more)
+        loaders, "_prefetch_batches", lambda batches, count, *more: asked.append(count) or real(batches, count, *more)
     )
     once = loader(prefetch=prefetch)
     assert len(list(once)) == 4
@@ -344,7 +344,7 @@ def test_what_fails_while_prefetching_is_raised(loader):
     def fails(images, labels):
         raise RuntimeError("no such device")
 
-    once._made = Gathered(once.split, fails)
+    once._make_batches = HostBatches(once.split, fails)
     with pytest.raises(RuntimeError, match="no such device"):
         next(iter(once))
 
@@ -357,7 +357,7 @@ def test_layout_and_dtype(loader):
 def test_a_pass_that_is_broken_off_waits_for_no_batch_behind_the_one_in_hand(loader):
     made, going_on = [], threading.Event()
     once = loader(batch_size=1, prefetch=20)
-    native = once._made
+    native = once._make_batches
 
     def slow(indices, size):
         for batch in native(indices, size):
@@ -366,7 +366,7 @@ def test_a_pass_that_is_broken_off_waits_for_no_batch_behind_the_one_in_hand(loa
                 assert going_on.wait(10)
             yield batch
 
-    once._made = slow
+    once._make_batches = slow
     passing = iter(once)
     next(passing)
     threading.Timer(0.1, going_on.set).start()

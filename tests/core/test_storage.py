@@ -174,7 +174,7 @@ def test_one_at_a_time(tmp_path, holder):
 
 
 def test_a_holder_that_shows_life_is_waited_for(tmp_path, holder, monkeypatch):
-    monkeypatch.setattr(storage, "_PATIENCE", 0.6)
+    monkeypatch.setattr(storage, "_HEARTBEAT_TIMEOUT", 0.6)
     done = threading.Event()
 
     def live():
@@ -193,7 +193,7 @@ def test_a_holder_that_shows_life_is_waited_for(tmp_path, holder, monkeypatch):
 
 @pytest.mark.parametrize("ahead", [0, 10**6, -(10**6)], ids=["now", "in the future", "in the past"])
 def test_a_stopped_holder_blocks_nobody_whatever_its_clock(tmp_path, holder, monkeypatch, ahead):
-    monkeypatch.setattr(storage, "_PATIENCE", 0.6)
+    monkeypatch.setattr(storage, "_HEARTBEAT_TIMEOUT", 0.6)
     os.utime(tmp_path / "lock", (time.time() + ahead,) * 2)
     began = time.monotonic()
     with locked(tmp_path / "lock"):
@@ -285,7 +285,7 @@ def test_a_folder_that_cannot_be_flushed(tmp_path, monkeypatch, error, refused):
 
 
 def test_a_quota_is_named_without_the_disks_free_space(tmp_path):
-    said = str(storage.unusable(tmp_path / "x", OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))))
+    said = str(storage.cache_error(tmp_path / "x", OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))))
     assert "make room, or set IDXHUB_CACHE" in said
     assert "bytes free" not in said
 
@@ -299,7 +299,7 @@ def test_a_quota_is_named_without_the_disks_free_space(tmp_path):
     ],
 )
 def test_what_runs_out_is_named_and_no_other_folder_is_asked_for(tmp_path, number, remedy):
-    said = str(storage.unusable(tmp_path / "x", OSError(number, os.strerror(number))))
+    said = str(storage.cache_error(tmp_path / "x", OSError(number, os.strerror(number))))
     assert remedy in said
     assert "IDXHUB_CACHE" not in said
 
@@ -310,6 +310,6 @@ def test_a_file_system_without_inodes_is_named(tmp_path, monkeypatch, inodes, na
     total, free = inodes
     state = SimpleNamespace(f_files=total, f_favail=free, f_bavail=1000, f_frsize=4096, f_blocks=2000, f_bfree=1000)
     monkeypatch.setattr(os, "statvfs", lambda path: state, raising=False)
-    said = str(storage.unusable(tmp_path / "x", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    said = str(storage.cache_error(tmp_path / "x", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     assert ("no free inodes" in said) == named
     assert ("bytes free" in said) != named

@@ -33,7 +33,7 @@ def full(toy, cache_dir):
     shared.load_all(toy, cache_dir)
     here = Cache(cache_dir, toy.spec)
     for resource in toy.spec.resources:
-        here.keep(resource, toy.bytes(resource), "https://mirror.example/")
+        here.keep_file(resource, toy.bytes(resource), "https://mirror.example/")
     shared.check(toy, cache_dir)
     return here
 

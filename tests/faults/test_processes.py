@@ -30,7 +30,7 @@ FETCH = """
     from idxhub.cache import atomic as storage
     import idxhub.acquire.build, filelock  # the slow part of starting
 
-    spec, cache, locks, storage._PATIENCE, connection.READ_TIMEOUT = given
+    spec, cache, locks, storage._HEARTBEAT_TIMEOUT, connection.READ_TIMEOUT = given
     if locks == "nothing":  # as on some NFS: every lock is to be had at any time
         import fcntl
 

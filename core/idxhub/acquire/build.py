@@ -1,4 +1,4 @@
-"""The arrays that are not in the cache: their files are found, verified and decoded, and the arrays published."""
+"""Building the arrays that are not in the cache: find the file, verify it, decode it, and publish the array."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import functools
 import hashlib
 import mmap
 import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
 from idxhub.acquire.verify import VerifiedFile
-from idxhub.cache.atomic import SETTING, ending_in_order, locked, touch
-from idxhub.cache.layout import sweep_all
-from idxhub.cache.store import Cache, Stored
+from idxhub.cache.atomic import CACHE_FOLDER_ADVICE, clean_up_on_sigterm, locked, touch
+from idxhub.cache.layout import remove_all_orphans, write_error
+from idxhub.cache.store import Cache, StoredArray
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.errors import CacheError, ChecksumError, DownloadError, IdxFormatError
 from idxhub.formats import idx
@@ -36,19 +35,19 @@ def build_arrays(
     *,
     download: bool,
     specs: tuple[DatasetSpec, ...] = (),
-) -> dict[str, Stored]:
+) -> dict[str, StoredArray]:
     """Build several arrays, two at a time, and return them by the same keys; see `build_array`.
 
-    Whatever ends the wait for them (an error, Ctrl-C, SIGTERM) ends the work on all of them.
+    If one of them fails, or if Ctrl-C or SIGTERM arrives, the work on all of them ends.
     """
     settings = SearchSettings.from_environment(data_dir, download)
-    sweep_all(cache.root)
+    remove_all_orphans(cache.root)
     stop = threading.Event()
-    with ending_in_order(), Threads(2) as pool:
+    with clean_up_on_sigterm(), Threads(2) as pool:
         try:
             futures = {
-                key: pool.submit(build_array, kept, cache, settings, specs=specs, stop=stop, allow_memory=True)
-                for key, kept in arrays.items()
+                key: pool.submit(build_array, array_spec, cache, settings, specs=specs, stop=stop, allow_memory=True)
+                for key, array_spec in arrays.items()
             }
             return {key: future.result() for key, future in futures.items()}
         except BaseException:
@@ -58,7 +57,7 @@ def build_arrays(
 
 
 def build_array(
-    kept: ArraySpec,
+    array_spec: ArraySpec,
     cache: Cache,
     settings: SearchSettings,
     *,
@@ -66,66 +65,66 @@ def build_array(
     stop: threading.Event | None = None,
     found: VerifiedFile | None = None,
     allow_memory: bool = False,
-) -> Stored:
-    """One array from the cache. If it is not there, its file is found, verified and decoded, and the array published.
+) -> StoredArray:
+    """Return an array from the cache. If it is absent, find, verify and decode its file first, and publish the array.
 
-    `stop`, set by another thread, ends a wait for the network or for another process. `found` is the verified file, if
-    the caller has it. With `allow_memory` an array that is damaged in a cache that cannot be written is decoded into
-    memory, with a warning.
+    If another thread sets `stop`, a wait for the network or for another process ends. `found` is the verified file, if
+    the caller has it. With `allow_memory`, an array that is damaged in a read-only cache is decoded into memory, with a
+    warning.
 
     Raises what `find_file` does, and `CacheError`.
     """
-    lock = cache.lock_file(kept)
-    search = functools.partial(find_file, cache.spec, kept.resource, cache, settings, specs=specs, stop=stop)
+    lock = cache.lock_file(array_spec)
+    search = functools.partial(find_file, cache.spec, array_spec.resource, cache, settings, specs=specs, stop=stop)
     with locked(lock, stop):
-        stored = cache.open(kept)  # another process may have built it while this one waited
+        stored = cache.open(array_spec)  # another process may have built it while this one waited
         if stored is not None:
             return stored
-        read_only = _why_read_only(cache) if os.path.lexists(cache.array_file(kept)) else None
-        if read_only is not None:
-            problem = f"{cache.array_file(kept)} is damaged, and the cache cannot be written: {read_only}"
+        obstacle = _read_only_reason(cache) if os.path.lexists(cache.array_file(array_spec)) else None
+        if obstacle is not None:
+            problem = f"{cache.array_file(array_spec)} is damaged, and the cache cannot be written: {obstacle}"
             if not allow_memory:
-                raise CacheError(f"{problem}; {SETTING}")
-            return _build_in_memory(kept, cache, functools.partial(search, keep=False), problem)
+                raise CacheError(f"{problem}; {CACHE_FOLDER_ADVICE}")
+            return _build_in_memory(array_spec, cache, functools.partial(search, keep=False), problem)
         if found is None:
             found = search(heartbeat=lambda: touch(lock))
-        cache.publish(kept, _decode(kept, found), **_provenance(found))
-        stored = cache.open(kept)
+        cache.publish(array_spec, _decode(array_spec, found), **_provenance(found))
+        stored = cache.open(array_spec)
     if stored is None:
-        # as if it were not there, so that the load begins again: another process may have removed and replaced it
+        # FileNotFoundError makes the load begin again: another process may have removed and replaced the array
         raise CacheError(
-            f"{cache.array_file(kept)} does not hold what was written into it a moment ago; "
+            f"{cache.array_file(array_spec)} does not hold what was written into it a moment ago; "
             "the disk or another program has changed it"
         ) from FileNotFoundError()
     return stored
 
 
-def _build_in_memory(kept: ArraySpec, cache: Cache, search: Callable[[], VerifiedFile], problem: str) -> Stored:
-    """An array decoded into private memory, aligned as the cache's are. Raises `CacheError` if no source is at hand."""
+def _build_in_memory(
+    array_spec: ArraySpec, cache: Cache, search: Callable[[], VerifiedFile], problem: str
+) -> StoredArray:
+    """Decode an array into private memory, aligned as a mapped one. Raises `CacheError` if its file is not found."""
     try:
         found = search()
     except (ChecksumError, DownloadError) as error:
         advice = "make the cache writable, or name a folder that has the file (data_dir=)"
         raise CacheError(f"{problem}; {advice}. {error}") from error
     warnings.warn(f"{problem}; its data come from {found.source}, into memory", stacklevel=2)
-    decoded = np.ascontiguousarray(_decode(kept, found))
-    record = cache.describe(kept, decoded, **_provenance(found))
+    decoded = np.ascontiguousarray(_decode(array_spec, found))
+    record = cache.make_record(array_spec, decoded, **_provenance(found))
     if not decoded.nbytes:
-        return Stored(decoded, record)
-    memory = mmap.mmap(-1, decoded.nbytes, access=mmap.ACCESS_COPY)  # begins on a page, and is not shared by a fork
+        return StoredArray(decoded, record)
+    memory = mmap.mmap(-1, decoded.nbytes, access=mmap.ACCESS_COPY)  # starts on a page; a forked process has a copy
     array = np.frombuffer(memory, decoded.dtype).reshape(decoded.shape)
     array[...] = decoded
-    return Stored(array, record)
+    return StoredArray(array, record)
 
 
-def _why_read_only(cache: Cache) -> str | None:
-    """Why nobody may write in the cache's folder; None if it can be written, or fails otherwise, as on a full disk."""
-    try:
-        tempfile.TemporaryFile(prefix=".", suffix=".tmp", dir=cache.folder).close()
-    except OSError as error:
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return format_os_error(cache.folder, error)
-    return None
+def _read_only_reason(cache: Cache) -> str | None:
+    """Why the cache's folder is read-only; None if it is not, even if writing fails for another reason."""
+    error = write_error(cache.folder)
+    if error is None or error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return None
+    return format_os_error(cache.folder, error)
 
 
 def _provenance(found: VerifiedFile) -> dict[str, Any]:
@@ -138,22 +137,22 @@ def _provenance(found: VerifiedFile) -> dict[str, Any]:
     }
 
 
-def matches_published(kept: ArraySpec, stored: Stored, published: VerifiedFile | None = None) -> bool | None:
-    """Whether a cached array is what was published; None if only its own record says so.
+def matches_published(array_spec: ArraySpec, stored: StoredArray, published: VerifiedFile | None = None) -> bool | None:
+    """Whether a cached array agrees with the published file; None if only the array's own record says so.
 
-    If the caller has the `published` file, the array is decoded again and compared. Otherwise the steps that were
-    applied to the array are undone, and the digest of the content is computed. This is impossible for a column, since
-    the rest of the file is gone, and for files without a known digest of their content.
+    If the caller has the `published` file, it is decoded and compared with the array. Otherwise the steps that were
+    applied to the array are undone, and the digest of the content is computed. The answer is None for a column of a
+    table, because the other columns are not in the cache, and for files without a known digest of their content.
     """
     if published is not None:
-        return np.array_equal(_decode(kept, published), stored.array)
-    if kept.column is not None:
+        return np.array_equal(_decode(array_spec, published), stored.array)
+    if array_spec.column is not None:
         return None
-    resource = kept.resource
+    resource = array_spec.resource
     array = stored.array
-    if kept.offset:
-        array = array + kept.offset
-    if kept.transposed:
+    if array_spec.offset:
+        array = array + array_spec.offset
+    if array_spec.transposed:
         array = array.swapaxes(1, 2)
     by_md5 = resource.payload_sha256 is None and resource.payload_md5 is not None
     digest = hashlib.md5(usedforsecurity=False) if by_md5 else hashlib.sha256()
@@ -164,9 +163,9 @@ def matches_published(kept: ArraySpec, stored: Stored, published: VerifiedFile |
     return None if right and known is None else right
 
 
-def _decode(kept: ArraySpec, found: VerifiedFile) -> NDArray[Any]:
-    """Decode a verified file and apply the array's steps."""
-    resource = kept.resource
+def _decode(array_spec: ArraySpec, found: VerifiedFile) -> NDArray[Any]:
+    """Decode a verified file, and apply the steps of the array spec."""
+    resource = array_spec.resource
     try:
         array = idx.decode(found.payload)
     except IdxFormatError as error:
@@ -176,9 +175,9 @@ def _decode(kept: ArraySpec, found: VerifiedFile) -> NDArray[Any]:
             f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
             f"the spec says {resource.dtype} of shape {resource.shape}"
         )
-    if kept.column is not None:
-        array = array[:, kept.column]
-    array = array.astype(kept.dtype, copy=False)
-    if kept.offset:
-        array = array - kept.offset
-    return array.swapaxes(1, 2) if kept.transposed else array
+    if array_spec.column is not None:
+        array = array[:, array_spec.column]
+    array = array.astype(array_spec.dtype, copy=False)
+    if array_spec.offset:
+        array = array - array_spec.offset
+    return array.swapaxes(1, 2) if array_spec.transposed else array

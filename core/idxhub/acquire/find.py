@@ -100,19 +100,19 @@ class _Search:
             why = f"not tried: {archive.filename} is downloaded into the cache, which cannot be written"
             self.failures += [Failure(url.shown, why) for url in urls]
             return None
-        kept = LocalCopy(self.cache.file(archive), self.resource.member)
-        lock = kept.path.with_name(f".{archive.filename}.lock")
+        copy = LocalCopy(self.cache.file(archive), self.resource.member)
+        lock = copy.path.with_name(f".{archive.filename}.lock")
 
         def heartbeat() -> None:
             self.heartbeat()
             touch(lock)
 
         with locked(lock, self.stop, self.heartbeat), Downloader(archive, heartbeat, stop=self.stop) as downloader:
-            if file_identity(kept.path) not in (None, identity):  # another thread or process has downloaded it
-                found = self.read(kept)
+            if file_identity(copy.path) not in (None, identity):  # another thread or process has downloaded it
+                found = self.read(copy)
                 if found is not None:
                     return found
-            return self._first_of(urls, lambda url: self._download_member(downloader, archive, kept, url))
+            return self._first_of(urls, lambda url: self._download_member(downloader, archive, copy, url))
 
     def error(self) -> ChecksumError | DownloadError:
         """The error that lists every place tried."""
@@ -154,17 +154,17 @@ class _Search:
         data = downloader.download(url.url)
         verified = verify_bytes(self.resource, data, url.shown, self.specs)
         if verified.form == "published" and self.keep:
-            self.cache.keep(self.resource, data, url.shown)
+            self.cache.keep_file(self.resource, data, url.shown)
         return verified
 
-    def _download_member(self, downloader: Downloader, archive: Archive, kept: LocalCopy, url: FileUrl) -> VerifiedFile:
-        with self.cache.receiving(archive, url.shown) as new:
+    def _download_member(self, downloader: Downloader, archive: Archive, copy: LocalCopy, url: FileUrl) -> VerifiedFile:
+        with self.cache.receive_archive(archive, url.shown) as new:
             writer = _ArchiveWriter(new)
             downloader.download_to(url.url, writer)
             writer.check(archive, url.shown)
-        source = format_member(url.shown, kept.member)
+        source = format_member(url.shown, copy.member)
         try:
-            data = kept.read(self.resource)
+            data = copy.read(self.resource)
         except OSError as error:
             failure = Failure(source, error.strerror or str(error))
             raise ChecksumError(f"{archive.filename}: the digest is right", [failure]) from error

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from idxhub.audit.content import Content, sha256_of_beginning
 from idxhub.audit.folders import path_key
 from idxhub.audit.scan import ScannedFile, scan_files
-from idxhub.cache.layout import recorded
+from idxhub.cache.layout import recorded_md5s
 from idxhub.catalog.recognise.by_digest import DigestIndex, Recognised
 from idxhub.catalog.recognise.by_name import Claim, NameIndex
 from idxhub.catalog.recognise.published_file import PublishedFile, archives_of_specs
@@ -155,7 +155,7 @@ def _dataset_in_record(scanned: ScannedFile, content: Content) -> str:
     """The dataset's name in idxhub's record beside the file; empty if there is none, or if it is of another file."""
     if content.record or scanned.member is not None or content.digests is None or not content.is_read_to_end:
         return content.record
-    return recorded(scanned.path).get(content.digests.md5, "")
+    return recorded_md5s(scanned.path).get(content.digests.md5, "")
 
 
 def _judge_unknown(claim: Claim, content: Content) -> tuple[str, State]:
@@ -211,7 +211,7 @@ def _mixed_folders(examined: Iterable[ScannedFile], findings: Iterable[Finding])
         claim = scanned.claim
         is_shared = claim.is_published_name and not claim.names_dataset
         is_shared = is_shared and len({file.dataset for file in claim.files}) > 1
-        if finding.file is not None and is_shared and not recorded(scanned.path):
+        if finding.file is not None and is_shared and not recorded_md5s(scanned.path):
             datasets.setdefault(scanned.folder, {})[finding.file.dataset] = None
     for folder, names in datasets.items():
         if len(names) > 1:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from idxhub.audit.content import BLOCK_SIZE, MAX_CONTENT, Content, read_blocks, read_content
 from idxhub.audit.folders import find_files
-from idxhub.cache.layout import is_own, recorded
+from idxhub.cache.layout import is_internal_file, recorded_md5s
 from idxhub.catalog.recognise.by_digest import Digests
 from idxhub.catalog.recognise.by_name import Claim, NameIndex
 from idxhub.catalog.recognise.published_file import PublishedFile
@@ -68,7 +68,7 @@ class _Scanner:
         is_claimed = bool(claim.files)
         try:
             status = os.stat(path)
-            if is_own(path):  # such as a .gz that is still being written into the cache
+            if is_internal_file(path):  # such as a .gz that is still being written into the cache
                 yield ScannedFile(path, None, Claim(), None)
             elif not stat.S_ISREG(status.st_mode):
                 content = Content(damage="a pipe, socket or device") if is_claimed else None
@@ -125,7 +125,7 @@ class _Scanner:
 
         The archive is read as a whole only if its size is that of a published one, or if it has a record.
         """
-        records = recorded(path)
+        records = recorded_md5s(path)
         candidates = [file for file in self._archives if file.archive is not None and file.archive.size == size]
         if not candidates and (not records or size > self._max_content):
             return None

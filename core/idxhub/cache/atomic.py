@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and the lock that keeps processes from doing the same work twice.
+"""Writing a file so that it appears complete or not at all, and locks that save processes from doing the same work.
 
-Nothing here is needed for correctness but the rename: with a lock that does nothing two processes write the
-same verified bytes, and the second rename replaces the first.
+Only the rename is needed for correctness. If a lock does nothing, two processes write the same verified bytes, and the
+second rename replaces the first file.
 """
 
 from __future__ import annotations
@@ -20,106 +20,114 @@ from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_e
 if TYPE_CHECKING:
     import threading
 
-_ORPHAN_AGE = 24 * 3600.0  # seconds; no honest write takes a day
-_PATIENCE = 60.0  # seconds without a sign of life from the lock's holder
-# Windows opens no folder, some file systems flush none, and a folder may be one to write in and not to read
-_NOT_FOR_FOLDERS = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
-_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
-SETTING = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
+_ORPHAN_AGE = 24 * 3600.0  # seconds; no process writes one file for a day
+_HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat of the lock's holder, after which nobody waits for it any more
+# the errors of systems that cannot flush a folder: Windows opens no folder, some file systems flush none, and a folder
+# that can be written may not be readable
+_CANNOT_FLUSH_FOLDER = (
+    *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL),
+    *(errno.EBADF, errno.ENOSYS, errno.ENOTSUP),
+)
+_PATH_IS_OCCUPIED = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
+CACHE_FOLDER_ADVICE = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
 
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write `parts` to a temp file beside `path`, fsync, rename onto it. Raises `CacheError`; see `appearing`."""
-    write_stream(path, parts)
+    """Write `parts` to a temporary file beside `path`, flush it, and rename it to `path`.
+
+    Raises `CacheError`; see `open_atomically`.
+    """
+    write_parts_atomically(path, parts)
 
 
-def write_stream(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """`write_atomically` of parts that may be made while those before them are written."""
-    with appearing(path) as new:
+def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """The same as `write_atomically`; an iterator can make each part while the one before it is written."""
+    with open_atomically(path) as new:
         for part in parts:
             new.write(part)
 
 
 class NewFile:
-    """A file that is being written, under a name of its own. What goes wrong with it is a `CacheError`."""
+    """A file that is being written under a temporary name. Its methods raise `CacheError`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
 
     def write(self, part: bytes | memoryview) -> None:
-        """Append."""
+        """Append these bytes to the file."""
         try:
             _write_all(self._descriptor, part)
         except OSError as error:
-            raise unusable(self._path, error) from error
+            raise cache_error(self._path, error) from error
 
     def clear(self) -> None:
-        """Begin again."""
+        """Remove everything that was written, to begin again."""
         try:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.ftruncate(self._descriptor, 0)
         except OSError as error:
-            raise unusable(self._path, error) from error
+            raise cache_error(self._path, error) from error
 
 
 @contextlib.contextmanager
-def appearing(path: Path) -> Iterator[NewFile]:
-    """A file that appears at `path` when the context ends, flushed to the disk; raises `CacheError`.
+def open_atomically(path: Path) -> Iterator[NewFile]:
+    """A context with a new file, which is flushed and renamed to `path` when the context ends. Raises `CacheError`.
 
-    The mode follows the umask, as for any file a program makes, so that a cache can be shared. On any failure,
-    Ctrl-C and SIGTERM included, the temp file is removed and what was at `path` is untouched.
+    The file's mode follows the umask, as for any file that a program makes, so that several users can share a cache. If
+    anything fails, or Ctrl-C or SIGTERM arrives, the temporary file is removed and the file at `path` is unchanged.
     """
-    with ending_in_order(), _temporary(path) as new:
+    with clean_up_on_sigterm(), _temporary_file(path) as new:
         yield new
 
 
 @contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[NewFile]:
+def _temporary_file(path: Path) -> Iterator[NewFile]:
     temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         _make_folder(path.parent)
-        sweep(path.parent)
+        remove_orphans(path.parent)
         descriptor = None
         try:
-            # O_EXCL: a link planted at the temp path is refused, not followed
+            # O_EXCL: if somebody has put a link at the temporary path, opening fails instead of following the link
             descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
             with open(descriptor, "wb", buffering=0) as file:
                 yield NewFile(path, file.fileno())
                 os.fsync(file.fileno())
             os.replace(temp, path)
         except BaseException as error:
-            planted = descriptor is None and isinstance(error, FileExistsError)
+            belongs_to_another = descriptor is None and isinstance(error, FileExistsError)
             with contextlib.suppress(OSError):
-                if not planted:
+                if not belongs_to_another:
                     os.unlink(temp)
             raise
-        _sync_folder(path.parent)
-    except IdxHubError:  # from within the context, where downloads fail too
+        _flush_folder(path.parent)
+    except IdxHubError:  # raised inside the context, where a download may fail
         raise
     except OSError as error:
-        raise unusable(path, error) from error
+        raise cache_error(path, error) from error
 
 
 class _Terminated(BaseException):
-    """SIGTERM, on its way to who removes temp files."""
+    """SIGTERM has arrived. It is an exception so that temporary files are removed on the way out."""
 
 
 @contextlib.contextmanager
-def ending_in_order() -> Iterator[None]:
-    """Let SIGTERM end the work inside in order, temp files removed, before it ends the process as it does by itself.
+def clean_up_on_sigterm() -> Iterator[None]:
+    """A context in which SIGTERM first ends the work, so that temporary files are removed, and then the process.
 
-    Only where nobody has said what SIGTERM is to do, and in the main thread: signals come nowhere else.
+    This applies in the main thread alone, because Python handles signals there, and only if the program has not
+    installed a handler for SIGTERM.
     """
-    import signal  # noqa: PLC0415 -- writing only, as is the next: most processes read what is there
+    import signal  # noqa: PLC0415 -- needed for writing alone, as is the next: most processes only read the cache
     import threading  # noqa: PLC0415
 
-    alone = threading.current_thread() is threading.main_thread()
-    if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
 
     def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one does not wait
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process at once
         raise _Terminated
 
     signal.signal(signal.SIGTERM, end)
@@ -132,33 +140,33 @@ def ending_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def unusable(path: Path, error: OSError) -> CacheError:
-    """The `CacheError` for an `OSError` met at `path`: what happened, and what to do about it."""
+def cache_error(path: Path, error: OSError) -> CacheError:
+    """The `CacheError` for an `OSError` at `path`. Its message says what happened and what to do about it."""
     reason = format_os_error(path, error)
     if (remedy := describe_exhaustion(error)) is not None:
-        mend = remedy
-    elif error.errno == errno.EDQUOT:  # how much of it is left, nothing says
-        mend = f"make room, or {SETTING}"
+        advice = remedy
+    elif error.errno == errno.EDQUOT:  # the system does not say how much of the quota is left
+        advice = f"make room, or {CACHE_FOLDER_ADVICE}"
     elif error.errno == errno.ENOSPC and _has_no_inodes(path):
         reason += ": the file system has space, but cannot hold more files (no free inodes)"
-        mend = f"remove files, or {SETTING}"
+        advice = f"remove files, or {CACHE_FOLDER_ADVICE}"
     elif error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
-            import shutil  # noqa: PLC0415 -- this message only
+            import shutil  # noqa: PLC0415 -- for this message alone
 
-            there = next(folder for folder in path.parents if folder.is_dir())  # the cache may not be made yet
-            free = shutil.disk_usage(there).free
+            existing = next(folder for folder in path.parents if folder.is_dir())  # the cache may not be made yet
+            free = shutil.disk_usage(existing).free
             reason += f", {free:,} bytes free"
-        mend = f"make room, or {SETTING}"
-    elif error.errno in _IN_THE_WAY or dangling_link(path):
-        mend = f"remove what is in its place, or {SETTING}"
+        advice = f"make room, or {CACHE_FOLDER_ADVICE}"
+    elif error.errno in _PATH_IS_OCCUPIED or dangling_link(path):
+        advice = f"remove what is in its place, or {CACHE_FOLDER_ADVICE}"
     else:
-        mend = SETTING
-    return CacheError(f"cannot use the cache at {path}: {reason}; {mend}")
+        advice = CACHE_FOLDER_ADVICE
+    return CacheError(f"cannot use the cache at {path}: {reason}; {advice}")
 
 
 def _has_no_inodes(path: Path) -> bool:
-    """Whether the file system of a path has free blocks and no free inode: "No space left" names the wrong cause."""
+    """Whether the file system has free blocks but no free inode; the system's "No space left" is misleading then."""
     with contextlib.suppress(OSError, AttributeError, StopIteration):  # Windows has no statvfs
         state = os.statvfs(next(folder for folder in path.parents if folder.is_dir()))
         return state.f_files > 0 and state.f_favail == 0 and state.f_bavail > 0
@@ -166,19 +174,22 @@ def _has_no_inodes(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock file `path` if that can be had; otherwise go on without it.
+def locked(
+    path: Path, stop: threading.Event | None = None, heartbeat: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """A context in which this process holds the lock file `path`, if it can get it.
 
-    If the folder cannot be written or does not lock, or if the holder gives no sign of life (`touch`) for a minute, the
-    caller works without the lock: the work is done twice, with the same result. The minute is measured by this process'
-    own monotonic clock, so that a wrong clock, here or in the holder, makes nobody wait for ever. `stop` ends the wait;
-    `alive` is called in each second of it, for a caller who holds another lock already.
+    The caller goes on without the lock if the folder cannot be written, if its file system has no locks, or if the
+    holder gives no heartbeat (`touch`) for a minute. Then the work is done twice, with the same result. The minute is
+    measured by the monotonic clock of this process, so that a wrong clock, here or in the holder, makes nobody wait for
+    ever. `stop` ends the wait. While this process waits, it calls `heartbeat` once a second, for a caller who holds
+    another lock.
     """
-    import filelock  # noqa: PLC0415 -- a cache miss only: it brings asyncio
+    import filelock  # noqa: PLC0415 -- needed for a cache miss alone: it imports asyncio
 
     lock = filelock.FileLock(path)
     held = False
-    seen, since = _sign_of_life(path), time.monotonic()
+    last_heartbeat, since = _heartbeat_time(path), time.monotonic()
     try:
         _make_folder(path.parent)
         while not held:
@@ -186,14 +197,15 @@ def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], 
                 lock.acquire(timeout=1.0)
                 held = True
             except filelock.Timeout:
-                alive()
-                sign = _sign_of_life(path)
-                if sign != seen:
-                    seen, since = sign, time.monotonic()
-                if time.monotonic() - since > _PATIENCE or (stop is not None and stop.is_set()):
+                heartbeat()
+                newest = _heartbeat_time(path)
+                if newest != last_heartbeat:
+                    last_heartbeat, since = newest, time.monotonic()
+                if time.monotonic() - since > _HEARTBEAT_TIMEOUT or (stop is not None and stop.is_set()):
                     break
     except (OSError, NotImplementedError):
-        # unwritable: the write that follows says so better; no locks here: see above
+        # If the folder cannot be written, the write that follows gives the better error. If the file system has no
+        # locks, the work is done without one.
         pass
     try:
         if held:
@@ -201,14 +213,24 @@ def locked(path: Path, stop: threading.Event | None = None, alive: Callable[[], 
         yield
     finally:
         if held:
-            with contextlib.suppress(OSError, NotImplementedError):  # the work is done, and others have their patience
+            # the work is done; if the lock stays, the others stop waiting for it after a minute
+            with contextlib.suppress(OSError, NotImplementedError):
                 lock.release()
 
 
 def touch(path: Path) -> None:
-    """A sign of life from the lock's holder."""
+    """Update the time of a lock file: the heartbeat by which waiting processes know that its holder still works."""
     with contextlib.suppress(OSError):
         os.utime(path, follow_symlinks=False)
+
+
+def _heartbeat_time(path: Path) -> int | None:
+    """The time that `touch` updates; None if the file cannot be examined."""
+    try:
+        # not the time of modification: some releases of filelock truncate the file each time they try to lock it
+        return path.lstat().st_atime_ns
+    except OSError:
+        return None
 
 
 def _write_all(descriptor: int, part: bytes | memoryview) -> None:
@@ -221,15 +243,15 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        if not os.path.lexists(folder):  # removed by another process between two looks at it
+        if not os.path.lexists(folder):  # another process has removed it in the meantime
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
         raise
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "its folder is a link, and what is written there would land elsewhere")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder, so that the rename in it survives a power cut, where the system does that for folders."""
+def _flush_folder(folder: Path) -> None:
+    """Flush a folder, if the system can do that, so that a rename in it survives a power cut."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -237,23 +259,14 @@ def _sync_folder(folder: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno not in _NOT_FOR_FOLDERS:
+        if error.errno not in _CANNOT_FLUSH_FOLDER:
             raise
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temp files that killed processes left in a folder long ago."""
+def remove_orphans(folder: Path) -> None:
+    """Remove the temporary files that processes left in a folder when they were killed, more than a day ago."""
     now = time.time()
     for orphan in folder.glob(".*.tmp"):
         with contextlib.suppress(OSError):
             if now - orphan.lstat().st_mtime > _ORPHAN_AGE:
                 orphan.unlink()
-
-
-def _sign_of_life(path: Path) -> int | None:
-    """What changes when the holder of a lock touches its file; None if the file cannot be examined."""
-    try:
-        # not the time of modification: some releases of filelock truncate the file each time they try
-        return path.lstat().st_atime_ns
-    except OSError:
-        return None

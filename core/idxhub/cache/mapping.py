@@ -1,7 +1,8 @@
-"""A file mapped copy-on-write without a file descriptor that stays open.
+"""Mapping a file copy-on-write without keeping a file descriptor open.
 
-Before Python 3.13 each `mmap.mmap` keeps a duplicate of the descriptor that it was made from, so that a thousand arrays
-would need a thousand of them, which is the usual limit of a process. There the system's own mmap(2) is called.
+Before Python 3.13, each `mmap.mmap` keeps a duplicate of the descriptor that it was made from. A thousand arrays would
+then need a thousand descriptors, which is the usual limit of a process. Therefore the system's own mmap(2) is called
+there.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any
 
 
 def map_copy_on_write(file: io.BufferedReader) -> Any:
-    """A writable buffer over the whole of a file; writing into it changes neither the file nor any other mapping.
+    """A writable buffer with the content of a file. Writing into it changes neither the file nor any other mapping.
 
-    The pages stay mapped for as long as something holds the buffer. Raises `OSError`. An empty file is an error, as
+    The file stays mapped until nothing refers to the buffer any more. Raises `OSError`; an empty file is an error, as
     for `mmap.mmap`.
     """
     if sys.version_info >= (3, 13):
@@ -30,15 +31,15 @@ def map_copy_on_write(file: io.BufferedReader) -> Any:
     if address == _FAILED:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     mapped = (ctypes.c_ubyte * size).from_address(address)
-    # arrays may outlive the interpreter's last steps: the system unmaps what is left when the process ends
+    # not at exit: arrays may still be in use then, and the system unmaps them when the process ends
     weakref.finalize(mapped, _LIBC.munmap, address, size).atexit = False
     return mapped
 
 
 def release_pages(mapped: Any, begin: int, end: int) -> None:
-    """Take the pages of these bytes out of the process's resident memory; what was written into them is lost.
+    """Release the pages of these bytes from the process's resident memory. What was written into them is lost.
 
-    They are read again from the page cache when they are used.
+    When the bytes are used again, their pages are read from the page cache.
     """
     begin -= begin % mmap.PAGESIZE
     if isinstance(mapped, mmap.mmap):
@@ -49,7 +50,7 @@ def release_pages(mapped: Any, begin: int, end: int) -> None:
 
 
 def _libc() -> Any:
-    """The C library, where its mmap can be called as 64-bit Linux and macOS declare it; otherwise None."""
+    """The C library, if its mmap can be called with the signature of 64-bit Linux and macOS; otherwise None."""
     if sys.version_info >= (3, 13) or sys.platform not in ("linux", "darwin") or ctypes.sizeof(ctypes.c_long) != 8:
         return None
     library = ctypes.CDLL(None, use_errno=True)

@@ -1,6 +1,6 @@
-"""What is noted beside the cache's files: where their bytes came from, and checksums that prove them whole.
+"""The records beside the cache's files: where the bytes came from, and the checksums that prove a file intact.
 
-A record is JSON with a checksum of itself, so that a damaged one counts as none.
+A record is JSON and contains a checksum of itself. A damaged record counts as absent.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any, NamedTuple
 import xxhash
 
 from idxhub._version import __version__
-from idxhub.cache.atomic import unusable, write_atomically
+from idxhub.cache.atomic import cache_error, write_atomically
 from idxhub.cache.mapping import release_pages
 from idxhub.catalog.spec import Archive, Resource
 from idxhub.paths import open_regular_file
 
 CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident
-FORMAT = 4  # of records
-DAMAGED = (ValueError, TypeError, KeyError, RecursionError)  # what comes of reading a record that is
-_NOTE_FORMAT = 1  # of what is noted of a kept file: it outlives the records
-_SEAL = "record_xxh3"  # a record's field for the XXH3 of its other fields
-_LARGEST = 1 << 24  # bytes; 4 TiB of data have a record of about this size
+FORMAT = 4  # the number of the format of array records
+DAMAGED_RECORD_ERRORS = (ValueError, TypeError, KeyError, RecursionError)  # what reading a damaged record may raise
+_ORIGIN_FORMAT = 1  # the number of the format of origin files, which stay valid when the format of records changes
+_CHECKSUM_FIELD = "record_xxh3"  # the field that holds the XXH3 of a record's other fields
+_MAX_RECORD_SIZE = 1 << 24  # bytes; the record of 4 TiB of data is about this large
 
 
 class Record(NamedTuple):
-    """Where a published array came from, and what proves that it is whole: its provenance.
+    """The provenance of a published array: where its bytes came from, and the checksums that prove it intact.
 
-    `md5` and `sha256` are of the published file, the latter None if it is not known; `archive`, its file name, MD5 and
-    SHA-256, and `member` are given for a file that was read out of an archive. `source` is the path or URL that the
-    bytes were read from, `origin` the URL that the cache first had them from, if they came from a file that it keeps;
-    otherwise both are the same. `form` is "published", "recompressed" or "decompressed". `steps` are what was done to
-    the decoded array, `lowest` and `highest` its extremes if it holds labels. `published` is when the array was
-    written, UTC in ISO 8601, `version` that of idxhub. `xxh3` holds one checksum for each 4 MiB of the array's bytes,
-    XXH3 of 64 bits in hex.
+    `md5` and `sha256` are those of the published file; `sha256` is None if it is not known. For a file that was read
+    from an archive, `archive` is the archive's file name, MD5 and SHA-256, and `member` is the name of the member.
+    `source` is the path or URL that the bytes were read from. `origin` is the URL that they were downloaded from, if
+    they were read from a file in the cache; otherwise it is the same as `source`. `form` is "published", "recompressed"
+    or "decompressed". `steps` lists how the decoded array was changed. `lowest` and `highest` are the extremes of an
+    array of labels. `published` is the time when the array was written, UTC in ISO 8601, and `version` the version of
+    idxhub that wrote it. `xxh3` has one checksum for each 4 MiB of the array's bytes: 64-bit XXH3 in hexadecimal.
     """
 
     dataset: str
@@ -60,31 +60,47 @@ class Record(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
-        """The record in a file; None if there is none that is whole and of this format. Raises `CacheError`."""
+        """The record in a file; None if it is absent, damaged, or of another format. Raises `CacheError`."""
         try:
             fields = read_record(path)
             archive = fields["archive"] and tuple(fields["archive"])
             sequences = {"archive": archive, "steps": tuple(fields["steps"]), "xxh3": tuple(fields["xxh3"])}
             record = cls(**{**fields, **sequences})
             _check_types(record)
-        except (FileNotFoundError, *DAMAGED):  # or of another version
+        except (FileNotFoundError, *DAMAGED_RECORD_ERRORS):  # a record of another version may have other fields
             return None
         except OSError as error:
-            raise unusable(path, error) from error
+            raise cache_error(path, error) from error
         return record if record.format == FORMAT else None
 
     def write(self, path: Path) -> None:
-        """Write it as JSON. Raises `CacheError`."""
+        """Write the record as JSON. Raises `CacheError`."""
         write_record(path, self._asdict())
 
 
-_TEXTS = ("dataset", "release", "filename", "md5", "payload_sha256", "source", "origin", "form", "published", "version")
+_TEXT_FIELDS = (
+    "dataset",
+    "release",
+    "filename",
+    "md5",
+    "payload_sha256",
+    "source",
+    "origin",
+    "form",
+    "published",
+    "version",
+)
 
 
 def _check_types(record: Record) -> None:
-    """Raise `TypeError` if a field has another type than `Record` says: its checksum may be right all the same."""
+    """Raise `TypeError` if a field has another type than `Record` says. A right checksum does not exclude that."""
     optional_texts = (record.sha256, record.member, *(record.archive or ())[2:])
-    texts = (*(getattr(record, name) for name in _TEXTS), *record.steps, *record.xxh3, *(record.archive or ())[:2])
+    texts = (
+        *(getattr(record, name) for name in _TEXT_FIELDS),
+        *record.steps,
+        *record.xxh3,
+        *(record.archive or ())[:2],
+    )
     if not all(isinstance(each, str) for each in texts) or not all(
         isinstance(each, str | None) for each in optional_texts
     ):
@@ -96,82 +112,88 @@ def _check_types(record: Record) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A record's fields. Raises `OSError` if it cannot be read, and one of `DAMAGED` if it is not as it was written."""
+    """The fields of a record.
+
+    Raises `OSError` if the file cannot be read, and one of `DAMAGED_RECORD_ERRORS` if its content was changed.
+    """
     with open_regular_file(path) as file:
-        size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
-        fields = json.loads(file.read(min(size, _LARGEST)))
-    if not isinstance(fields, dict) or fields.pop(_SEAL, None) != _seal(fields):
+        size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file is
+        fields = json.loads(file.read(min(size, _MAX_RECORD_SIZE)))
+    if not isinstance(fields, dict) or fields.pop(_CHECKSUM_FIELD, None) != _checksum_of_fields(fields):
         raise ValueError(f"{path} is not a record as idxhub writes them")
     return fields
 
 
 def write_record(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write a record as JSON, with a checksum of itself. Raises `CacheError`."""
-    write_atomically(path, json.dumps({**fields, _SEAL: _seal(fields)}, indent=1).encode())
+    """Write these fields and their checksum as JSON. Raises `CacheError`."""
+    write_atomically(path, json.dumps({**fields, _CHECKSUM_FIELD: _checksum_of_fields(fields)}, indent=1).encode())
 
 
-def _seal(fields: Mapping[str, Any]) -> str:
+def _checksum_of_fields(fields: Mapping[str, Any]) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
 
 
-def note_file(path: Path) -> Path:
-    """Where it is noted what a kept file's URL was; the name of its array's record is another, whatever its ending."""
+def origin_file(path: Path) -> Path:
+    """The origin file of a published file in the cache: it holds the URL that the file was downloaded from.
+
+    Its name differs from that of every array's record, whatever the published file is called.
+    """
     return path.with_name(f"{path.name}.origin.json")
 
 
-def note_origin(path: Path, file: Resource | Archive, url: str) -> None:
-    """Note beside a kept file where it was downloaded from. Raises `CacheError`."""
-    note = {"format": _NOTE_FORMAT, "version": __version__, "url": url, "md5": file.md5, "downloaded": now()}
-    write_record(note_file(path), note)
+def write_origin(path: Path, file: Resource | Archive, url: str) -> None:
+    """Write the origin file of a published file in the cache. Raises `CacheError`."""
+    fields = {"format": _ORIGIN_FORMAT, "version": __version__, "url": url, "md5": file.md5, "downloaded": utc_now()}
+    write_record(origin_file(path), fields)
 
 
-def noted_origin(path: Path, file: Resource | Archive) -> str | None:
-    """The URL noted beside a kept file; None if nothing is known."""
+def read_origin(path: Path, file: Resource | Archive) -> str | None:
+    """The URL that a published file in the cache was downloaded from; None if it is not known."""
     try:
-        note = read_record(note_file(path))
-        return str(note["url"]) if note["format"] == _NOTE_FORMAT and note["md5"] == file.md5 else None
-    except (OSError, *DAMAGED):  # the note is lost or damaged: the file is not
+        fields = read_record(origin_file(path))
+        return str(fields["url"]) if fields["format"] == _ORIGIN_FORMAT and fields["md5"] == file.md5 else None
+    except (OSError, *DAMAGED_RECORD_ERRORS):  # without its origin file, the published file is still good
         return None
 
 
-def now() -> str:
-    """UTC in ISO 8601, to the second."""
-    from datetime import UTC, datetime  # noqa: PLC0415 -- writing only
+def utc_now() -> str:
+    """The current time: UTC in ISO 8601, to the second."""
+    from datetime import UTC, datetime  # noqa: PLC0415 -- needed for writing alone
 
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def checksums_of(data: memoryview) -> tuple[str, ...]:
-    """The checksum of each chunk of some bytes."""
+def compute_checksums(data: memoryview) -> tuple[str, ...]:
+    """The checksum of each chunk of `data`."""
     return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
 
 
-def checksums_of_mapped(mapped: Any, size: int) -> tuple[str, ...]:
-    """The checksum of each chunk of the last `size` bytes of a mapping into which nothing has been written yet.
+def compute_mapped_checksums(mapped: Any, size: int) -> tuple[str, ...]:
+    """The checksum of each chunk of the last `size` bytes of a mapped file.
 
-    Their pages are left out of the process's resident memory.
+    Their pages are released from the process's resident memory, so nothing may have been written into them.
     """
-    sums = []
-    with memoryview(mapped) as whole:
-        for begin in range(len(whole) - size, len(whole), CHUNK):
-            with whole[begin : begin + CHUNK] as chunk:
-                sums.append(xxhash.xxh3_64_hexdigest(chunk))
-            # the page that two chunks share is read again from the page cache, which is cheap
-            release_pages(mapped, begin, min(begin + CHUNK, len(whole)))
-    return tuple(sums)
+    checksums = []
+    with memoryview(mapped) as view:
+        for begin in range(len(view) - size, len(view), CHUNK):
+            with view[begin : begin + CHUNK] as chunk:
+                checksums.append(xxhash.xxh3_64_hexdigest(chunk))
+            # two chunks may share a page; the second one reads it again from the page cache, which is cheap
+            release_pages(mapped, begin, min(begin + CHUNK, len(view)))
+    return tuple(checksums)
 
 
-class RunningSums:
-    """The checksums of a file, reckoned while its parts pass by."""
+class RunningChecksums:
+    """The size and the checksums of a file, computed from its parts while they are written."""
 
     def __init__(self) -> None:
         self.size, self.xxh3 = 0, list[str]()
 
-    def over(self, parts: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
-        """The same parts."""
+    def hash_parts(self, parts: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
+        """Yield the same parts, after adding each to the size and the checksums."""
         chunk = xxhash.xxh3_64()
         for part in parts:
-            whole = rest = memoryview(part).cast("B")
+            view = rest = memoryview(part).cast("B")
             while rest:
                 begun = self.size % CHUNK
                 piece, rest = rest[: CHUNK - begun], rest[CHUNK - begun :]
@@ -182,4 +204,4 @@ class RunningSums:
                 chunk.update(piece)
                 self.xxh3.append(chunk.hexdigest())
                 self.size += len(piece)
-            yield whole
+            yield view

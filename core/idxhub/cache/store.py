@@ -1,8 +1,8 @@
-"""Decoded arrays: published once as .npy, mapped copy-on-write many times.
+"""The decoded arrays of a dataset: each is published once, as .npy, and then mapped copy-on-write.
 
-Beside each array lies a record (.json) with its checksum and where its bytes came from. An array is handed out
-only if its shape and dtype are the spec's and, unless the caller says otherwise, its checksum the record's;
-anything else counts as absent and is made again.
+Beside each array there is a record (.json) with the array's checksums and the origin of its bytes. An array is used
+only if it has the shape and dtype that the spec says, and the checksums that the record says (unless the caller turns
+this check off). Otherwise it counts as absent and is built again.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from numpy.typing import NDArray
 from idxhub._version import __version__
 from idxhub.cache.atomic import (
     NewFile,
-    appearing,
+    cache_error,
     locked,
+    open_atomically,
     touch,
-    unusable,
     write_atomically,
-    write_stream,
+    write_parts_atomically,
 )
-from idxhub.cache.layout import mark
+from idxhub.cache.layout import make_tagged_folder
 from idxhub.cache.mapping import map_copy_on_write
 from idxhub.cache.record import (
-    DAMAGED,
+    DAMAGED_RECORD_ERRORS,
     FORMAT,
     Record,
-    RunningSums,
-    checksums_of,
-    checksums_of_mapped,
-    note_origin,
-    noted_origin,
-    now,
+    RunningChecksums,
+    compute_checksums,
+    compute_mapped_checksums,
+    read_origin,
     read_record,
+    utc_now,
+    write_origin,
     write_record,
 )
 from idxhub.catalog.spec import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
@@ -49,7 +49,7 @@ from idxhub.errors import ArgumentError
 from idxhub.paths import open_regular_file
 
 
-class Stored(NamedTuple):
+class StoredArray(NamedTuple):
     """An array mapped from the cache, and its record."""
 
     array: NDArray[Any]
@@ -64,55 +64,55 @@ class Cache:
         self.folder = root / f"{spec.name}-{spec.fingerprint}"
 
     def file(self, file: Resource | Archive) -> Path:
-        """Where a downloaded file is kept as published; archives are kept for all the datasets that are in them."""
+        """The path of a published file, if it was downloaded. All datasets in an archive share the archive's path."""
         if isinstance(file, Archive):
             return self.root / f"archive-{file.md5[:12]}" / file.filename
         return self.folder / file.filename
 
-    def array_file(self, kept: ArraySpec | Resource) -> Path:
-        """Where an array is kept; a file stands for the array that is made of it without further steps."""
-        return self.folder / f"{_key(kept)}.npy"
+    def array_file(self, array_spec: ArraySpec | Resource) -> Path:
+        """The path of an array. A `Resource` means the array that is decoded from it and not changed further."""
+        return self.folder / f"{_array_key(array_spec)}.npy"
 
-    def record_file(self, kept: ArraySpec | Resource) -> Path:
-        """Where the array's record is kept."""
-        return self.folder / f"{_key(kept)}.json"
+    def record_file(self, array_spec: ArraySpec | Resource) -> Path:
+        """The path of an array's record."""
+        return self.folder / f"{_array_key(array_spec)}.json"
 
-    def lock_file(self, kept: ArraySpec | Resource) -> Path:
-        """The lock that processes take turns on while the array is made."""
-        return self.folder / f".{_key(kept)}.lock"
+    def lock_file(self, array_spec: ArraySpec | Resource) -> Path:
+        """The path of the lock that a process holds while it builds an array."""
+        return self.folder / f".{_array_key(array_spec)}.lock"
 
-    def open(self, kept: ArraySpec, *, verify: bool = True) -> Stored | None:
-        """Map the published array copy-on-write; None if it is absent or not what it must be.
+    def open(self, array_spec: ArraySpec, *, verify: bool = True) -> StoredArray | None:
+        """Map a published array copy-on-write; None if it is absent or damaged. Raises `CacheError`.
 
-        The array is of `kept.shape` and `kept.dtype`, its data starts on a 64-byte boundary, and writing into it
-        changes neither the file nor any other array. With `verify` every byte is checked first.
+        The array has the shape and the dtype of `array_spec`. Its data starts on a 64-byte boundary. Writing into the
+        array changes neither the file nor any other array. With `verify`, every byte is checked first.
         """
-        record = self.record(kept)
+        record = self.record(array_spec)
         if record is None:
             return None
         try:
-            with open_regular_file(self.array_file(kept)) as file:
-                opened = _map(file, kept)
+            with open_regular_file(self.array_file(array_spec)) as file:
+                opened = _map_array(file, array_spec)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unusable(self.array_file(kept), error) from error
+            raise cache_error(self.array_file(array_spec), error) from error
         if opened is None:
             return None
         array, mapped = opened
-        if verify and checksums_of_mapped(mapped, array.nbytes) != record.xxh3:
+        if verify and compute_mapped_checksums(mapped, array.nbytes) != record.xxh3:
             return None
-        return Stored(array, record)
+        return StoredArray(array, record)
 
-    def publish(self, kept: ArraySpec, array: NDArray[Any], **provenance: Any) -> None:
-        """Write a verified array and its record; `provenance` is as for `describe`. Raises `CacheError`."""
-        mark(self.folder)
-        write_atomically(self.array_file(kept), _npy_header(kept), _bytes_of(array))
-        self.describe(kept, array, **provenance).write(self.record_file(kept))
+    def publish(self, array_spec: ArraySpec, array: NDArray[Any], **provenance: Any) -> None:
+        """Write a verified array and its record. `provenance` is passed to `make_record`. Raises `CacheError`."""
+        make_tagged_folder(self.folder)
+        write_atomically(self.array_file(array_spec), _npy_header(array_spec), _bytes_of(array))
+        self.make_record(array_spec, array, **provenance).write(self.record_file(array_spec))
 
-    def describe(
+    def make_record(
         self,
-        kept: ArraySpec,
+        array_spec: ArraySpec,
         array: NDArray[Any],
         *,
         payload_sha256: str,
@@ -121,9 +121,9 @@ class Cache:
         sha256: str | None = None,
         origin: str | None = None,
     ) -> Record:
-        """The record of a verified array; the arguments are as in `Record`."""
-        resource, archive = kept.resource, kept.resource.archive
-        labels = kept.dtype == LABEL_DTYPE and array.size > 0
+        """The record of a verified array. The arguments are described at `Record`."""
+        resource, archive = array_spec.resource, array_spec.resource.archive
+        labels = array_spec.dtype == LABEL_DTYPE and array.size > 0
         return Record(
             dataset=self.spec.name,
             release=self.spec.release,
@@ -136,38 +136,39 @@ class Cache:
             source=source,
             origin=origin or source,
             form=form,
-            steps=kept.steps,
+            steps=array_spec.steps,
             lowest=int(array.min()) if labels else None,
             highest=int(array.max()) if labels else None,
-            published=now(),
+            published=utc_now(),
             version=__version__,
-            xxh3=checksums_of(_bytes_of(array)),
+            xxh3=compute_checksums(_bytes_of(array)),
         )
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
-        """A file made from the verified arrays, once: its path. `make` gives its parts. Raises `CacheError`.
+        """The path of a file that is made from the verified arrays, if it does not exist yet. Raises `CacheError`.
 
-        An iterator's next part is made while the one before it is written. Beside the file lies a record of its
-        checksums; a file that does not agree with it is made again.
+        `make` returns the parts of the file. If it returns an iterator, the next part is made while the one before it
+        is written. The file has a record with its checksums; a file that does not agree with its record is made again.
         """
         if not is_plain_name(filename):
             raise ArgumentError("filename", filename, "a plain file name")
         path = self.folder / filename
-        if self._is_whole(path, verify=verify):
+        if self._is_intact(path, verify=verify):
             return path
         lock = path.with_name(f".{filename}.lock")
         with locked(lock):
-            if self._is_whole(path, verify=verify):  # another process may have made it meanwhile
+            if self._is_intact(path, verify=verify):  # another process may have made it in the meantime
                 return path
             parts = make()
-            mark(self.folder)
-            sums = RunningSums()
-            write_stream(path, sums.over(_ahead(parts, lambda: touch(lock))))
-            record = {"format": FORMAT, "version": __version__, "size": sums.size, "xxh3": sums.xxh3}
+            make_tagged_folder(self.folder)
+            checksums = RunningChecksums()
+            write_parts_atomically(path, checksums.hash_parts(_prefetch_parts(parts, lambda: touch(lock))))
+            record = {"format": FORMAT, "version": __version__, "size": checksums.size, "xxh3": checksums.xxh3}
             write_record(path.with_name(f"{filename}.json"), record)
         return path
 
-    def _is_whole(self, path: Path, *, verify: bool) -> bool:
+    def _is_intact(self, path: Path, *, verify: bool) -> bool:
+        """Whether a derived file exists and agrees with its record; without `verify`, only its size is compared."""
         try:
             record = read_record(path.with_name(f"{path.name}.json"))
             if record["format"] != FORMAT or os.stat(path).st_size != record["size"]:
@@ -175,83 +176,88 @@ class Cache:
             if not verify or not record["size"]:
                 return True
             with open_regular_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return checksums_of_mapped(mapped, len(mapped)) == tuple(record["xxh3"])
-        except (FileNotFoundError, *DAMAGED):
+                return compute_mapped_checksums(mapped, len(mapped)) == tuple(record["xxh3"])
+        except (FileNotFoundError, *DAMAGED_RECORD_ERRORS):
             return False
         except OSError as error:
-            raise unusable(path, error) from error
+            raise cache_error(path, error) from error
 
-    def keep(self, resource: Resource, data: bytes, url: str) -> None:
-        """Keep a downloaded file as published, and note where it came from. Raises `CacheError`."""
-        mark(self.folder)
-        note_origin(self.file(resource), resource, url)
+    def keep_file(self, resource: Resource, data: bytes, url: str) -> None:
+        """Write a downloaded file into the cache, as published, and its origin. Raises `CacheError`."""
+        make_tagged_folder(self.folder)
+        write_origin(self.file(resource), resource, url)
         write_atomically(self.file(resource), data)
 
     @contextlib.contextmanager
-    def receiving(self, archive: Archive, url: str) -> Iterator[NewFile]:
-        """A context in which an archive is written as it arrives. It is kept if nothing is raised there, and where it
-        came from is noted beside it, for datasets that are read out of it later.
+    def receive_archive(self, archive: Archive, url: str) -> Iterator[NewFile]:
+        """A context in which an archive is written into the cache while it is downloaded. Raises `CacheError`.
+
+        If the context ends without an error, the archive and its origin are in the cache.
         """
         path = self.file(archive)
-        mark(path.parent)
-        with appearing(path) as new:
+        make_tagged_folder(path.parent)
+        with open_atomically(path) as new:
             yield new
-        note_origin(path, archive, url)
+        write_origin(path, archive, url)
 
     def origin(self, path: Path, file: Resource | Archive) -> str | None:
-        """Where a kept file was downloaded from; None if `path` is not one, or nothing is known."""
-        return noted_origin(path, file) if path == self.file(file) else None
+        """The URL that the cache's published file was downloaded from; None for other paths, and if it is not known."""
+        return read_origin(path, file) if path == self.file(file) else None
 
-    def record(self, kept: ArraySpec) -> Record | None:
-        """The record of a published array; None if there is none, or one that does not belong to `kept`."""
-        record, resource = Record.read(self.record_file(kept)), kept.resource
-        if record is None or record.md5 != resource.md5 or record.steps != kept.steps:
+    def record(self, array_spec: ArraySpec) -> Record | None:
+        """The record of a published array; None if there is none, or if it does not belong to `array_spec`."""
+        record, resource = Record.read(self.record_file(array_spec)), array_spec.resource
+        if record is None or record.md5 != resource.md5 or record.steps != array_spec.steps:
             return None
         if resource.payload_sha256 not in (None, record.payload_sha256):
             return None
-        return record._replace(release=self.spec.release)  # another description of the same files may call it otherwise
+        # the record may have been written for another spec of the same files, which names the release differently
+        return record._replace(release=self.spec.release)
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def _key(kept: ArraySpec | Resource) -> str:
-    return kept.key if isinstance(kept, ArraySpec) else kept.stem
+def _array_key(array_spec: ArraySpec | Resource) -> str:
+    return array_spec.key if isinstance(array_spec, ArraySpec) else array_spec.stem
 
 
-def _map(file: io.BufferedReader, kept: ArraySpec) -> tuple[NDArray[Any], Any] | None:
-    """Map an array; None if the file is not, to the byte, as long and headed as `publish` writes it."""
-    header, dtype = _npy_header(kept), np.dtype(kept.dtype)
-    count = math.prod(kept.shape)
-    # compared, not parsed: NumPy's parser answers a damaged header with any of half a dozen exceptions
+def _map_array(file: io.BufferedReader, array_spec: ArraySpec) -> tuple[NDArray[Any], Any] | None:
+    """Map an array; None if the file's size or header differs in any byte from what `publish` writes."""
+    header, dtype = _npy_header(array_spec), np.dtype(array_spec.dtype)
+    count = math.prod(array_spec.shape)
+    # the header is compared, not parsed: for a damaged one NumPy's parser raises any of half a dozen exceptions
     if os.fstat(file.fileno()).st_size != len(header) + count * dtype.itemsize or file.read(len(header)) != header:
         return None
     mapped = map_copy_on_write(file)
     if count == 0:
-        return np.empty(kept.shape, dtype), mapped
-    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(kept.shape), mapped
+        return np.empty(array_spec.shape, dtype), mapped
+    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(array_spec.shape), mapped
 
 
-def _npy_header(kept: ArraySpec) -> bytes:
-    """The .npy header, version 1.0, of an array, padded so that the data starts on a 64-byte boundary.
+def _npy_header(array_spec: ArraySpec) -> bytes:
+    """The .npy header (version 1.0) of an array, padded so that the data starts on a 64-byte boundary.
 
-    Written here because NumPy's own pads differently from release to release. Source: numpy.lib.format.
+    NumPy's own function is not used, because its padding differs between releases. Source: numpy.lib.format.
     """
-    fields = {"descr": np.dtype(kept.dtype).str, "fortran_order": False, "shape": tuple(kept.shape)}
+    fields = {"descr": np.dtype(array_spec.dtype).str, "fortran_order": False, "shape": tuple(array_spec.shape)}
     text = repr(fields).encode("ascii")
     length = -(-(10 + len(text) + 1) // 64) * 64 - 10
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
-def _ahead(parts: Iterable[bytes | memoryview], alive: Callable[[], None]) -> Iterator[bytes | memoryview]:
-    """The same parts, each asked for by another thread while the one before it is used; `alive` is called for each."""
-    from idxhub.threads import Threads  # noqa: PLC0415 -- making only
+def _prefetch_parts(parts: Iterable[bytes | memoryview], heartbeat: Callable[[], None]) -> Iterator[bytes | memoryview]:
+    """Yield the same parts. A thread makes the next part while the caller uses the one before it.
+
+    `heartbeat` is called for each part.
+    """
+    from idxhub.threads import Threads  # noqa: PLC0415 -- needed for making a file alone
 
     source = iter(parts)
-    with Threads(1) as other:
-        coming = other.submit(next, source, None)
-        while (part := coming.result()) is not None:
-            coming = other.submit(next, source, None)
-            alive()
+    with Threads(1) as pool:
+        upcoming = pool.submit(next, source, None)
+        while (part := upcoming.result()) is not None:
+            upcoming = pool.submit(next, source, None)
+            heartbeat()
             yield part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from idxhub.cache.layout import cache_root, datasets_in, remove, size_of
+from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all
 from idxhub.cli.options import json_option
 from idxhub.cli.output import plain, print_json, print_table, say, size
 
@@ -16,12 +16,12 @@ from idxhub.cli.output import plain, print_json, print_table, say, size
 def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     """Show the cache, or remove it."""
     root = cache_root()
-    held = {folder: size_of(folder) for folder in datasets_in(root)}
+    held = {folder: folder_size(folder) for folder in list_cache_folders(root)}
     if removing:
         if not yes and held:
             what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {size(sum(held.values()))},"
             click.confirm(f"Remove {what} from {plain(root)}?", abort=True, err=True)  # the answer is the output
-        freed = remove(root)
+        freed = remove_all(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})
         else:

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import sys
-import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import click
 from idxhub._version import __version__
 from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, redact_url
-from idxhub.cache.layout import cache_root
+from idxhub.cache.layout import cache_root, write_error
 from idxhub.cache.store import Cache
 from idxhub.cli.options import json_option
 from idxhub.cli.output import print_json, print_table, say
@@ -123,20 +122,13 @@ def _data(name: str, root: Path) -> dict[str, Any]:
 
 
 def _obstacle(root: Path) -> str:
-    """Why nothing can be written in the cache, or in the folder above where it is yet to be made; empty if it can.
-
-    Tried, not asked: permission bits know nothing of read-only mounts and full disks. Nothing is left there.
-    """
+    """Why nothing can be written in the cache, or in the folder above where it is yet to be made; empty if it can."""
     # a link to nothing is there, and in the way
     existing = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
-    try:
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(bytes(4096))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        return format_os_error(existing, error) + (f" ({existing})" if existing != root else "")
-    return ""
+    error = write_error(existing)
+    if error is None:
+        return ""
+    return format_os_error(existing, error) + (f" ({existing})" if existing != root else "")
 
 
 def _closed_folders(root: Path) -> list[str]:

@@ -52,7 +52,7 @@ class Case:
     plugins: Plugins
 
     @classmethod
-    def made(cls, subject: Subject, folder: Path, plugins: Plugins | None = None) -> Case:
+    def create(cls, subject: Subject, folder: Path, plugins: Plugins | None = None) -> Case:
         """A case whose files and cache are in `folder`; starts what the subject needs running."""
         if subject.start is not None:
             subject.start()
@@ -166,7 +166,7 @@ def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plu
     from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks are written in terms of this module
 
     with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
-        case = Case.made(subject, Path(folder), plugins)
+        case = Case.create(subject, Path(folder), plugins)
         results = tuple(_result(check, case) for check in (CHECKS if checks is None else checks))
     return Report(subject.framework, results, subject.minimum if checks is None else 0)
 

@@ -30,7 +30,7 @@ def applicable(examined: str | Subject, plugins: Plugins | None = None) -> list[
 
 def case(examined: str | Subject, folder: Path, plugins: Plugins | None = None) -> Case:
     """What a check is called with; the files of the synthetic dataset and the cache are in `folder`."""
-    return Case.made(_subject(examined, plugins), folder, plugins)
+    return Case.create(_subject(examined, plugins), folder, plugins)
 
 
 def parametrize(examined: str | Subject) -> pytest.MarkDecorator:

@@ -54,7 +54,7 @@ class Loader(Generic[T]):
     """
 
     def __init__(self, split: Split, batches: Batches[T], batching: Batching) -> None:
-        self.split, self.batching, self._made = split, batching, batches
+        self.split, self.batching, self._make_batches = split, batching, batches
         self._next: tuple[int, int]
         self._begin_at(0, 0)
 
@@ -127,7 +127,7 @@ class Loader(Generic[T]):
         batches = self._batches(epoch, first)
         ahead = min(self.batching.prefetch, len(self) - first)
         if ahead > 0:
-            batches = _ahead(batches, ahead, lambda delivered: self._batches(epoch, first + delivered))
+            batches = _prefetch_batches(batches, ahead, lambda delivered: self._batches(epoch, first + delivered))
         for number, batch in enumerate(batches, first + 1):
             at[:] = epoch, number
             yield batch
@@ -137,10 +137,10 @@ class Loader(Generic[T]):
         how, n = self.batching, len(self.split)
         indices = order(n, how.seed, epoch) if how.shuffle else np.arange(n)
         indices = sharded(indices, how.shard, how.equal)
-        yield from self._made(indices[first * how.batch_size : len(self) * how.batch_size], how.batch_size)
+        yield from self._make_batches(indices[first * how.batch_size : len(self) * how.batch_size], how.batch_size)
 
 
-class Gathered(Generic[T]):
+class HostBatches(Generic[T]):
     """Batches gathered here, in the host's memory, and made native one by one."""
 
     def __init__(self, split: Split, native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
@@ -161,7 +161,7 @@ def _as_json(value: Any) -> Any:
     return [_as_json(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
-def _ahead(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T]]) -> Iterator[T]:
+def _prefetch_batches(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T]]) -> Iterator[T]:
     """The same batches, made by a thread that is at most `count` ahead.
 
     A forked process has no copy of the thread: it goes on with `restart`, which gives the batches after the first n.

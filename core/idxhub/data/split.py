@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
-from idxhub.cache.store import Cache, Stored
+from idxhub.cache.store import Cache, StoredArray
 from idxhub.catalog import split_string as splits
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
 from idxhub.errors import ArgumentError, CacheError, IdxFormatError, UnknownNameError
@@ -229,7 +229,7 @@ def _load_all(sources: Sequence[Source], cache: Cache, *, verify: bool | None, m
     }
     if missing and not make:
         raise CacheError(f"not in the cache at {cache.folder}: {', '.join(missing)}")
-    built: dict[str, Stored] = {}
+    built: dict[str, StoredArray] = {}
     if missing:
         from idxhub.acquire.build import build_arrays  # noqa: PLC0415 -- a cache miss only: most calls do without all it brings
 
@@ -248,7 +248,7 @@ def _load_all(sources: Sequence[Source], cache: Cache, *, verify: bool | None, m
     return splits_
 
 
-def _copied(stored: Stored) -> Stored:
+def _copied(stored: StoredArray) -> StoredArray:
     array = aligned(stored.array.shape, stored.array.dtype)
     array[...] = stored.array
     return stored._replace(array=array)
@@ -261,7 +261,7 @@ def _plan(source: Source) -> tuple[tuple[splits.Range, ...], dict[str, ArraySpec
     return ranges, {kept.key: kept for part in ranges for kept in spec.splits[part.name].arrays}
 
 
-def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str, Stored]) -> Split:
+def _split(source: Source, ranges: tuple[splits.Range, ...], stored: Mapping[str, StoredArray]) -> Split:
     spec = source.spec
     images, labels = [], []
     for name, start, stop in ranges:
@@ -287,7 +287,7 @@ def shaped(split: Split, dtype: str | None, layout: Layout | None, label_dtype: 
     )
 
 
-def _check_labels(spec: DatasetSpec, resource: Resource, stored: Stored) -> None:
+def _check_labels(spec: DatasetSpec, resource: Resource, stored: StoredArray) -> None:
     lowest, highest = stored.record.lowest, stored.record.highest
     if not spec.classes or lowest is None or highest is None or 0 <= lowest <= highest < len(spec.classes):
         return

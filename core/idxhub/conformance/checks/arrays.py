@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idxhub.conformance.checks.common import check, given, laid_out, same
+from idxhub.conformance.checks.common import check, require_capability, require_equal, to_layout
 from idxhub.conformance.kit import Case, require
 
 SLICES = {
@@ -20,7 +20,7 @@ def image_bytes(case: Case) -> None:
     """Every image has the bytes of the decoded file, in the file's order."""
     for split in ("train", "test"):
         images, _ = case.read(case.dataset(split))
-        same(case.flat(images), case.truth.images[split], f"{split} images")
+        require_equal(case.flat(images), case.truth.images[split], f"{split} images")
 
 
 @check()
@@ -28,7 +28,7 @@ def label_values(case: Case) -> None:
     """Every label is the file's, in the file's order."""
     for split in ("train", "test"):
         _, labels = case.read(case.dataset(split))
-        same(labels, case.truth.labels[split], f"{split} labels")
+        require_equal(labels, case.truth.labels[split], f"{split} labels")
 
 
 @check()
@@ -46,7 +46,7 @@ def counts(case: Case) -> None:
 def length(case: Case) -> None:
     """The dataset knows its length."""
     for split, expected in (("train", 257), ("test", 61), ("train[:10]", 10)):
-        seen = given(case.subject.length)(case.dataset(split))
+        seen = require_capability(case.subject.length)(case.dataset(split))
         require(seen == expected, f"{split}: length {seen}, expected {expected}")
 
 
@@ -65,7 +65,7 @@ def float32_bits(case: Case) -> None:
     require(images.dtype == np.float32, f"dtype {images.dtype}")
     # in float64 the quotient is rounded twice; for the 256 values of a byte that gives the same float32
     expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
-    same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
+    require_equal(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
 
 
 @check()
@@ -89,7 +89,7 @@ def default_layout(case: Case) -> None:
     """Without layout= it is the layout that the adapter declares."""
     declared = case.plugins.adapter(case.subject.framework).conventions.layout
     images, _ = case.read(case.dataset())
-    same(images, laid_out(case.truth.images["train"], declared), f"layout {declared}")
+    require_equal(images, to_layout(case.truth.images["train"], declared), f"layout {declared}")
 
 
 @check("layouts")
@@ -97,13 +97,13 @@ def layouts(case: Case) -> None:
     """The layouts HW, CHW and HWC are what they say."""
     for layout in ("HW", "CHW", "HWC"):
         images, _ = case.read(case.dataset(layout=layout))
-        same(images, laid_out(case.truth.images["train"], layout), f"layout {layout}")
+        require_equal(images, to_layout(case.truth.images["train"], layout), f"layout {layout}")
 
 
 @check("classes")
 def class_names(case: Case) -> None:
     """Class names are the spec's, in label order, the class without examples included."""
-    seen = tuple(given(case.subject.class_names)(case.dataset()))
+    seen = tuple(require_capability(case.subject.class_names)(case.dataset()))
     require(seen == case.truth.spec.classes, f"{seen}, expected {case.truth.spec.classes}")
 
 
@@ -111,7 +111,7 @@ def class_names(case: Case) -> None:
 def provenance(case: Case) -> None:
     """A dataset leads to the records of the files that it was made of: their digests, and where they came from."""
     for split, made_of in case.truth.spec.splits.items():
-        records = given(case.subject.records)(case.dataset(split))
+        records = require_capability(case.subject.records)(case.dataset(split))
         seen = {record["md5"]: record["source"] for record in records}
         expected = {each.md5: str(case.truth.folder / each.filename) for each in (made_of.images, made_of.labels)}
         require(seen == expected, f"{split}: {seen}, expected {expected}")
@@ -122,16 +122,16 @@ def split_slices(case: Case) -> None:
     """Slices of a split are the examples that TFDS would give."""
     for text, where in SLICES.items():
         images, labels = case.read(case.dataset(text))
-        same(case.flat(images), case.truth.images["train"][where], f"{text} images")
-        same(labels, case.truth.labels["train"][where], f"{text} labels")
+        require_equal(case.flat(images), case.truth.images["train"][where], f"{text} images")
+        require_equal(labels, case.truth.labels["train"][where], f"{text} labels")
 
 
 @check()
 def split_sum(case: Case) -> None:
     """'train+test' is one after the other."""
     images, labels = case.read(case.dataset("train+test"))
-    same(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
-    same(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")
+    require_equal(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
+    require_equal(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")
 
 
 @check()
@@ -140,7 +140,7 @@ def split_tuple(case: Case) -> None:
     both = case.dataset(("train", "test"))
     require(type(both) is tuple and len(both) == 2, f"got {type(both).__name__}")
     for native, split in zip(both, ("train", "test"), strict=True):
-        same(case.flat(case.read(native)[0]), case.truth.images[split], split)
+        require_equal(case.flat(case.read(native)[0]), case.truth.images[split], split)
 
 
 @check()

@@ -25,14 +25,14 @@ def check(needs: str = "") -> Callable[[Callable[[Case], None]], Callable[[Case]
     return add
 
 
-def given(capability: T | None) -> T:
+def require_capability(capability: T | None) -> T:
     """What a subject gives, for a check that is run only where it does."""
     if capability is None:
         raise TypeError("the check needs a capability that it did not ask for")
     return capability
 
 
-def same(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
+def require_equal(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
     """Raise `Violation` unless two arrays are equal; say how many examples differ, and which is the first."""
     require(seen.shape == expected.shape, f"{what}: shape {seen.shape}, expected {expected.shape}")
     different = np.flatnonzero((seen != expected).reshape(len(seen), -1).any(axis=1))
@@ -41,6 +41,6 @@ def same(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
     )
 
 
-def laid_out(images: NDArray[Any], layout: str) -> NDArray[Any]:
+def to_layout(images: NDArray[Any], layout: str) -> NDArray[Any]:
     """(N, H, W) in a layout."""
     return {"HW": images, "CHW": images[:, np.newaxis], "HWC": images[..., np.newaxis]}[layout]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub._api import get_loader
-from idxhub.conformance.checks.common import check, laid_out, same
+from idxhub.conformance.checks.common import check, require_equal, to_layout
 from idxhub.conformance.kit import Case, require
 from idxhub.data.loader import Loader
 from idxhub.errors import ArgumentError, StateError
@@ -48,8 +48,8 @@ def _indices(case: Case, batches: Iterable[Any]) -> list[int]:
 def loader_pixels_and_labels(case: Case) -> None:
     """Without shuffling, a loader's batches are the file, in its order."""
     images, labels = _read(case, _loader(case, shuffle=False))
-    same(case.flat(images), case.truth.images["train"], "images")
-    same(labels, case.truth.labels["train"], "labels")
+    require_equal(case.flat(images), case.truth.images["train"], "images")
+    require_equal(labels, case.truth.labels["train"], "labels")
 
 
 @check()
@@ -57,7 +57,7 @@ def loader_types(case: Case) -> None:
     """A loader's batches have the layout and the label type that the adapter declares."""
     conventions = case.plugins.adapter(case.subject.framework).conventions
     images, labels = _read(case, _loader(case, shuffle=False))
-    same(images, laid_out(case.truth.images["train"], conventions.layout), f"layout {conventions.layout}")
+    require_equal(images, to_layout(case.truth.images["train"], conventions.layout), f"layout {conventions.layout}")
     require(images.dtype == np.uint8, f"images are {images.dtype}")
     require(labels.dtype == np.dtype(conventions.label_dtype), f"labels are {labels.dtype}")
 
@@ -68,7 +68,7 @@ def loader_float32_bits(case: Case) -> None:
     images, _ = _read(case, _loader(case, shuffle=False, dtype="float32"))
     require(images.dtype == np.float32, f"dtype {images.dtype}")
     expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
-    same(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
+    require_equal(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
 
 
 @check()
@@ -88,7 +88,7 @@ def loader_permutation(case: Case) -> None:
     indices = _indices(case, loader)
     require(sorted(indices) == list(range(257)), f"{len(set(indices))} different examples among {len(indices)}")
     loader.set_epoch(0)
-    same(_read(case, loader)[1], case.truth.labels["train"][indices], "labels")
+    require_equal(_read(case, loader)[1], case.truth.labels["train"][indices], "labels")
 
 
 @check()
@@ -172,7 +172,7 @@ def loader_foreign_state(case: Case) -> None:
 def loader_batches_last(case: Case) -> None:
     """A batch stays what it is while the next ones are made."""
     batches = list(_loader(case, shuffle=False))
-    same(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
+    require_equal(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
 
 
 @check("device")
@@ -190,7 +190,7 @@ def device_batches(case: Case) -> None:
                 seen, right = case.array(one), case.array(other)
                 where = f"{what} of batch {number} with {arguments}"
                 require(seen.dtype == right.dtype, f"{where} are {seen.dtype}, without device {right.dtype}")
-                same(_bits(seen), _bits(right), where)
+                require_equal(_bits(seen), _bits(right), where)
 
 
 @check("device")
@@ -212,7 +212,7 @@ def device_order(case: Case) -> None:
 def device_batches_last(case: Case) -> None:
     """A batch that was gathered on a device stays what it is while the next ones are made."""
     batches = list(_loader(case, shuffle=False, device=case.subject.device))
-    same(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
+    require_equal(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
 
 
 @check("device")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from idxhub._api import get_loader
-from idxhub.conformance.checks.common import check, given, same
+from idxhub.conformance.checks.common import check, require_capability, require_equal
 from idxhub.conformance.kit import Case, require
 
 
@@ -20,7 +20,7 @@ def two_passes(case: Case) -> None:
     native = case.dataset()
     first, second = case.read(native), case.read(native)
     for what, one, other in zip(("images", "labels"), first, second, strict=True):
-        same(other, one, f"{what} of the second pass")
+        require_equal(other, one, f"{what} of the second pass")
 
 
 @check()
@@ -31,9 +31,9 @@ def interleaved(case: Case) -> None:
     first = [next(one)]
     rest = list(other)
     images, labels = case.joined([*first, *one])
-    same(case.flat(images), case.truth.images["train"], "the first iterator's images")
-    same(labels, case.truth.labels["train"], "the first iterator's labels")
-    same(case.joined(rest)[1], case.truth.labels["train"], "the second iterator's labels")
+    require_equal(case.flat(images), case.truth.images["train"], "the first iterator's images")
+    require_equal(labels, case.truth.labels["train"], "the first iterator's labels")
+    require_equal(case.joined(rest)[1], case.truth.labels["train"], "the second iterator's labels")
 
 
 @check()
@@ -42,7 +42,7 @@ def early_break(case: Case) -> None:
     native = case.dataset()
     next(iter(case.subject.batches(native, 32)))
     images, _ = case.read(native)
-    same(case.flat(images), case.truth.images["train"], "images after a broken pass")
+    require_equal(case.flat(images), case.truth.images["train"], "images after a broken pass")
 
 
 @check()
@@ -57,8 +57,8 @@ def index(case: Case) -> None:
     """Example i is example i, from the end too."""
     native = case.dataset()
     for i in (0, 1, 100, 256, -1, -257):
-        image, label = given(case.subject.element)(native, i)
-        same(case.flat(case.array(image)[np.newaxis])[0], case.truth.images["train"][i], f"image {i}")
+        image, label = require_capability(case.subject.element)(native, i)
+        require_equal(case.flat(case.array(image)[np.newaxis])[0], case.truth.images["train"][i], f"image {i}")
         require(int(label) == case.truth.labels["train"][i], f"label {i} is {label!r}")
 
 
@@ -68,7 +68,7 @@ def index_out_of_range(case: Case) -> None:
     native = case.dataset()
     for i in (257, -258):
         try:
-            given(case.subject.element)(native, i)
+            require_capability(case.subject.element)(native, i)
         except IndexError:
             continue
         require(condition=False, seen=f"[{i}] of 257 examples gave an example")
@@ -89,8 +89,8 @@ def mutation_isolated(case: Case) -> None:
         scribble(images)
         scribble(labels)
     images, labels = case.read(case.dataset())
-    same(case.flat(images), case.truth.images["train"], "images opened afterwards")
-    same(labels, case.truth.labels["train"], "labels opened afterwards")
+    require_equal(case.flat(images), case.truth.images["train"], "images opened afterwards")
+    require_equal(labels, case.truth.labels["train"], "labels opened afterwards")
 
 
 @check("pickle")
@@ -106,7 +106,7 @@ def pickling(case: Case) -> None:
         after = case.read(pickle.loads(pickle.dumps(native)))  # noqa: S301 -- pickled in the same line
         for what, one, other in zip(("images", "labels"), before, after, strict=True):
             require(one.dtype == other.dtype, f"{what} come back as {other.dtype}, were {one.dtype}")
-            same(other, one, f"{what} after pickling")
+            require_equal(other, one, f"{what} after pickling")
 
 
 @check("workers")
@@ -122,9 +122,9 @@ def workers_spawn(case: Case) -> None:
 
 
 def _workers(case: Case, start_method: str) -> None:
-    images, labels = case.joined(given(case.subject.workers)(case.dataset(), 32, 2, start_method))
-    same(case.flat(images), case.truth.images["train"], "images from workers")
-    same(labels, case.truth.labels["train"], "labels from workers")
+    images, labels = case.joined(require_capability(case.subject.workers)(case.dataset(), 32, 2, start_method))
+    require_equal(case.flat(images), case.truth.images["train"], "images from workers")
+    require_equal(labels, case.truth.labels["train"], "labels from workers")
 
 
 @check()

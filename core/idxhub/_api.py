@@ -1,4 +1,4 @@
-"""The public functions: composition of the other modules and nothing else."""
+"""The public functions. They combine the other modules and do nothing else."""
 
 from __future__ import annotations
 
@@ -82,21 +82,21 @@ def get_dataset(
 
     All arguments are checked before any file is searched for.
     """
-    plugins = _plugins(plugins)
+    plugins = _plugins_or_installed(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     if not adapter.conventions.options.keys() >= adapter_options.keys():
         elsewhere = dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
         adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
-    wanted = _several(split)
+    split_strings = _split_strings(split)
     dtype_name = _dtype_name(dtype)
-    for text in wanted:
-        for stored in _check_request(spec, text, dtype_name, layout):
-            adapter.check(adapter_options, *_form(stored, dtype_name, layout, adapter))
+    for text in split_strings:
+        for stored in _check_split_and_form(spec, text, dtype_name, layout):
+            adapter.check(adapter_options, *_delivered_form(stored, dtype_name, layout, adapter))
     source = _source(spec, data_dir, cache_dir, download, verify)
     native = tuple(
-        adapter.dataset(_shaped(each, dtype_name, layout, adapter), adapter_options)
-        for each in _load(source, wanted, plugins)
+        adapter.dataset(_with_conventions(each, dtype_name, layout, adapter), adapter_options)
+        for each in _load(source, split_strings, plugins)
     )
     return native[0] if isinstance(split, str) else native
 
@@ -167,12 +167,12 @@ def get_loader(
         ArgumentError: also for a size, seed, shard or device that is impossible.
         IdxHubError: the other errors of `get_dataset`.
     """
-    plugins = _plugins(plugins)
+    plugins = _plugins_or_installed(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     for other in others:
         of_dataset = "get_dataset has it" if other in adapter.conventions.options else ""
-        why = _IN_A_LOADERS_STEAD.get(other, of_dataset)
+        why = _INSTEAD_IN_GET_LOADER.get(other, of_dataset)
         raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
     batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
     if device is not None and not adapter.has_resident:
@@ -181,10 +181,10 @@ def get_loader(
     if device is not None:
         adapter.check_device(device)
     dtype_name = _dtype_name(dtype)
-    _check_request(spec, split, dtype_name, layout)
+    _check_split_and_form(spec, split, dtype_name, layout)
     source = _source(spec, data_dir, cache_dir, download, verify)
     (loaded,) = _load(source, (split,), plugins)
-    shaped = _shaped(loaded, dtype_name, layout, adapter)
+    shaped = _with_conventions(loaded, dtype_name, layout, adapter)
     batches = HostBatches(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
     return Loader(shaped, batches, batching)
 
@@ -222,9 +222,9 @@ def load(
     Raises:
         IdxHubError: the errors of `get_dataset`, except those of adapters.
     """
-    plugins = _plugins(plugins)
+    plugins = _plugins_or_installed(plugins)
     spec = plugins.dataset(name)
-    _check_request(spec, split, None, None)
+    _check_split_and_form(spec, split, None, None)
     return _load(_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
 
 
@@ -250,38 +250,41 @@ def adapters() -> tuple[FrameworkName, ...]:
     return installed().adapters()
 
 
-# what other libraries' loaders have
-_IN_A_LOADERS_STEAD = {"num_workers": "batches are made without processes, and with prefetch= ahead of their use"}
+# arguments of other libraries' loaders, and what takes their place
+_INSTEAD_IN_GET_LOADER = {"num_workers": "batches are made without processes, and with prefetch= ahead of their use"}
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of what a function of this module takes; inspect is not imported for it."""
+    """The names of the parameters of a function of this module, without importing inspect."""
     code = function.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
-def _load(source: Source, wanted: Sequence[str], plugins: Plugins) -> list[Split]:
-    if not wanted:
+def _load(source: Source, split_strings: Sequence[str], plugins: Plugins) -> list[Split]:
+    if not split_strings:
         return []
-    return arrays.load_all([source._replace(split=split) for split in wanted], specs=plugins.specs)
+    return arrays.load_all([source._replace(split=split) for split in split_strings], specs=plugins.specs)
 
 
-def _shaped(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
+def _with_conventions(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
     if layout is None and split.images.ndim == 3:
         layout = adapter.conventions.layout
     return arrays.shaped(split, dtype, layout, adapter.conventions.label_dtype)
 
 
-def _form(
+def _delivered_form(
     stored: ArraySpec, dtype: str | None, layout: Layout | None, adapter: Adapter
 ) -> tuple[tuple[int, ...], str, Layout | None]:
-    """What `_shaped` will make of images: the shape of one as stored, the dtype and the layout."""
+    """What `_with_conventions` will deliver: the shape of one image as stored, the dtype and the layout."""
     shape = stored.shape[1:]
     return shape, dtype or stored.dtype, adapter.conventions.layout if layout is None and len(shape) == 2 else layout
 
 
-def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> set[ArraySpec]:
-    """The arrays of images that a split is made of; raises `UnknownNameError` for what they cannot be given as."""
+def _check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> set[ArraySpec]:
+    """The arrays of images that a split is made of.
+
+    Raises `UnknownNameError` for a split that does not exist, and for a dtype or layout that its images cannot have.
+    """
     ranges = splits.resolve(splits.parse(split, spec.splits, spec.everything), spec.sizes)
     for part in ranges:
         images = spec.splits[part.name].images
@@ -298,7 +301,7 @@ def _check_request(spec: DatasetSpec, split: str, dtype: str | None, layout: str
     return {spec.splits[part.name].arrays[0] for part in ranges}
 
 
-def _plugins(plugins: Plugins | None) -> Plugins:
+def _plugins_or_installed(plugins: Plugins | None) -> Plugins:
     """The plugins to use. Raises `IdxHubError` while Python is shutting down, when nothing can be imported any more."""
     if sys.is_finalizing():
         raise IdxHubError("Python is shutting down; load the data before that, in a function of atexit at the latest")
@@ -309,7 +312,7 @@ def _plugins(plugins: Plugins | None) -> Plugins:
     return plugins
 
 
-def _several(split: str | Sequence[str]) -> tuple[str, ...]:
+def _split_strings(split: str | Sequence[str]) -> tuple[str, ...]:
     if isinstance(split, str):
         return (split,)
     if isinstance(split, (bytes, bytearray)) or not isinstance(split, Sequence):
@@ -318,9 +321,9 @@ def _several(split: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _dtype_name(dtype: DTypeLike | None) -> str | None:
-    """The name of a dtype: of "float32", "f4", np.float32, or of a framework's own dtype object of the same name.
+    """The name of a dtype, given as a name, an abbreviation, or a dtype object of NumPy or of a framework.
 
-    What NumPy cannot read is returned as it is, and refused by the caller.
+    What NumPy does not know is returned unchanged: the caller refuses it.
     """
     if dtype is None:
         return None
@@ -341,15 +344,15 @@ def _source(
     verify: bool,
 ) -> Source:
     download, verify = boolean("download", download), boolean("verify", verify)
-    folder = _path("data_dir", data_dir)
+    folder = _absolute_path("data_dir", data_dir)
     if folder is not None and not os.path.isdir(folder):
         from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- for what it raises; a warm call does without it
 
         SearchSettings.from_environment(data_dir)
-    return Source(spec, "", folder, _path("cache_dir", cache_dir), download, verify)
+    return Source(spec, "", folder, _absolute_path("cache_dir", cache_dir), download, verify)
 
 
-def _path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
+def _absolute_path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
     """The path made absolute, so that it means the same in another process, in another folder."""
     if path is None:
         return None

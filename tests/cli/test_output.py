@@ -14,7 +14,7 @@ from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 
 from idxhub.cli import output
-from idxhub.cli.output import format_error, plain, plain_lines, print_table, say
+from idxhub.cli.output import format_error, print_table, print_text, printable_line, printable_lines
 from idxhub.errors import IdxHubError
 
 if sys.platform != "win32":
@@ -103,11 +103,11 @@ def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
     ],
 )
 def test_what_is_not_ours_is_plain_on_the_screen(text, shown, capsys):
-    assert plain(text) == shown
-    say(f"one\n{text}")
+    assert printable_line(text) == shown
+    print_text(f"one\n{text}")
     print_table(("A", "B"), [(text, "x")])
     out = capsys.readouterr().out
-    assert plain_lines(out) == out
+    assert printable_lines(out) == out
 
 
 @pytest.mark.parametrize(

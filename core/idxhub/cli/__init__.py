@@ -18,7 +18,7 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
-from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, plain, print_json
+from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, print_json, printable_line
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
 
@@ -131,7 +131,7 @@ def _end(error: OSError) -> int:
         message = f"cannot write to standard output: {message}"
     if stream is not sys.stderr:
         try:
-            click.echo(f"Error: {plain(message)}", err=True)
+            click.echo(f"Error: {printable_line(message)}", err=True)
         except OSError:
             _give_up(sys.stderr)
     return _status(frames)

@@ -19,7 +19,7 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.cli.options import json_option
-from idxhub.cli.output import plain, print_json, print_table, say
+from idxhub.cli.output import print_json, print_table, print_text, printable_line
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.paths import absolute_path
 from idxhub.plugins.manager import installed
@@ -105,17 +105,17 @@ def _show(searched: Sequence[Path], report: Report, *, has_paths: bool) -> None:
     if rows:
         click.secho(_format_row(_HEADINGS, widths), bold=True)
     for folder, group in groupby(zip(report.findings, rows, strict=True), lambda each: each[0].path.parent):
-        say(plain(folder))
+        print_text(printable_line(folder))
         for finding, row in group:
             click.secho(_format_row(row, widths), fg="red" if finding.state == "wrong" else None)
     for mixed in report.mixed:
-        click.secho(f"WRONG: {plain(mixed)}", fg="red")
+        click.secho(f"WRONG: {printable_line(mixed)}", fg="red")
     if not searched:
         click.echo("none of the folders that usually contain such files exists; name the folders to examine")
     elif not rows and not has_paths:
         click.echo("looked in")
         for path in searched:
-            click.echo(f"  {plain(path)}")
+            click.echo(f"  {printable_line(path)}")
     click.echo(_summary(report))
 
 
@@ -146,11 +146,11 @@ def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _format_name(finding: Finding) -> str:
     name = finding.path.name if finding.member is None else f"{finding.path.name}: {finding.member}"
-    return f"  {plain(name)}{'/' * finding.is_folder}"
+    return f"  {printable_line(name)}{'/' * finding.is_folder}"
 
 
 def _format_found(finding: Finding) -> str:
-    return f"{'WRONG: ' * (finding.state == 'wrong')}{plain(finding.found)}"
+    return f"{'WRONG: ' * (finding.state == 'wrong')}{printable_line(finding.found)}"
 
 
 def _show_adopted(rows: Sequence[dict[str, str]]) -> None:
@@ -160,12 +160,12 @@ def _show_adopted(rows: Sequence[dict[str, str]]) -> None:
         return
     print_table(
         ("INTO THE CACHE", "NOW", "FROM"),
-        [(row["file"], row["state"], plain(row.get("source", "-"))) for row in rows],
+        [(row["file"], row["state"], printable_line(row.get("source", "-"))) for row in rows],
     )
     for failure in dict.fromkeys(row["failure"] for row in rows if "failure" in row):
-        say(f"NOT TAKEN OVER: {failure}", fg="red")
+        print_text(f"NOT TAKEN OVER: {failure}", fg="red")
     if any("source" in row for row in rows):
-        say(f"in {cache_root()}")
+        print_text(f"in {cache_root()}")
 
 
 def _as_data(searched: Iterable[Path], report: Report) -> dict[str, Any]:

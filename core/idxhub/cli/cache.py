@@ -6,7 +6,7 @@ import click
 
 from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all
 from idxhub.cli.options import json_option
-from idxhub.cli.output import plain, print_json, print_table, say, size
+from idxhub.cli.output import format_size, print_json, print_table, print_text, printable_line
 
 
 @click.command()
@@ -19,20 +19,21 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     held = {folder: folder_size(folder) for folder in list_cache_folders(root)}
     if removing:
         if not yes and held:
-            what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {size(sum(held.values()))},"
-            click.confirm(f"Remove {what} from {plain(root)}?", abort=True, err=True)  # the answer is the output
+            what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {format_size(sum(held.values()))},"
+            question = f"Remove {what} from {printable_line(root)}?"
+            click.confirm(question, abort=True, err=True)  # standard output is for the result
         freed = remove_all(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})
         else:
-            say(f"freed {size(freed)} in {root}")
+            print_text(f"freed {format_size(freed)} in {root}")
         return
     if as_json:
         print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in held.items()}})
         return
-    say(f"{root}  (set IDXHUB_CACHE to move it)")
+    print_text(f"{root}  (set IDXHUB_CACHE to move it)")
     if held:
-        print_table(("DATASET", "SIZE"), [(folder.name, size(count)) for folder, count in held.items()])
+        print_table(("DATASET", "SIZE"), [(folder.name, format_size(count)) for folder, count in held.items()])
     else:
         click.echo("empty")
 

@@ -12,7 +12,7 @@ from idxhub.cache.record import Record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.cli.options import dataset_argument, json_option
-from idxhub.cli.output import print_json, print_table, say, size
+from idxhub.cli.output import format_size, print_json, print_table, print_text
 from idxhub.errors import CacheError
 from idxhub.plugins.manager import installed
 
@@ -46,7 +46,7 @@ def list_(*, as_json: bool) -> None:
         click.echo()
     for archive in sorted(archives, key=lambda archive: archive.filename):
         names = ", ".join(s.name for s in specs if any(each.archive == archive for each in s.resources))
-        say(f"One download, {archive.filename} of {size(archive.size)}, for {names}")
+        print_text(f"One download, {archive.filename} of {format_size(archive.size)}, for {names}")
 
 
 def _record(cache: Cache, kept: ArraySpec) -> Record | None:
@@ -76,17 +76,17 @@ def info(name: str, *, as_json: bool) -> None:
         }
         print_json(describe(spec) | {"cache": str(cache.folder), "cached": cached})
         return
-    say(spec.title or spec.name, bold=True)
+    print_text(spec.title or spec.name, bold=True)
     if spec.description:
-        say(spec.description)
+        print_text(spec.description)
     click.echo()
     licence = spec.license or _NO_LICENCE
     for what, value in (("release", spec.release), ("licence", licence), ("homepage", spec.homepage)):
         if value:
-            say(f"{what:10}{value}")
-    say(f"{'splits':10}{', '.join(_sized(spec))}")
+            print_text(f"{what:10}{value}")
+    print_text(f"{'splits':10}{', '.join(_sized(spec))}")
     for archive in dict.fromkeys(each.archive for each in spec.resources if each.archive is not None):
-        say(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
+        print_text(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
     click.echo()
     print_table(
         ("FILE", "BYTES", "MD5", "HOLDS", "CACHED FROM"),
@@ -111,11 +111,11 @@ def info(name: str, *, as_json: bool) -> None:
     if spec.mirrors:
         click.echo()
         click.secho("MIRRORS", bold=True)
-        say("\n".join(map(redact_url, spec.mirrors)))
+        print_text("\n".join(map(redact_url, spec.mirrors)))
     if spec.citation:
         click.echo()
         click.secho("CITATION", bold=True)
-        say(spec.citation)
+        print_text(spec.citation)
 
 
 def _sized(spec: DatasetSpec) -> list[str]:
@@ -130,7 +130,7 @@ def _splits(spec: DatasetSpec) -> str:
 
 def _download_size(spec: DatasetSpec) -> str:
     count, known = spec.download_size
-    return size(count) if known else f"< {size(count)}"
+    return format_size(count) if known else f"< {format_size(count)}"
 
 
 COMMANDS = (list_, info)

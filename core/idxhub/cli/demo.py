@@ -17,7 +17,7 @@ import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
 from idxhub.cli.options import data_dir_option, json_option
-from idxhub.cli.output import format_error, is_terminal, print_json, print_table, say
+from idxhub.cli.output import format_error, is_terminal, print_json, print_table, print_text
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import DownloadError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins.manager import installed
@@ -74,9 +74,9 @@ def _available(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
             load(_SAMPLE, "train", data_dir=data_dir, download=False)
             why = _why_unavailable(error, download=download)
             more = "" if verbose else "; -v shows what was tried"
-            say(f"Using the sample of 2,000 images, because {why}{more}.", err=True)
+            print_text(f"Using the sample of 2,000 images, because {why}{more}.", err=True)
             if verbose:
-                say(f"{format_error(error)}\n", err=True)
+                print_text(f"{format_error(error)}\n", err=True)
         return _SAMPLE
     return _FULL
 
@@ -161,10 +161,10 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
         if "broken" in row:
             causes.setdefault(row["broken"], []).append(row["framework"])
     if same is None and len(causes) == 1:
-        say(f"no framework could be read: {''.join(causes)}", fg="red")
+        print_text(f"no framework could be read: {''.join(causes)}", fg="red")
         return
     for why, names in causes.items():
-        say(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
+        print_text(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
     shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
     verdicts = {
         True: f"All {len(shown)} frameworks give the same bytes, in the order of the files and in {shuffled}.",
@@ -172,17 +172,17 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
         None: "No framework could be read.",
     }
     if len(shown) != 1:  # one alone agrees with itself
-        say(verdicts[same], bold=True)
+        print_text(verdicts[same], bold=True)
 
 
 def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:
     """One line for all frameworks that are not installed; with `verbose` a line for each, with the reason."""
     if verbose:
         for why in missing.values():
-            say(why)
+            print_text(why)
     elif missing:  # each message ends with the command that installs the framework: see MissingFrameworkError
         commands = (f"{name} ({why.rpartition(': ')[2]})" for name, why in missing.items())
-        say(f"Not installed: {', '.join(commands)}.")
+        print_text(f"Not installed: {', '.join(commands)}.")
 
 
 def _print_read(name: str, shown: list[dict[str, Any]]) -> None:

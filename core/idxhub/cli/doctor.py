@@ -18,7 +18,7 @@ from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, re
 from idxhub.cache.layout import cache_root, write_error
 from idxhub.cache.store import Cache
 from idxhub.cli.options import json_option
-from idxhub.cli.output import print_json, print_table, say
+from idxhub.cli.output import print_json, print_table, print_text
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.paths import format_os_error
 from idxhub.plugins.manager import installed
@@ -169,8 +169,8 @@ def _wrong_mirrors() -> list[str]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    say(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
-    say(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
+    print_text(f"idxhub {report['idxhub']}, Python {report['python']}, {report['platform']}")
+    print_text(", ".join(f"{package} {number or '(not installed)'}" for package, number in report["packages"].items()))
     click.echo()
     print_table(
         ("FRAMEWORK", "STATE", "VERSION, OR WHAT TO DO"),
@@ -178,16 +178,16 @@ def _show(report: dict[str, Any]) -> None:
     )
     click.echo()
     for name, value in report["settings"].items():
-        say(f"{name:16}{value or '(not set)'}")
+        print_text(f"{name:16}{value or '(not set)'}")
     cache = report["cache"]
     state = "can be written" if cache["writable"] else "CANNOT be written"
-    say(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
+    print_text(f"{'cache':16}{cache['path']} ({state if cache['exists'] else f'not made yet; {state}'})")
     _show_datasets(report)
     click.echo()
     for problem in report["problems"]:
-        say(f"PROBLEM: {problem}", fg="red")
+        print_text(f"PROBLEM: {problem}", fg="red")
     if not report["problems"]:
-        say("no problems found")
+        print_text("no problems found")
 
 
 def _advice(framework: dict[str, str]) -> str:
@@ -206,11 +206,11 @@ def _show_datasets(report: dict[str, Any]) -> None:
     for (cached, files, folders, mirrors), names in groups.items():
         click.echo()
         each = " each" if len(names) > 1 else ""
-        say(f"{', '.join(names)}: {cached} of {files} files{each} in the cache; searched for in", bold=True)
+        print_text(f"{', '.join(names)}: {cached} of {files} files{each} in the cache; searched for in", bold=True)
         for folder, exists in folders:
-            say(f"  {folder} ({'exists' if exists else 'does not exist'})")
+            print_text(f"  {folder} ({'exists' if exists else 'does not exist'})")
         for mirror in mirrors:
-            say(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
+            print_text(f"  {mirror}{'' if report['download'] else ' (not tried: IDXHUB_OFFLINE is set)'}")
 
 
 COMMANDS = (doctor,)

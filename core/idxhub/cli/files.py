@@ -17,7 +17,7 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
 from idxhub.cli.options import FOLDER, data_dir_option, dataset_argument, json_option
-from idxhub.cli.output import plain, print_json, print_table, say
+from idxhub.cli.output import print_json, print_table, print_text, printable_line
 from idxhub.errors import CacheError, ChecksumError
 from idxhub.plugins.manager import installed
 
@@ -58,12 +58,12 @@ def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
             (
                 row["file"],
                 "in the cache already" if row["cached_already"] else f"verified, {row['form']}",
-                plain(row["source"]),
+                printable_line(row["source"]),
             )
             for row in rows
         ],
     )
-    say(f"in {cache.folder}")
+    print_text(f"in {cache.folder}")
 
 
 _NOT_FOUND = "NOT FOUND"
@@ -104,7 +104,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
             ("FILE", "STATE", "CHECKED BY", "AT"),
             [(f.file, f.state, f.check, f.place or "-") for f in findings],
         )
-        say(_summary(findings))
+        print_text(_summary(findings))
     if not all(finding.sound for finding in findings):
         ctx.exit(1)
 

@@ -21,14 +21,14 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
-def plain(text: object) -> str:
+def printable_line(text: object) -> str:
     """A line as it can be shown anywhere: file names may hold whatever they like, orders to the terminal too."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
-def plain_lines(text: object) -> str:
+def printable_lines(text: object) -> str:
     """The same of several lines."""
-    return "\n".join(map(plain, str(text).split("\n")))
+    return "\n".join(map(printable_line, str(text).split("\n")))
 
 
 _OPTIONS = (
@@ -51,13 +51,13 @@ def format_message(text: str) -> str:
     """
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
-    return plain_lines(text)
+    return printable_lines(text)
 
 
 def error_as_json(error: BaseException) -> dict[str, Any]:
     """An error as docs/reference/json.md describes it: its type and message, and what else a script can use."""
     if isinstance(error, click.ClickException):
-        return {"type": type(error).__name__, "message": plain_lines(error.format_message())}
+        return {"type": type(error).__name__, "message": printable_lines(error.format_message())}
     data: dict[str, Any] = {"type": type(error).__name__, "message": format_error(error)}
     if isinstance(error, DownloadError | ChecksumError):
         data["message"] = format_message(error.message)
@@ -67,9 +67,9 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
     return data
 
 
-def say(text: object, *, err: bool = False, **style: Any) -> None:
+def print_text(text: object, *, err: bool = False, **style: Any) -> None:
     """Print lines that may hold text from elsewhere; on a terminal they are wrapped. `style` is click's."""
-    click.secho(fit_to_terminal(plain_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
+    click.secho(fit_to_terminal(printable_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -78,7 +78,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     On a terminal that is too narrow for this, cells are wrapped between words. If that is not enough, each row becomes
     a block of lines. Nothing is cut off, and what goes into a pipe or a file is not wrapped.
     """
-    cells = [[plain_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
+    cells = [[printable_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
     natural = [max(_width(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
     widths = natural
     if is_terminal(sys.stdout):
@@ -156,7 +156,7 @@ def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
                 click.secho(line, bold=i == 0)
 
 
-def size(count: int | None) -> str:
+def format_size(count: int | None) -> str:
     """Bytes for people: powers of 1000, as disk and network figures are."""
     if count is None:
         return "?"

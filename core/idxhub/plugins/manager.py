@@ -40,6 +40,9 @@ class Plugins:
         self._adapters: dict[str, Adapter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
+    def __repr__(self) -> str:
+        return f"Plugins(adapters={self.adapters()!r})"
+
     def adapters(self) -> tuple[FrameworkName, ...]:
         """The names of the adapters, sorted; none is imported."""
         return tuple(map(FrameworkName, sorted({*self._names(ADAPTERS), *self._adapters})))

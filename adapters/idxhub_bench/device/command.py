@@ -34,12 +34,13 @@ FRAMEWORKS = ("torch", "jax")
 @positive("--batch-size", "sizes", multiple=True, default=(128, 512, 4096), help="Images in a batch.")
 @positive("--repeats", default=7, help="Passes of each kind.")
 def device(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
-    """Measure batches that are gathered on a device, and write the records to RAW.
+    """Measure batches that are gathered on a device.
 
-    Prints images/s of get_loader(device=...), of the ordinary loader whose batches are copied to the device, and how
-    the first compares with the speed of a plain copy on that device. That share counts the bytes that must be read and
-    written at least. Before the clock starts, the batches of both loaders are compared bit for bit. The exit status is
-    1 if a framework failed, but not if there is no such device.
+    The records are written to RAW, a file of JSON lines. Prints images/s of get_loader(device=...), of the ordinary
+    loader whose batches are copied to the device, and how the first compares with the speed of a plain copy on that
+    device. That share counts the bytes that must be read and written at least. Before the clock starts, the batches of
+    both loaders are compared bit for bit. The exit status is 1 if a framework failed, but not if there is no such
+    device.
     """
     with recording(raw, append=append) as recorder:
         data = {"name": asked["dataset"], "cache_dir": str(fill_cache(asked, recorder.folder))}

@@ -26,12 +26,12 @@ from idxhub_bench.measuring import FULL, SAMPLE, measuring, positive, recording
 @positive("--repeats", default=7, help="Processes for each figure.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the order in which the processes run.")
 def load(raw: Path, data_dir: Path | None, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
-    """Measure how fast each framework loads the data, and write the records to RAW.
+    """Measure how fast each framework loads the data.
 
-    Each measurement runs in a fresh process. All of them run once a round, in a new random order. RAW is a file of JSON
-    lines; each line is written as soon as it is measured, so that an interrupted run keeps its records. Frameworks that
-    are not installed are left out; --env torch=PYTHON measures a framework with another interpreter. The exit status is
-    1 if a row read wrong data, or if a row of idxhub failed.
+    The records are written to RAW, a file of JSON lines. Each line is written as soon as it is measured, so that an
+    interrupted run keeps its records. Each measurement runs in a fresh process. All of them run once a round, in a new
+    random order. Frameworks that are not installed are left out; --env torch=PYTHON measures a framework with another
+    interpreter. The exit status is 1 if a row read wrong data, or if a row of idxhub failed.
     """
     chosen = _rows(asked["named"])
     data_dir = _data_dir(asked["dataset"], data_dir)

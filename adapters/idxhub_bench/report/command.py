@@ -89,7 +89,7 @@ def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: 
     how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
     lines = [f"This page was written by `idxhub bench report` from {links}: {how}"]
     if html is not None:
-        lines.append(f'<a href="{_from(text, html)}">The same with bars, sortable</a>.')
+        lines.append(f'<a href="{_from(text, html)}">The same figures as bars, in tables that can be sorted</a>.')
     return "\n\n".join(lines)
 
 

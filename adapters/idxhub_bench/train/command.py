@@ -34,13 +34,13 @@ from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
 )
 @click.option("--device", help="Where to train, such as cuda; torch and jax keep the data there.  [default: the CPU]")
 def train(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
-    """Train one network in each framework on the same batches, and write the records to RAW.
+    """Train one network in each framework on the same batches.
 
     The network is that of Fashion-MNIST's own benchmark (benchmark/convnet.py). All frameworks start from the same
-    weights and use the same dropout; each one runs in its own process. Prints accuracy and time of each epoch, and the
-    share of the time that a step waits for data. The rows with torchvision use its usual idiom instead of idxhub. The
-    exit status is 1 if the losses of the first steps differ by more than rounding explains, or if a row failed; rows
-    whose packages are not installed are left out.
+    weights and use the same dropout; each one runs in its own process. The records are written to RAW, a file of JSON
+    lines. Prints accuracy and time of each epoch, and the share of the time that a step waits for data. The rows with
+    torchvision use its usual idiom instead of idxhub. The exit status is 1 if the losses of the first steps differ by
+    more than rounding explains, or if a row failed; rows whose packages are not installed are left out.
     """
     chosen = _chosen(asked["named"])
     if asked["examples"] < asked["batch_size"]:

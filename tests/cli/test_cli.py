@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support.command import COMMAND, SAMPLE, rows, started
+from support.installed import install
 
 import idxhub
 from idxhub.cli import commands
@@ -161,8 +163,6 @@ def test_verify_a_sound_dataset(run):
     ids=["cut", "emptied", "a page", "missing"],
 )
 def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, summary, run, tmp_path):
-    import shutil  # noqa: PLC0415
-
     folder = tmp_path / "files"
     shutil.copytree(sample_folder(), folder)
     harm(folder / "t10k-labels-idx1-ubyte.gz")
@@ -189,8 +189,6 @@ def test_verify_sees_a_damaged_array_in_the_cache(run, cache_dir):
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
 @pytest.mark.parametrize("arguments", [["get", SAMPLE], ["verify", SAMPLE], ["cache"], ["doctor"], ["list"]], ids=str)
 def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
-    import shutil  # noqa: PLC0415
-
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff\xc3\xa9")
     shutil.copytree(sample_folder(), folder)
     done = subprocess.run(
@@ -206,8 +204,6 @@ def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
 
 
 def test_no_command_tells_a_terminal_what_a_file_name_says(run, tmp_path, monkeypatch):
-    import shutil  # noqa: PLC0415
-
     folder = tmp_path / "\x1b]0;owned\x07\x1b[31m"
     shutil.copytree(sample_folder(), folder)
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
@@ -291,18 +287,19 @@ def test_wrong_usage_is_exit_status_2(arguments, says, run):
 
 
 def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_path):
-    (tmp_path / "othercommand.py").write_text(
-        "import click\n@click.command()\ndef hello():\n    click.echo('hello from elsewhere')\n"
-    )
-    (tmp_path / "notacommand.py").write_text("thing = 3\n")
-    (tmp_path / "raisingcommand.py").write_text("raise RuntimeError('no')\n")
-    metadata = tmp_path / "elsewhere-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[idxhub.commands]\nraises = raisingcommand:thing\nhello = othercommand:hello\n"
-        "broken = notacommand:thing\nlist = othercommand:hello\n"
-    )
+    modules = {
+        "othercommand": "import click\n@click.command()\ndef hello():\n    click.echo('hello from elsewhere')\n",
+        "notacommand": "thing = 3\n",
+        "raisingcommand": "raise RuntimeError('no')\n",
+    }
+    commands_of_others = {
+        "raises": "raisingcommand:thing",
+        "hello": "othercommand:hello",
+        "broken": "notacommand:thing",
+        "list": "othercommand:hello",
+    }
+    lines = "".join(f"{name} = {value}\n" for name, value in commands_of_others.items())
+    install(tmp_path, "elsewhere", entry_points=f"[idxhub.commands]\n{lines}", modules=modules)
     code = (
         "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
         "import atexit; atexit.register(lambda: print('imported:', 'othercommand' in sys.modules))\n"

@@ -8,12 +8,12 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import numpy as np
 import pytest
 from support.command import SAMPLE, started
+from support.installed import entry, install
 from support.processes import python
 
 import idxhub
@@ -129,16 +129,16 @@ def test_demo_digests_are_those_of_the_arrays_and_the_shared_order(run, nowhere)
             assert row["shuffled_digest"] == digest(*(idxhub.order(2000, 0, epoch) for epoch in range(2)))
 
 
-def install(folder, code):
-    """An adapter called crooked, and its conformance subject; returns the environment in which it is installed."""
-    (folder / "crooked.py").write_text(code)
-    metadata = folder / "crooked-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: crooked\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
-    )
-    return os.environ | {"PYTHONPATH": str(folder), "HOME": str(folder)}
+@pytest.fixture
+def crooked(tmp_path):
+    """Install an adapter called crooked, and its conformance subject; returns the environment that has them."""
+
+    def install_it(code):
+        groups = "[idxhub.adapters]\ncrooked = crooked\n[idxhub.conformance]\ncrooked = crooked:SUBJECT\n"
+        install(tmp_path, "crooked", entry_points=groups, modules={"crooked": code})
+        return os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}
+
+    return install_it
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,8 @@ def install(folder, code):
     ],
     ids=["right", "loader reversed", "dataset reversed"],
 )
-def test_demo_shows_a_framework_that_differs(order, shuffled, says, tmp_path):
-    environment = install(
-        tmp_path,
+def test_demo_shows_a_framework_that_differs(order, shuffled, says, crooked):
+    environment = crooked(
         "from idxhub import Arrays, hookimpl\n"
         "from idxhub.conformance import Subject\n"
         "@hookimpl\n"
@@ -187,7 +186,7 @@ def test_what_is_not_installed_is_one_line_with_the_commands(verbose, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 def test_nothing_is_read_with_a_framework_that_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    plugins = Plugins([EntryPoint("absent", "no_such_framework", "idxhub.adapters")])
+    plugins = Plugins([entry("absent", "no_such_framework")])
     monkeypatch.setattr(demo, "installed", lambda: plugins)
     assert "no_such_framework" in demo._show("absent", SAMPLE, None, 128, 1)["missing"]
     assert "reading with" not in capsys.readouterr().err
@@ -220,9 +219,8 @@ def test_a_private_class_is_named_by_its_public_base(monkeypatch):
     ],
     ids=["does not import", "fails on data"],
 )
-def test_a_broken_adapter_hides_no_other(code, says, tmp_path):
-    environment = install(
-        tmp_path,
+def test_a_broken_adapter_hides_no_other(code, says, crooked):
+    environment = crooked(
         "from idxhub import hookimpl\nfrom idxhub.conformance import Subject\n"
         "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
         "SUBJECT = Subject('crooked', lambda native, size: [native])\n"

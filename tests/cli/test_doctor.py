@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from textwrap import dedent
 
 import pytest
 from support.command import rows
-from support.processes import python_mounted
+from support.installed import ADAPTER, install
+from support.processes import python, python_mounted
 
 import idxhub
 from idxhub.cli import doctor
@@ -79,7 +79,7 @@ def test_doctor_shows_the_version_of_all_that_is_required(run):
 
 
 @pytest.mark.parametrize("missing", ["xxhash", "idxhub"])
-def test_doctor_bears_that_a_distribution_is_missing(missing, run, monkeypatch):
+def test_doctor_works_where_a_distribution_is_missing(missing, run, monkeypatch):
     def found(name):
         if name == missing:
             raise PackageNotFoundError(name)
@@ -92,30 +92,12 @@ def test_doctor_bears_that_a_distribution_is_missing(missing, run, monkeypatch):
 
 
 def test_doctor_shows_a_framework_that_is_there_under_another_name(tmp_path):
-    def install(name, version, *lines, **files):
-        folder = tmp_path / f"{name}-{version}.dist-info"
-        folder.mkdir()
-        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        (folder / "METADATA").write_text(head + "".join(f"{line}\n" for line in lines))
-        for file, content in files.items():
-            (folder / f"{file}.txt").write_text(content)
-
-    (tmp_path / "bigframe.py").touch()
-    (tmp_path / "adapter.py").write_text(
-        "import bigframe\nfrom idxhub import hookimpl\n@hookimpl\ndef idxhub_dataset(split): return split\n"
-        "@hookimpl\ndef idxhub_batch(images, labels): return images, labels\n"
-    )
-    install("bigframe_cpu", "2.5", top_level="bigframe\n")
+    modules = {"bigframe": "", "adapter": f"import bigframe\n{dedent(ADAPTER)}"}
+    install(tmp_path, "bigframe_cpu", version="2.5", top_level="bigframe\n", modules=modules)
     needs = ("Provides-Extra: big", 'Requires-Dist: bigframe>=2; extra == "big"')
-    install("adapters_of_big", "1.0", *needs, entry_points="[idxhub.adapters]\nbig = adapter\n")
-    code = "from idxhub.cli import commands; commands(['doctor'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-    )
+    install(tmp_path, "adapters_of_big", *needs, entry_points="[idxhub.adapters]\nbig = adapter\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = python("from idxhub.cli import commands; commands(['doctor'])", env=environment)
     assert ["big", "installed", "bigframe_cpu", "2.5"] in rows(done.stdout)
 
 

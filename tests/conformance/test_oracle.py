@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import installed as distributions
 
 from idxhub.conformance import CHECKS
 
@@ -214,16 +215,11 @@ def install(folder: Path, changes: list[tuple[str, str]], check: str) -> None:
     for old, new in changes:
         assert old in source, f"nothing to change for {check}: {old!r}"
         source = source.replace(old, new)
-    (folder / "idxhub_rows.py").write_text(source)
-    (folder / "rowlib.py").write_text((ROWS / "rowlib.py").read_text())
+    modules = {"idxhub_rows": source, "rowlib": (ROWS / "rowlib.py").read_text()}
     if check == "lazy-import":
-        (folder / "sitecustomize.py").write_text("import rowlib\n")
-    metadata = folder / "idxhub_rows-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: idxhub-rows\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[idxhub.adapters]\nrows = idxhub_rows\n[idxhub.conformance]\nrows = idxhub_rows:SUBJECT\n"
-    )
+        modules["sitecustomize"] = "import rowlib\n"
+    entry_points = "[idxhub.adapters]\nrows = idxhub_rows\n[idxhub.conformance]\nrows = idxhub_rows:SUBJECT\n"
+    distributions.install(folder, "idxhub_rows", entry_points=entry_points, modules=modules)
 
 
 def examine(folder: Path, check: str = "") -> dict:

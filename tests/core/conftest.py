@@ -1,7 +1,12 @@
 """What several files of tests start from."""
 
-import pytest
+import sys
+import textwrap
 
+import pytest
+from support.installed import entry
+
+from idxhub import Plugins, get_dataset
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
 from idxhub.audit.judge import audit_files
@@ -43,3 +48,40 @@ def put(toy, tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write modules that can be imported; they are forgotten afterwards."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    written = []
+
+    def write_module(name, code):
+        (folder / f"{name}.py").write_text(textwrap.dedent(code))
+        written.append(name)
+
+    yield write_module
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def adapters(write):
+    """Plugins whose adapters are modules with this code, by the names of their frameworks."""
+
+    def make(**codes):
+        for name, code in codes.items():
+            write(f"adapter_{name}", code)
+        return Plugins([entry(name, f"adapter_{name}") for name in codes])
+
+    return make
+
+
+@pytest.fixture
+def get(toy):
+    """The toy dataset by an adapter, called "a" unless said otherwise."""
+    return lambda plugins, framework="a", **options: get_dataset(
+        toy.spec, framework=framework, data_dir=toy.folder, plugins=plugins, **options
+    )

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from importlib.metadata import EntryPoint
 
 import pytest
+from support.installed import ADAPTER, entry
 
 from idxhub import Plugins, get_loader, hookimpl
 from idxhub.errors import AdapterError, ArgumentError
 
-PLAIN = """
-    from idxhub import hookimpl
-
-    @hookimpl
-    def idxhub_dataset(split, options):
-        return (split.images, split.labels)
-
-    @hookimpl
-    def idxhub_batch(images, labels):
-        return (images, labels)
-"""
-RESIDENT = f"""{PLAIN}
+RESIDENT = f"""{ADAPTER}
     @hookimpl
     def idxhub_resident(split, device):
         return lambda indices, size: iter([(split, device, indices.tolist(), size)])
@@ -34,27 +22,6 @@ IN_A_CLASS = """
 
     adapter = Adapter()
 """
-
-
-@pytest.fixture
-def adapters(tmp_path, monkeypatch):
-    """Plugins made of modules that are called as their frameworks."""
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-
-    def make(**codes):
-        for name, code in codes.items():
-            (folder / f"adapter_{name}.py").write_text(textwrap.dedent(code))
-        return Plugins([entry(name, f"adapter_{name}") for name in codes])
-
-    yield make
-    for name in [name for name in sys.modules if name.startswith("adapter_")]:
-        del sys.modules[name]
-
-
-def entry(name, value):
-    return EntryPoint(name, value, "idxhub.adapters")
 
 
 def loader(toy, plugins, **arguments):
@@ -82,15 +49,8 @@ def test_without_a_device_nothing_is_put_on_one(adapters, toy):
 
 
 def test_an_adapter_that_keeps_no_data_on_a_device_names_those_that_do(adapters, toy, tmp_path):
-    adapters(a=PLAIN, b=RESIDENT, c=IN_A_CLASS, d="raise SystemExit")
-    values = {
-        "a": "adapter_a",
-        "b": "adapter_b",
-        "c": "adapter_c:adapter",
-        "d": "adapter_d",
-        "e": "no.such",
-        "f": "sys",
-    }
+    adapters(a=ADAPTER, b=RESIDENT, c=IN_A_CLASS, d="raise SystemExit")
+    values = {name: f"adapter_{name}" for name in "abd"} | {"c": "adapter_c:adapter", "e": "no.such", "f": "sys"}
     plugins = Plugins([entry(name, value) for name, value in values.items()])
     with pytest.raises(ArgumentError) as caught:
         loader(toy, plugins, device="there", data_dir=tmp_path)  # before anything is looked for
@@ -113,7 +73,7 @@ class ByHand:
 class Forgetful(ByHand):
     @hookimpl
     def idxhub_resident(self, split):
-        """Nothing comes of it."""
+        """Returns nothing."""
 
 
 def test_adapters_that_were_registered_are_named_too(toy, plugins):

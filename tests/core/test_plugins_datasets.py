@@ -1,0 +1,91 @@
+"""Plugins that add datasets to the catalog: a bad one is left out with a warning, and the others stay."""
+
+import pytest
+from support import made
+from support.installed import entry
+
+from idxhub import Plugins
+from idxhub.catalog import builtin
+from idxhub.errors import UnknownNameError
+
+CODE = """
+    from idxhub import DatasetSpec, Resource, SplitSpec, hookimpl
+
+    @hookimpl
+    def idxhub_datasets():
+        images = Resource("images", md5="0" * 32, shape=(5, 2, 2))
+        labels = Resource("labels", md5="1" * 32, shape=(5,))
+        yield DatasetSpec("{name}", {{"train": SplitSpec(images, labels)}})
+"""
+HOOK = "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets():"
+
+
+@pytest.fixture
+def plugins_of(write):
+    """Plugins whose modules `datasets_...` have this code."""
+
+    def make(**codes):
+        for name, code in codes.items():
+            write(f"datasets_{name}", code)
+        return Plugins([entry(name, f"datasets_{name}", "idxhub.datasets") for name in codes])
+
+    return make
+
+
+def test_datasets_are_added(plugins_of):
+    plugins = plugins_of(a=CODE.format(name="alpha"), b=CODE.format(name="beta"))
+    assert set(plugins.datasets()) == {*builtin.NAMES, "alpha", "beta"}
+    assert plugins.dataset("alpha").sizes == {"train": 5}
+
+
+BAD = {
+    "import": "import no_such_package",
+    "syntax": "def",
+    "raises": CODE.format(name="x").replace("images = ", "1 / 0; images = "),
+    "no hook": "",
+    "misspelt": CODE.format(name="x").replace("def idxhub_datasets", "def idxhub_dataset_s"),
+    "not specs": CODE.format(name="x").replace("yield DatasetSpec", "yield str"),
+    "nothing": f"{HOOK} return 5",
+    "None": f"{HOOK} pass",
+    "a built-in name": CODE.format(name="fashion-mnist"),
+    "a name twice": CODE.format(name="x") + '        yield DatasetSpec("x", {"train": SplitSpec(images, labels)})\n',
+    "a bad spec": CODE.format(name="not a name"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_dataset_plugin_warns_and_leaves_the_others(plugins_of, fault):
+    plugins = plugins_of(bad=BAD[fault], a=CODE.format(name="alpha"))
+    with pytest.warns(UserWarning, match="no datasets from datasets_bad") as caught:
+        assert set(plugins.datasets()) == {*builtin.NAMES, "alpha"}
+    assert len(caught) == 1
+    assert plugins.dataset("fashion-mnist") == builtin.datasets()["fashion-mnist"]
+    plugins.datasets()  # said once
+
+
+ENDINGS = ["SystemExit", "SystemExit(3)", "GeneratorExit", "__import__('asyncio').CancelledError('stop')"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    "code", ["{}", HOOK + " {}", HOOK + "\n    yield from ()\n    {}"], ids=["import", "hook", "pass"]
+)
+def test_a_dataset_plugin_that_ends_programs_is_left_out(ending, code, plugins_of):
+    plugins = plugins_of(a=code.format(f"raise {ending}"))
+    with pytest.warns(UserWarning, match="no datasets from datasets_a: (SystemExit|GeneratorExit|CancelledError)"):
+        assert tuple(plugins.datasets()) == builtin.NAMES
+
+
+def test_ctrl_c_in_a_dataset_plugin_is_not_its_failure(plugins_of):
+    with pytest.raises(KeyboardInterrupt):
+        plugins_of(a="raise KeyboardInterrupt").datasets()
+
+
+def test_an_unknown_dataset_names_the_nearest(plugins):
+    with pytest.raises(UnknownNameError, match=r"unknown dataset 'fashion_mnist'; did you mean 'fashion-mnist'"):
+        plugins.dataset("fashion_mnist")
+
+
+def test_a_spec_is_its_own_answer(plugins, tmp_path):
+    spec = made.make(tmp_path / "published", name="fashion-mnist").spec
+    assert plugins.dataset(spec) is spec

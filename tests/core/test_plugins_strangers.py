@@ -1,0 +1,149 @@
+"""Plugins of strangers that end programs, print, take a built-in name, or whose metadata is broken."""
+
+import json
+import os
+import signal
+import sys
+import textwrap
+
+import pytest
+from support.installed import ADAPTER, entry, install
+from support.processes import in_threads, python
+
+from idxhub import Plugins, get_loader
+from idxhub.catalog import builtin
+from idxhub.errors import AdapterError
+
+ENDINGS = ["SystemExit", "SystemExit(3)", "GeneratorExit", "__import__('asyncio').CancelledError('stop')"]
+HOOKS = {
+    "conventions": ("", "None"),
+    "check": ("options", "None"),
+    "check_device": ("device", "None"),
+    "dataset": ("split", "1"),
+    "batch": ("images, labels", "images, labels"),
+    "resident": ("split, device", "1"),
+}
+ODD = """
+from collections import UserDict
+from idxhub import hookimpl
+from idxhub.hookspecs import Conventions
+
+class Odd(UserDict):
+    def __init__(self, *_): super().__init__(x="y")
+    def __iter__(self): raise {ending}
+"""
+# what returns something that ends the program when it is used
+RETURNS = {"options": ("conventions", "Conventions(options=Odd())"), "pass": ("resident", "Odd")}
+IN_A_LOADER = ("batch", "resident", "pass", "check_device")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("where", "prefetch"),
+    [
+        *[(where, None) for where in ("import", "conventions", "options", "check", "dataset")],
+        *[(where, prefetch) for where in IN_A_LOADER for prefetch in (0, 2)],
+    ],
+)
+def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, where, prefetch, adapters, get, toy):
+    code = ODD.format(ending=ending)
+    for name, (parameters, result) in HOOKS.items():
+        hook, odd = RETURNS.get(where, ("", ""))
+        body = f"raise {ending}" if name == where else f"return {odd if name == hook else result}"
+        code += f"@hookimpl\ndef idxhub_{name}({parameters}): {body}\n"
+    plugins = adapters(a=f"raise {ending}" if where == "import" else code)
+
+    def first_batch():
+        options = {"data_dir": toy.folder, "device": None if where == "batch" else "x", "prefetch": prefetch}
+        return next(iter(get_loader(toy.spec, framework="a", plugins=plugins, batch_size=2, **options)))
+
+    with pytest.raises(AdapterError, match=r"SystemExit|GeneratorExit|CancelledError"):
+        first_batch() if where in IN_A_LOADER else get(plugins)
+
+
+SIGNAL = f"""
+    import os, signal
+    {{at_import}}
+    {ADAPTER.replace("        return (images, labels)", "        {at_batch}")}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize("where", ["at_import", "at_batch"])
+def test_a_signal_whose_handler_ends_the_program_ends_it_in_a_plugin_too(where, adapters, toy):
+    def end(number, frame):
+        sys.exit(7)
+
+    sent = {"at_import": "pass", "at_batch": "pass"} | {where: "os.kill(os.getpid(), signal.SIGUSR1)"}
+    plugins = adapters(a=SIGNAL.format(**sent))
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        with pytest.raises(SystemExit, match="7"):
+            next(iter(get_loader(toy.spec, batch_size=2, framework="a", data_dir=toy.folder, plugins=plugins)))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """Install a distribution beside idxhub, with one module and these entry points; returns a child's environment."""
+
+    def install_it(entry_points, code=""):
+        install(tmp_path, "stranger", entry_points=entry_points, modules={"datasets_a": code})
+        return os.environ | {"PYTHONPATH": str(tmp_path), "IDXHUB_OFFLINE": "1"}
+
+    return install_it
+
+
+COMMAND = """
+    import sys
+    from idxhub.cli import main
+    sys.argv = ["idxhub", *sys.argv[1:]]
+    main()
+"""
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit", "print('hello from a plugin')"])
+def test_the_command_survives_a_dataset_plugin_that_exits_or_prints(code, beside):
+    environment = beside("[idxhub.datasets]\nd = datasets_a\n", code)
+    listed = python(COMMAND, "list", "--json", env=environment).stdout
+    assert {spec["name"] for spec in json.loads(listed)} >= set(builtin.NAMES)
+    loaded = python("import idxhub; print(len(idxhub.get_dataset('fashion-mnist-sample')[0]))", env=environment)
+    assert loaded.stdout == "2000\n"
+
+
+def test_a_name_of_the_built_in_adapters_stays_theirs(beside):
+    adapters = "[idxhub.adapters]\nnumpy = datasets_a\n[idxhub.commands]\nbench = datasets_a\n"
+    code = """
+        import warnings, idxhub
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print(type(idxhub.get_dataset("fashion-mnist-sample")).__name__)
+        print(*{str(each.message) for each in caught})
+    """
+    kind, warning = python(code, env=beside(adapters, "raise SystemExit")).stdout.splitlines()
+    assert kind == "Arrays"
+    assert warning == "idxhub: 'numpy' is built in; datasets_a (stranger) of the same name is not used"
+
+
+@pytest.mark.parametrize("content", [b"[idxhub.adapters]\nx = \xff\xfe\n", None], ids=["not UTF-8", "a folder"])
+def test_broken_entry_points_of_another_distribution_hide_nobody(content, beside, tmp_path):
+    environment = beside(content or "")
+    if content is None:
+        path = tmp_path / "stranger-1.0.dist-info" / "entry_points.txt"
+        path.unlink()
+        path.mkdir()
+    code = "import warnings; warnings.simplefilter('ignore'); import idxhub; print(*idxhub.adapters())"
+    assert "numpy" in python(code, env=environment).stdout.split()
+
+
+def test_threads_that_import_plugins_at_once_leave_standard_output_as_it_was(write, capsys):
+    stdout, names = sys.stdout, [str(number) for number in range(12)]
+    for name in names:
+        late = f"import time\ntime.sleep(0.002 * {int(name) % 4})\nprint('printed')\n"
+        write(f"adapter_{name}", late + textwrap.dedent(ADAPTER))
+    plugins = Plugins([entry(name, f"adapter_{name}") for name in names])
+    in_threads(lambda name=name: plugins.adapter(name) for name in names)
+    assert sys.stdout is stdout
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("printed")) == ("", len(names))

@@ -43,11 +43,11 @@ def test_it_is_made_once(split, make):
     [
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
         lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(b"[]"),
+        *[lambda path, data=data: path.write_bytes(data) for data in (b"[]", b"{}", b"null", b"3", b"[" * 200_000)],
         lambda path: path.write_bytes(path.read_bytes().replace(b"[", b"[1").replace(b"body", b"bodi")),
         lambda path: path.unlink(),
     ],
-    ids=["cut", "emptied", "replaced", "changed", "gone"],
+    ids=["cut", "emptied", "a list", "an object", "null", "a number", "nested deep", "changed", "gone"],
 )
 def test_a_damaged_one_is_made_again(harm, name, split, make):
     path = split.derived("train.other", make)
@@ -100,3 +100,16 @@ def test_whole(toy):
     part = load(toy.spec, "train[3:5]+test", data_dir=toy.folder, download=False)
     assert [tuple(each) for each in part.info.parts] == [("train", 3, 5), ("test", 0, 12)]
     assert len(part.whole("train")) == 30
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "", ".hidden", "a\0b"])
+def test_it_stays_in_its_folder(name, split):
+    with pytest.raises(errors.ArgumentError, match="it must be a plain file name"):
+        split.derived(name, lambda: [b"abc"])
+
+
+def test_a_cut_one_is_noticed_without_reading_it(toy):
+    split = load(toy.spec, "train", data_dir=toy.folder, verify=False)
+    path = split.derived("x.other", lambda: [b"abc"])
+    path.write_bytes(b"ab")
+    assert split.derived("x.other", lambda: [b"abc"]).read_bytes() == b"abc"

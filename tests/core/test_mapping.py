@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
 import numpy as np
 import pytest
 from support.processes import python
 
-from idxhub import load
 from idxhub.cache.mapping import map_copy_on_write, release_pages
 from idxhub.paths import open_regular_file
 
@@ -91,16 +89,6 @@ def test_a_mapping_ends_with_the_last_array_over_it(tmp_path):
     assert view.tolist() == list(range(10, 20))
     del view
     assert not is_mapped()
-
-
-@linux
-def test_arrays_hold_no_descriptors(cache_dir):
-    load("fashion-mnist-sample", cache_dir=cache_dir)
-
-    before = len(os.listdir("/proc/self/fd"))
-    splits = [load("fashion-mnist-sample", f"train[{i}:]", cache_dir=cache_dir) for i in range(50)]
-    assert len(os.listdir("/proc/self/fd")) == before
-    assert len(splits) == 50
 
 
 @posix

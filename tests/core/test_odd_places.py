@@ -30,17 +30,6 @@ def test_a_pipe_in_the_cache_is_not_waited_for(ending, get, toy, cache_dir):
     np.testing.assert_array_equal(get().images, toy.array(toy.train_images))
 
 
-@pytest.mark.parametrize("ending", [".npy", ".json"])
-def test_a_folder_in_the_place_of_a_file_is_named(ending, get, toy, cache_dir):
-    get()
-    (folder,) = cache_dir.iterdir()
-    path = folder / f"{toy.train_images.stem}{ending}"
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(errors.CacheError, match="remove what is in its place"):
-        get()
-
-
 @pytest.mark.parametrize("where", ["x" * 300, "/".join(["y" * 200] * 30)], ids=["a long name", "a long path"])
 def test_names_that_no_system_takes_are_passed_over(where, get, toy, monkeypatch):
     monkeypatch.setenv("IDXHUB_MIRRORS", where)
@@ -90,27 +79,8 @@ def test_relative_folders_survive_a_change_of_directory(toy, tmp_path, monkeypat
     pickled = pickle.dumps(split)
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
-    assert len(pickle.loads(pickled)) == len(split.whole("train")) == 30  # noqa: S301 -- pickled above
+    assert len(pickled) < 4000  # by reference
+    np.testing.assert_array_equal(pickle.loads(pickled).images, split.images)  # noqa: S301 -- pickled above
+    assert len(split.whole("train")) == 30
     split.derived("x.other", lambda: [b"x"])
     assert list((tmp_path / "other").iterdir()) == []
-
-
-@pytest.mark.parametrize("record", [b"[" * 200_000, b"{}", b"null", b"3"])
-def test_a_derived_files_record_may_be_anything(record, get):
-    split = get()
-    path = split.derived("x.other", lambda: [b"abc"])
-    path.with_name("x.other.json").write_bytes(record)
-    assert split.derived("x.other", lambda: [b"abc"]).read_bytes() == b"abc"
-
-
-@pytest.mark.parametrize("name", ["../evil", "/evil", "", ".hidden", "a\0b"])
-def test_a_derived_file_stays_in_its_folder(name, get):
-    with pytest.raises(errors.ArgumentError, match="it must be a plain file name"):
-        get().derived(name, lambda: [b"abc"])
-
-
-def test_a_derived_file_that_was_cut_is_seen_unread(toy):
-    split = load(toy.spec, "train", data_dir=toy.folder, verify=False)
-    path = split.derived("x.other", lambda: [b"abc"])
-    path.write_bytes(b"ab")
-    assert split.derived("x.other", lambda: [b"abc"]).read_bytes() == b"abc"

@@ -64,8 +64,8 @@ PLANTED = {
     a_link_to_itself: "is a link to nothing",
     a_link_for_the_datasets_folder: "its folder is a link",
     a_file_for_the_datasets_folder: "Not a directory",
-    a_folder_at_an_array: "Is a directory",
-    a_folder_at_a_record: "Is a directory",
+    a_folder_at_an_array: "Is a directory; remove what is in its place",
+    a_folder_at_a_record: "Is a directory; remove what is in its place",
 }
 
 

@@ -6,9 +6,11 @@ from idxhub import arguments, errors, idx
 from idxhub._api import adapters, datasets, load
 from idxhub._version import __version__
 from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.data.arrays import as_layout, to_float32
+from idxhub.data.load import DatasetInfo
 from idxhub.data.loader import Loader
 from idxhub.data.order import order
-from idxhub.data.split import Arrays, DatasetInfo, Split, as_layout, to_float32
+from idxhub.data.split import Arrays, Split
 from idxhub.plugins.hookspecs import Conventions, hookimpl
 from idxhub.plugins.manager import FrameworkName, Plugins
 

@@ -13,10 +13,11 @@ from numpy.typing import DTypeLike
 from idxhub.arguments import boolean
 from idxhub.catalog import split_string as splits
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.data import split as arrays
+from idxhub.data.arrays import LAYOUTS, Layout, check_choice
+from idxhub.data.load import Source
 from idxhub.data.loader import Batching, HostBatches, Loader
 from idxhub.data.order import Equal
-from idxhub.data.split import LAYOUTS, Layout, Source, Split, check_choice
+from idxhub.data.split import Split, load_splits, with_format
 from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
 from idxhub.paths import absolute_path
 from idxhub.plugins.adapter import Adapter
@@ -263,13 +264,13 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 def _load(source: Source, split_strings: Sequence[str], plugins: Plugins) -> list[Split]:
     if not split_strings:
         return []
-    return arrays.load_all([source._replace(split=split) for split in split_strings], specs=plugins.specs)
+    return load_splits([source._replace(split=split) for split in split_strings], specs=plugins.specs)
 
 
 def _with_conventions(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
     if layout is None and split.images.ndim == 3:
         layout = adapter.conventions.layout
-    return arrays.shaped(split, dtype, layout, adapter.conventions.label_dtype)
+    return with_format(split, dtype, layout, adapter.conventions.label_dtype)
 
 
 def _delivered_form(

@@ -19,9 +19,10 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from idxhub.catalog.spec import DatasetSpec
+from idxhub.data.arrays import Layout
 from idxhub.data.loader import Loader
 from idxhub.data.order import Equal
-from idxhub.data.split import Arrays, Layout
+from idxhub.data.split import Arrays
 from idxhub.plugins.manager import FrameworkName, Plugins
 from idxhub_adapters.torch import IdxDataset, Transform
 

@@ -13,7 +13,7 @@ from idxhub import Arrays, Conventions, Plugins, as_layout, errors, get_dataset,
 from idxhub.cache.layout import list_cache_folders
 from idxhub.cache.store import Cache
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
-from idxhub.data.split import LAYOUTS
+from idxhub.data.arrays import LAYOUTS
 
 
 @pytest.fixture

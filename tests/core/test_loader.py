@@ -186,7 +186,7 @@ def test_another_datasets_state_is_refused(loader):
     "place", [{"batch": 5}, {"batch": -1}, {"epoch": -1}, {"epoch": "0"}, {"batch": None}, {"batch": True}]
 )
 def test_a_place_that_does_not_exist_is_refused(place, loader):
-    with pytest.raises(errors.StateError, match="no place in 4 batches"):
+    with pytest.raises(errors.StateError, match="no position in 4 batches"):
         loader().load_state_dict(loader().state_dict() | place)
 
 

@@ -25,14 +25,15 @@ WARM_AND_COLD = """
 """
 SERVED = """
     import warnings
-    from idxhub.data.split import Source, load_all
+    from idxhub.data.load import Source
+    from idxhub.data.split import load_splits
 
     toy, cache, mirror = given
     spec, folder = (toy.mirrored(mirror), None) if mirror else (toy.spec, str(toy.folder))
     sources = [Source(spec, name, folder, str(cache), bool(mirror), True) for name in ("train", "train", "train[:7]")]
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        split, second, part = load_all(sources)
+        split, second, part = load_splits(sources)
     (warning,) = seen
     for images in (split.images, second.images, part.images):
         assert (images == toy.array(toy.train_images)[: len(images)]).all()

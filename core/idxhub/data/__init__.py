@@ -1,5 +1,5 @@
 """A split of a dataset in memory.
 
-Knows the arrays of a split and their description, the shared shuffled order, shards, and the loader that makes batches.
-Knows no framework: an adapter turns these arrays and batches into native objects.
+This room knows how to load the arrays of a split, their description, the shuffled order that all frameworks share,
+shards, and the loader that makes batches. It knows no framework: an adapter turns the arrays into native objects.
 """

@@ -1,4 +1,4 @@
-"""Batches in the shared order: the same examples in the same batches in every framework."""
+"""Making batches: every framework gets the same examples in the same batches, in the same order."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub.arguments import boolean, integer
-from idxhub.catalog import split_string as splits
+from idxhub.catalog import split_string
 from idxhub.data.order import Equal, check_shard, order, shard_size, sharded
 from idxhub.data.split import Split
 from idxhub.errors import ArgumentError, StateError, UnknownNameError
 
 T = TypeVar("T")
-Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # of a pass's indices, in order, and the batch size
+Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # (the indices of a pass in order, batch size) -> batches
 _STATE_FORMAT = 1
 _END: Any = object()
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How a split becomes batches: the arguments of `get_loader`, checked. Raises `ArgumentError`."""
+    """How a split is divided into batches: the arguments of `get_loader`, checked. Raises `ArgumentError`."""
 
     batch_size: int
     shuffle: bool = True
@@ -44,129 +44,133 @@ class Batching:
 
 
 class Loader(Generic[T]):
-    """An iterable of native batches, as `get_loader` describes them; each pass is the next epoch.
+    """An iterable of native batches, as `get_loader` describes them. Each pass is the next epoch.
 
-    `split` is what is read, with its `info`, and `batching` how. The examples of a pass are those of
-    `order(n, seed, epoch)` (of the file's order without `shuffle`), taken by turns by the shards. `len` is the number
-    of batches in a pass. `state_dict` says where the newest pass stands; after `load_state_dict` the next pass begins
-    at the batch that would have come. Images and labels are arrays of the batch alone: writing into them changes
-    nothing else.
+    `split` is the split that is read, and `batching` says how it is divided into batches. A pass has the examples in
+    the order of `order(n, seed, epoch)`, or in the files' order without `shuffle`; the shards take turns. `len` is the
+    number of batches in a pass. `state_dict` saves the position of the newest pass; after `load_state_dict`, the
+    next pass begins with the batch that would have come next. Each batch has arrays of its own: writing into them
+    changes nothing else.
     """
 
     def __init__(self, split: Split, batches: Batches[T], batching: Batching) -> None:
         self.split, self.batching, self._make_batches = split, batching, batches
-        self._next: tuple[int, int]
+        self._next_start: tuple[int, int]
         self._begin_at(0, 0)
 
     def __len__(self) -> int:
-        how = self.batching
-        examples = shard_size(len(self.split), how.shard, how.equal)
-        return examples // how.batch_size if how.drop_last else -(-examples // how.batch_size)
+        batching = self.batching
+        examples = shard_size(len(self.split), batching.shard, batching.equal)
+        return examples // batching.batch_size if batching.drop_last else -(-examples // batching.batch_size)
 
     def __repr__(self) -> str:
-        info, how = self.split.info, self.batching
-        order = f"shuffled by seed {how.seed}" if how.shuffle else "in the files' order"
-        return f"Loader({info.dataset!r}, split={info.split!r}, {len(self):,} batches of {how.batch_size:,}, {order})"
+        info, batching = self.split.info, self.batching
+        order = f"shuffled by seed {batching.seed}" if batching.shuffle else "in the files' order"
+        batches = f"{len(self):,} batches of {batching.batch_size:,}"
+        return f"Loader({info.dataset!r}, split={info.split!r}, {batches}, {order})"
 
     def __iter__(self) -> Iterator[T]:
-        epoch, first = self._next
-        self._next, self._at = (epoch + 1, 0), [epoch, first]
-        return self._pass(self._at)
+        epoch, first = self._next_start
+        self._next_start, self._position = (epoch + 1, 0), [epoch, first]
+        return self._iterate(self._position)
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be that of `epoch`, an integer from 0, from its beginning. Raises `ArgumentError`."""
+        """Make the next pass the one of `epoch`, an integer of 0 or more. Raises `ArgumentError`."""
         self._begin_at(integer("epoch", epoch), 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the newest pass stands, and what it is a pass of: JSON-able."""
-        epoch, batch = self._at
+        """The position of the newest pass, and what identifies the loader. The state can be written as JSON."""
+        epoch, batch = self._position
         return self._identity() | {"epoch": epoch, "batch": batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next pass begin where the saved one stood; after its last batch that is the next epoch's start.
+        """Make the next pass begin at the saved position. After the last batch, that is the start of the next epoch.
 
-        Raises `StateError` for a state of another loader, and for what is none.
+        Raises `StateError` for the state of another loader, and for anything that is not a loader's state.
         """
         if not isinstance(state, Mapping):
-            raise StateError(f"{state!r} is not the state of a loader: what state_dict gave, a mapping")
-        for what, mine in self._identity().items():
-            saved = state.get(what)
-            saved = _as_json(saved)
-            if saved != mine and not (what == "split" and self._is_split(saved)):
-                raise StateError(f"this state is of another loader: its {what} is {saved!r}, here {mine!r}")
+            raise StateError(f"{state!r} is not the state of a loader, which is a mapping that state_dict returned")
+        for name, value in self._identity().items():
+            saved = _as_json(state.get(name))
+            if saved != value and not (name == "split" and self._is_same_split(saved)):
+                raise StateError(f"this state is of another loader: its {name} is {saved!r}, here {value!r}")
         try:
             epoch, batch = integer("epoch", state.get("epoch")), integer("batch", state.get("batch"), most=len(self))
         except ArgumentError as error:
-            raise StateError(f"this state is no place in {len(self):,} batches: {error}") from None
-        if batch and batch == len(self):  # saved in the loop's body, before the pass could end
+            raise StateError(f"this state has no position in {len(self):,} batches: {error}") from None
+        if batch and batch == len(self):  # saved while the loop used the last batch, before the pass could end
             epoch, batch = epoch + 1, 0
         self._begin_at(epoch, batch)
 
     def _begin_at(self, epoch: int, batch: int) -> None:
-        self._next = epoch, batch
-        self._at = [epoch, batch]  # where the newest pass stands: that pass moves it on, older ones move their own
+        self._next_start = epoch, batch
+        self._position = [epoch, batch]  # that of the newest pass, which updates it; older passes update their own
 
     def _identity(self) -> dict[str, Any]:
-        how = asdict(self.batching) | {"shard": list(self.batching.shard)}
-        del how["prefetch"]  # it changes when a batch is made, and nothing in it
+        """The values that are equal in two loaders with the same examples in the same batches."""
+        batching = asdict(self.batching) | {"shard": list(self.batching.shard)}
+        del batching["prefetch"]  # it changes when a batch is made, but not what is in it
         info = self.split.info
-        what = {"dataset": info.dataset, "fingerprint": info.spec.fingerprint, "split": info.split}
-        return {"format": _STATE_FORMAT} | what | how
+        dataset = {"dataset": info.dataset, "fingerprint": info.spec.fingerprint, "split": info.split}
+        return {"format": _STATE_FORMAT} | dataset | batching
 
-    def _is_split(self, text: object) -> bool:
-        """Whether a split string means the loader's examples, as "train[:]" and "train" do."""
+    def _is_same_split(self, text: object) -> bool:
+        """Whether a split string means the same examples as the loader's own: "train[:]" means the same as "train"."""
         spec = self.split.info.spec
         try:
-            pieces = splits.parse(text, spec.splits, spec.everything)  # type: ignore[arg-type]  # it is checked there
-            return splits.resolve(pieces, spec.sizes) == self.split.info.parts
+            pieces = split_string.parse(text, spec.splits, spec.everything)  # type: ignore[arg-type]  # checked there
+            return split_string.resolve(pieces, spec.sizes) == self.split.info.parts
         except UnknownNameError:
             return False
 
-    def _pass(self, at: list[int]) -> Iterator[T]:
-        epoch, first = at
+    def _iterate(self, position: list[int]) -> Iterator[T]:
+        """The batches of one pass, which begins at `position` (epoch, batch) and keeps it up to date."""
+        epoch, first = position
         batches = self._batches(epoch, first)
         ahead = min(self.batching.prefetch, len(self) - first)
         if ahead > 0:
             batches = _prefetch_batches(batches, ahead, lambda delivered: self._batches(epoch, first + delivered))
         for number, batch in enumerate(batches, first + 1):
-            at[:] = epoch, number
+            position[:] = epoch, number
             yield batch
-        at[:] = epoch + 1, 0
+        position[:] = epoch + 1, 0
 
     def _batches(self, epoch: int, first: int) -> Iterator[T]:
-        how, n = self.batching, len(self.split)
-        indices = order(n, how.seed, epoch) if how.shuffle else np.arange(n)
-        indices = sharded(indices, how.shard, how.equal)
-        yield from self._make_batches(indices[first * how.batch_size : len(self) * how.batch_size], how.batch_size)
+        """The batches of an epoch, beginning with batch number `first`."""
+        batching, n = self.batching, len(self.split)
+        indices = order(n, batching.seed, epoch) if batching.shuffle else np.arange(n)
+        indices = sharded(indices, batching.shard, batching.equal)
+        size = batching.batch_size
+        yield from self._make_batches(indices[first * size : len(self) * size], size)
 
 
 class HostBatches(Generic[T]):
-    """Batches gathered here, in the host's memory, and made native one by one."""
+    """Batches that are gathered in the host's memory; `to_native` turns each into the framework's type."""
 
-    def __init__(self, split: Split, native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
-        self._split, self._native = split, native
+    def __init__(self, split: Split, to_native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
+        self._split, self._to_native = split, to_native
 
     def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[T]:
-        """The batches of a pass."""
-        split, native = self._split, self._native
+        """The batches of a pass: `indices` in their order, `size` at a time."""
+        split, to_native = self._split, self._to_native
         for start in range(0, len(indices), size):
-            where = indices[start : start + size]
-            yield native(split.gather(where), split.labels.take(where))
+            chosen = indices[start : start + size]
+            yield to_native(split.gather(chosen), split.labels.take(chosen))
 
 
 def _as_json(value: Any) -> Any:
-    """A saved value as JSON has it: formats other than JSON give arrays, tensors, tuples and NumPy's numbers back."""
+    """A saved value as JSON would return it. Other formats return arrays, tensors, tuples and NumPy's numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return [_as_json(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def _prefetch_batches(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T]]) -> Iterator[T]:
-    """The same batches, made by a thread that is at most `count` ahead.
+    """Yield the same batches. A thread makes them, at most `count` batches ahead of their use.
 
-    A forked process has no copy of the thread: it goes on with `restart`, which gives the batches after the first n.
+    A forked process has no copy of the thread. It continues with `restart(n)`, which skips the first n batches.
     """
-    from idxhub.threads import Threads  # noqa: PLC0415 -- it imports logging; most loaders need no threads
+    from idxhub.threads import Threads  # noqa: PLC0415 -- it imports logging, and most loaders need no threads
 
     owner, delivered = os.getpid(), 0
     pool = Threads(1, "idxhub-prefetch")
@@ -180,6 +184,6 @@ def _prefetch_batches(batches: Iterator[T], count: int, restart: Callable[[int],
             delivered += 1
             yield batch
         yield from restart(delivered)
-    finally:  # a pass that is broken off waits for the batch in hand, and for none behind it
+    finally:  # if the loop ends early, wait for the batch that is being made, and cancel the others
         if os.getpid() == owner:
             pool.shutdown(cancel_futures=True)

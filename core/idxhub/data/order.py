@@ -1,4 +1,4 @@
-"""The one order in which every framework sees an epoch, and the part of it that each process sees."""
+"""The order of the examples in an epoch, which is the same in every framework, and the part of each process."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from idxhub.arguments import integer
 from idxhub.errors import ArgumentError, UnknownNameError
 
 Equal = Literal["drop", "pad"] | None
-_MOST = 2**63 - 1  # the largest int64
+_MAX_INT64 = 2**63 - 1
 
 
 def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """A permutation of range(n): int64 of shape (n,), the same on every platform and NumPy release.
+    """A permutation of range(n): an int64 array of shape (n,), the same on every platform and NumPy release.
 
-    NumPy freezes the streams of `RandomState` (NEP 19), so it is drawn from that, seeded through
+    It is drawn from a `RandomState`, because NumPy guarantees that its streams do not change (NEP 19). The seed is
     `SeedSequence([seed, epoch])`. The global random state is neither read nor changed. Raises `ArgumentError` unless
-    all three are integers from 0.
+    all three arguments are integers of 0 or more.
     """
-    n, seed, epoch = integer("n", n, most=_MOST), integer("seed", seed), integer("epoch", epoch)
+    n, seed, epoch = integer("n", n, most=_MAX_INT64), integer("seed", seed), integer("epoch", epoch)
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(n).astype(np.int64, copy=False)
 
 
 def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
-    """`shard`, if it is (i, n) with 0 <= i < n, and `equal` something `sharded` knows; or raises `UnknownNameError`."""
+    """Return `shard` as a pair of ints.
+
+    Raises `ArgumentError` unless it is (i, n) with 0 <= i < n, and `UnknownNameError` unless `equal` is a value that
+    `sharded` knows.
+    """
     must_be = "(i, n) with 0 <= i < n"
     if not isinstance(shard, (Sequence, np.ndarray)) or len(shard) != 2:
         raise ArgumentError("shard", shard, must_be)
@@ -43,7 +47,7 @@ def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
 
 
 def shard_size(n: int, shard: tuple[int, int], equal: Equal = None) -> int:
-    """How many of n examples shard (i, k) has: n/k, rounded so that all shards together have n, or all the same."""
+    """How many of n examples shard (i, k) has: n/k, rounded as `sharded` says."""
     i, k = shard
     if equal == "drop":
         return n // k
@@ -51,10 +55,11 @@ def shard_size(n: int, shard: tuple[int, int], equal: Equal = None) -> int:
 
 
 def sharded(indices: NDArray[np.int64], shard: tuple[int, int], equal: Equal = None) -> NDArray[np.int64]:
-    """Shard (i, k) of an epoch: every k-th index from the i-th on.
+    """Shard (i, k) of an epoch of n examples: every k-th index, beginning with index i.
 
-    Together the k shards are the epoch, each index once. `equal="drop"` leaves the last n mod k indices out, so that
-    all have the same length; `equal="pad"` gives the shorter shards one more, from the start of the epoch.
+    Together, the k shards contain each index of the epoch once. With `equal="drop"`, the last n mod k indices are left
+    out, so that all shards have the same length. With `equal="pad"`, the shorter shards get one more index each, from
+    the start of the epoch.
     """
     i, k = shard
     part = indices[i::k]

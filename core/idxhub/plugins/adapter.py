@@ -11,8 +11,9 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from idxhub.data.arrays import LAYOUTS, Layout
 from idxhub.data.loader import Batches
-from idxhub.data.split import LAYOUTS, Layout, Split
+from idxhub.data.split import Split
 from idxhub.errors import AdapterError, UnknownNameError
 from idxhub.plugins import hookspecs
 from idxhub.plugins.hookspecs import Conventions

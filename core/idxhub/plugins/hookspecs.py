@@ -16,8 +16,9 @@ import pluggy
 from numpy.typing import NDArray
 
 from idxhub.catalog.spec import DatasetSpec
+from idxhub.data.arrays import Layout
 from idxhub.data.loader import Batches
-from idxhub.data.split import Layout, Split
+from idxhub.data.split import Split
 
 hookspec = pluggy.HookspecMarker("idxhub")
 hookimpl = pluggy.HookimplMarker("idxhub")

@@ -1,4 +1,4 @@
-"""What a measured process of `train` or `device` does, whatever it measures: it has idxhub."""
+"""What the measured processes of `train` and `device` share; they need idxhub."""
 
 from __future__ import annotations
 

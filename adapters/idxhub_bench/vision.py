@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, Subset
 
 
 def modules() -> tuple[Any, Any]:
@@ -22,6 +23,14 @@ def modules() -> tuple[Any, Any]:
             library.define(schema)  # type: ignore[no-untyped-call]  # as above
         from torchvision import datasets, transforms  # noqa: PLC0415 -- as above
     return datasets, transforms
+
+
+def batches(root: str, examples: int, size: int, workers: int, *, pin: bool) -> Any:
+    """A DataLoader over the first examples, in a new order in each pass, without the short last batch."""
+    datasets, transforms = modules()
+    dataset = datasets.FashionMNIST(root, train=True, transform=transforms.ToTensor())
+    first = Subset(dataset, range(examples))
+    return DataLoader(first, size, shuffle=True, num_workers=workers, drop_last=True, pin_memory=pin)
 
 
 _KEPT: list[Any] = []  # operators are removed with their Library

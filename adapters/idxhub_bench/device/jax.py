@@ -17,14 +17,11 @@ class Device:
         self.name = self._device.device_kind
 
     def put(self, batch: Any) -> Any:
-        """By `device_put`."""
         return jax.device_put(batch, self._device)
 
     def wait(self, batches: Any) -> None:
-        """Wait for these batches."""
         jax.block_until_ready(batches)
 
     def make_copy(self, size: int) -> Callable[[], Any]:
-        """A jitted copy."""
         source, copy = jax.device_put(jnp.ones(size, "uint8"), self._device), jax.jit(jnp.copy)
         return lambda: copy(source)

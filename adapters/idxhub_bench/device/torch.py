@@ -17,7 +17,6 @@ class Device:
         self.name = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else str(self._device)
 
     def put(self, batch: Any) -> Any:
-        """By `Tensor.to`."""
         return [each.to(self._device) for each in batch]
 
     def wait(self, batches: Any) -> None:
@@ -27,7 +26,6 @@ class Device:
             torch.accelerator.synchronize(self._device)
 
     def make_copy(self, size: int) -> Callable[[], Any]:
-        """By `Tensor.copy_`."""
         source = torch.ones(size, dtype=torch.uint8, device=self._device)
         target = torch.empty_like(source)
         return lambda: target.copy_(source)

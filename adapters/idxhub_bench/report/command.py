@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,14 +32,16 @@ def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: 
     <!-- benchmarks --> and <!-- /benchmarks --> of a page by the most important figures of `load`.
     """
     _check(raw, html)
+    render = None if html is None else _import_page()
     files = {path: records.runs(records.read(path), path.name) for path in raw}
     of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in records.BENCHES}
     loaded = summary.summarise(of["load"]) if of["load"] else None
     made = Report("Benchmarks", tuple(_sections(loaded, of)))
     if readme is not None:
         _write_readme(readme, loaded)
-    if html is not None:
-        _write_page(html, made, raw)
+    if html is not None and render is not None:
+        html.write_text(render(made, [path.name for path in raw]), encoding="utf-8")
+        _copy_to_folder(html, raw)
     if text is not None:
         text.write_text(markdown.markdown(made, _lead(files, html, text)), encoding="utf-8")
     if html is text is readme is None:
@@ -63,16 +65,20 @@ def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[records.
         yield from loading.background(loaded)
 
 
-def _write_page(html: Path, made: Report, raw: Sequence[Path]) -> None:
+def _import_page() -> Callable[[Report, Sequence[str]], str]:
     try:
-        from idxhub_bench.report import page  # noqa: PLC0415 -- needs Jinja2, which the other outputs do not
+        from idxhub_bench.report.page import page  # noqa: PLC0415 -- needs Jinja2, which the other outputs do not
     except ModuleNotFoundError as error:
         raise click.ClickException(f"--html needs {error.name}, which is not installed: pip install jinja2") from error
-    html.write_text(page.page(made, [path.name for path in raw]), encoding="utf-8")
+    return page
+
+
+def _copy_to_folder(html: Path, raw: Sequence[Path]) -> None:
+    """Copy the records to the folder of the page, which links to them."""
     for path in raw:
-        beside = html.with_name(path.name)
-        if beside.resolve() != path.resolve():
-            shutil.copyfile(path, beside)
+        copy = html.with_name(path.name)
+        if copy.resolve() != path.resolve():
+            shutil.copyfile(path, copy)
 
 
 def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:

@@ -11,8 +11,8 @@ from importlib.resources import files
 class Marked(str):
     """Text of this package in which `code` and **what matters** are marked as in Markdown.
 
-    Any other text is shown as it is, whatever is in it: records hold what a process has printed. What `filled` and
-    `joined` insert is escaped, unless it is `Marked` itself.
+    Any other text is shown unchanged, because records hold what a process has printed. `filled` and `joined` escape
+    the texts that they insert, unless these are `Marked`.
     """
 
     __slots__ = ()
@@ -40,7 +40,7 @@ def escaped(text: str) -> str:
 
 
 def code(name: str) -> Marked:
-    """A name that is shown as code; in code nothing can be escaped, so another text than a name is shown as it is."""
+    """A name as code. Nothing can be escaped in code, so a text that is no name is shown as plain text."""
     return Marked(f"`{name}`" if re.fullmatch(r"[\w.:/-]+", name) else escaped(name))
 
 

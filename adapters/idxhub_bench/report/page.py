@@ -73,7 +73,7 @@ def choices(section: Section) -> list[tuple[int, list[str]]] | None:
 
 
 def leading_number(cell: str) -> float | None:
-    """The number that a cell begins with, whatever the unit."""
+    """The number at the beginning of a cell."""
     found = re.match(r"\d[\d,]*(\.\d+)?(e[-+]\d+)?", cell)
     return float(found[0].replace(",", "")) if found else None
 
@@ -84,7 +84,7 @@ def anchor(title: str) -> str:
 
 
 def unit_name(unit: str) -> str:
-    """Without the word that every caption has."""
+    """The name of the unit that is shown, without `images`, which every caption has."""
     return SHOWN[unit][1].replace(" images", "")
 
 

@@ -41,10 +41,10 @@ def train(
     options = {"batch_size": batch_size, "seed": seed, "drop_last": True, "device": device}
     batches = _loader(net, framework, data, split=data["train"], **options)
     if workers is not None:
-        from idxhub_bench.train import torchvision  # noqa: PLC0415 -- two rows alone need it
+        from idxhub_bench import vision  # noqa: PLC0415 -- two rows alone need it
 
         pin = device not in (None, "cpu")
-        batches = torchvision.batches(data["root"], len(batches) * batch_size, batch_size, workers, pin=pin)
+        batches = vision.batches(data["root"], len(batches) * batch_size, batch_size, workers, pin=pin)
     _warm_up(net, batches, test, batch_size, seed)
     losses: list[float] = []
     trained = [

@@ -30,7 +30,7 @@ class Contender:
         raise NotImplementedError
 
     def open(self, dtype: str) -> Any:
-        """The train set, ready to be read, from whatever the reader keeps between two runs."""
+        """The train set, ready to be read, from what the reader keeps between two runs."""
         raise NotImplementedError
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:

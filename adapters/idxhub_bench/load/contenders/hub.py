@@ -1,4 +1,4 @@
-"""What the readers of idxhub share, whatever the framework."""
+"""What the readers of idxhub share in all frameworks."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class HuggingFace(Contender):
         return np.asarray(batch["image"]), np.asarray(batch["label"])
 
     def small(self) -> None:
-        """Each picture file is made anew in a cache of its own."""
+        """It would have to encode the small dataset into a cache."""
 
 
 class Png(HuggingFace, hub.Dataset):

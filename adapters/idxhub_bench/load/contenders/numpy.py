@@ -11,7 +11,7 @@ from idxhub_bench.load.contenders.base import InMemory, scaled, unpacked
 
 
 class Floor(InMemory):
-    """`X[permutation[i:i+b]]` over arrays in memory: no loader, no framework. Each batch is made float32 by itself."""
+    """`X[permutation[i:i+b]]` over arrays in memory: no loader, no framework. A batch is scaled after the gather."""
 
     def cold(self, folder: str) -> tuple[Any, Any]:
         return unpacked(self.place.data_dir, "train"), unpacked(self.place.data_dir, "test")

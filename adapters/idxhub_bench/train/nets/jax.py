@@ -24,25 +24,20 @@ class ConvNet:
         self._weights: Any = {}
 
     def load(self, weights: Weights) -> None:
-        """Unchanged: these are the shapes of JAX."""
         self._weights = jax.device_put(weights, self._device)
 
     def ready(self, batch: Any) -> tuple[jax.Array, jax.Array]:
-        """Both arrays."""
         images, labels = jax.block_until_ready(jax.device_put(tuple(batch), self._device))
         return images, labels
 
     def step(self, images: jax.Array, labels: jax.Array, mask: NDArray[Any]) -> float:
-        """Wait for the loss and the new weights."""
         self._weights, loss = jax.block_until_ready(_step(self._weights, images, labels, mask, self._rate))
         return float(loss)
 
     def classes(self, images: jax.Array) -> NDArray[Any]:
-        """By a jitted function."""
         return np.asarray(_classes(self._weights, jax.device_put(images, self._device)))
 
     def threads(self) -> dict[str, int]:
-        """JAX tells only its devices."""
         return {"devices": jax.device_count()}
 
 

@@ -36,12 +36,10 @@ class ConvNet:
         self._step, self._predict = tf.function(self._gradient_step), tf.function(self._model)
 
     def load(self, weights: Weights) -> None:
-        """Unchanged: these are the shapes of TensorFlow."""
         for layer in SHAPES:
             self._model.get_layer(layer).set_weights([weights[layer], weights[f"{layer}/bias"]])
 
     def ready(self, batch: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both tensors."""
         with tf.device(self._device):
             images, labels = (tf.identity(each) for each in batch) if self._device != "/CPU:0" else batch
         if self._device != "/CPU:0":
@@ -54,7 +52,6 @@ class ConvNet:
             return float(self._step(images, labels, tf.constant(mask)))
 
     def classes(self, images: tf.Tensor) -> NDArray[Any]:
-        """With a mask of ones."""
         with tf.device(self._device):
             found: NDArray[Any] = self._predict([images, tf.ones((len(images), 1024))]).numpy().argmax(1)
         return found

@@ -52,13 +52,11 @@ class ConvNet:
         )
 
     def ready(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both tensors."""
         images, labels = (each.to(self.device, non_blocking=True) for each in batch)
         self._wait()
         return images, labels
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, mask: NDArray[Any]) -> float:
-        """The usual five lines of torch."""
         self._optimiser.zero_grad()
         loss = nn.functional.cross_entropy(self._module(images, torch.from_numpy(mask).to(self.device)), labels)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -67,13 +65,11 @@ class ConvNet:
         return loss.item()
 
     def classes(self, images: torch.Tensor) -> NDArray[Any]:
-        """Without a mask."""
         with torch.no_grad():
             found: NDArray[Any] = self._module(images.to(self.device)).argmax(1).cpu().numpy()
         return found
 
     def threads(self) -> dict[str, int]:
-        """The threads of one operation."""
         return {"torch": torch.get_num_threads()}
 
     def _wait(self) -> None:

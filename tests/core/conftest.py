@@ -6,7 +6,7 @@ import textwrap
 import pytest
 from support.installed import entry
 
-from idxhub import Plugins, get_dataset
+from idxhub import Plugins, get_dataset, get_loader
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
 from idxhub.audit.judge import audit_files
@@ -85,3 +85,20 @@ def get(toy):
     return lambda plugins, framework="a", **options: get_dataset(
         toy.spec, framework=framework, data_dir=toy.folder, plugins=plugins, **options
     )
+
+
+@pytest.fixture
+def loader(toy):
+    """A loader of `toy`; keywords change what is asked for."""
+
+    def make(**changes):
+        return get_loader(toy.spec, **({"batch_size": 8, "data_dir": toy.folder, "download": False} | changes))
+
+    return make
+
+
+@pytest.fixture
+def numbers_of(toy):
+    """Which train examples batches hold, by their pixels: the images of `toy` are all different."""
+    known = {image.tobytes(): i for i, image in enumerate(toy.array(toy.train_images))}
+    return lambda batches: [known[image.tobytes()] for batch, _ in batches for image in batch]

@@ -52,7 +52,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:.*",
-        r"(NDArray|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
+        r"(NDArray|DTypeLike|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
     ),
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
     ("py:.*", r"idxhub(_adapters)?(\.[a-z_]+)+\.\w+"),
@@ -172,7 +172,6 @@ def _short(signature: object) -> str | None:
 
 AS_WRITTEN = {
     r"~?(numpy\.)?ndarray\[tuple\[~?[\w.]*Any, \.\.\.\], ~?(numpy\.)?dtype\[([^]]+)\]\]": r"~numpy.typing.NDArray[\3]",
-    r"type\[~typing\.Any\] \| ~numpy\.dtype.*?_DTypeDict \| str": "~numpy.typing.DTypeLike",
     "<built-in function asarray>": "numpy.asarray",
     "<factory>": "{}",
 }

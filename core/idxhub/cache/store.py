@@ -14,10 +14,9 @@ import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub._version import __version__
 from idxhub.cache.atomic import (
@@ -47,6 +46,9 @@ from idxhub.cache.record import (
 from idxhub.catalog.spec import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
 from idxhub.errors import ArgumentError
 from idxhub.paths import open_regular_file
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 
 class StoredArray(NamedTuple):

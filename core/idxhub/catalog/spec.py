@@ -167,7 +167,7 @@ class SplitSpec:
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DatasetSpec:
     """A dataset in IDX files.
 

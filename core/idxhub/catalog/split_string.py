@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from idxhub.errors import ArgumentError, UnknownNameError
 
-_PIECE = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*")
+# compiled when they are needed: most calls ask for a whole split, and compiling both takes as long as a module's import
+_PIECE = r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*"
 # ASCII digits, at most 19: more than any split can have, and int() raises another error for thousands of digits
-_BOUND = re.compile(r"\s*(?:(?P<value>-?[0-9](?:_?[0-9]){0,18})(?P<percent>%?))?\s*")
+_BOUND = r"\s*(?:(?P<value>-?[0-9](?:_?[0-9]){0,18})(?P<percent>%?))?\s*"
 _GRAMMAR = "name[start:stop], in examples or percent, joined by +"
 
 
@@ -56,7 +57,10 @@ def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = No
     everything = known if everything is None else tuple(everything)
     pieces: list[Piece] = []
     for part in text.split("+"):
-        match = _PIECE.fullmatch(part)
+        if part in known:
+            pieces.append(Piece(part, text=part))
+            continue
+        match = re.fullmatch(_PIECE, part)
         if match is None:
             raise _unusable(text, known, f"cannot read {part.strip()!r}")
         name, bounds = match["name"], match["bounds"]
@@ -93,7 +97,7 @@ def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound
     start, colon, stop = text.partition(":")
     if not colon:
         raise _unusable(whole, known, f"[{text}] has no colon")
-    matches = _BOUND.fullmatch(start), _BOUND.fullmatch(stop)
+    matches = re.fullmatch(_BOUND, start), re.fullmatch(_BOUND, stop)
     bounds: list[Bound | None] = []
     for match, side in zip(matches, (start, stop), strict=True):
         if match is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub.errors import UnknownNameError
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 Layout = Literal["HW", "CHW", "HWC"]
 LAYOUTS: tuple[Layout, ...] = ("HW", "CHW", "HWC")

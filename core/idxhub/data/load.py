@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
@@ -16,6 +15,9 @@ from idxhub.catalog import split_string
 from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
 from idxhub.data.arrays import empty_aligned
 from idxhub.errors import CacheError, IdxFormatError
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 Specs = Callable[
     [], Iterable[DatasetSpec]

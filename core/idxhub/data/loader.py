@@ -6,10 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub.arguments import boolean, integer
 from idxhub.catalog import split_string
@@ -17,8 +16,12 @@ from idxhub.data.order import Equal, check_shard, order, shard_size, sharded
 from idxhub.data.split import Split
 from idxhub.errors import ArgumentError, StateError, UnknownNameError
 
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
+
 T = TypeVar("T")
-Batches = Callable[[NDArray[np.int64], int], Iterator[T]]  # (the indices of a pass in order, batch size) -> batches
+# (the indices of a pass in order, batch size) -> batches
+Batches: TypeAlias = "Callable[[NDArray[np.int64], int], Iterator[T]]"
 _STATE_FORMAT = 1
 _END: Any = object()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub.arguments import integer
 from idxhub.errors import ArgumentError, UnknownNameError
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 Equal = Literal["drop", "pad"] | None
 _MAX_INT64 = 2**63 - 1

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.data.arrays import Layout, as_layout, empty_aligned, have_same_bytes, summarize, to_float32
 from idxhub.data.load import DatasetInfo, LoadedArrays, Source, Specs, load_arrays
 from idxhub.errors import ArgumentError, CacheError
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ class Arrays(_Pair[T], Generic[T]):
         return f"Arrays({named}images={summarize(self.images)}, labels={summarize(self.labels)})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The examples that a split string selects.
 

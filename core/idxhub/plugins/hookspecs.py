@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pluggy
-from numpy.typing import NDArray
 
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.data.arrays import Layout
 from idxhub.data.loader import Batches
 from idxhub.data.split import Split
+
+if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
+    from numpy.typing import NDArray
 
 hookspec = pluggy.HookspecMarker("idxhub")
 hookimpl = pluggy.HookimplMarker("idxhub")

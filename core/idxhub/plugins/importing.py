@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-import threading
 import warnings
+from _thread import allocate_lock
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -84,7 +84,7 @@ def is_interruption(error: BaseException) -> bool:
 class _Redirection:
     """How many threads import a plugin now, and what `sys.stdout` was before the first of them."""
 
-    lock = threading.Lock()
+    lock = allocate_lock()  # which is threading.Lock: importing threading takes 0.6 ms
     count = 0
     stdout: Any = None
 

@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"idxhub(_adapters)?(\.[a-z_]+)+\.\w+"),
     ("py:.*", r"T|Layout|Batches|Equal"),
     # a named tuple's fields are shown as they are annotated in its module
-    ("py:.*", r"splits\.Range|Record"),
+    ("py:.*", r"(splits|split_string)\.Range|Record"),
 ]
 
 

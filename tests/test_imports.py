@@ -223,7 +223,11 @@ def test_a_back_door_is_seen(code, wrong):
 def test_importing_idxhub_loads_neither_frameworks_nor_what_a_warm_call_does_without():
     loaded = set(python("import sys, idxhub; print(*{name.partition('.')[0] for name in sys.modules})").stdout.split())
     assert "idxhub" in loaded
-    assert not loaded & (IMPORTED_FRAMEWORKS | HEAVY | {"idxhub_adapters", "hypothesis", "pytest"})
+    assert not loaded & (IMPORTED_FRAMEWORKS | HEAVY | {"idxhub_adapters", "hypothesis", "pytest", "threading"})
+
+
+def test_importing_idxhub_does_not_import_numpy_typing():
+    assert python("import sys, idxhub; print('numpy.typing' in sys.modules)").stdout == "False\n"
 
 
 def test_a_warm_call_loads_no_http_client(toy, tmp_path):

@@ -85,6 +85,12 @@ def toy(tmp_path: Path) -> made.Made:
 
 
 @pytest.fixture
+def large(tmp_path: Path) -> made.Made:
+    """A dataset of 500 and 20 images of 28x28, large enough for a body to arrive in several pieces."""
+    return made.make(tmp_path / "large", sizes={"train": 500, "test": 20}, shape=(28, 28))
+
+
+@pytest.fixture
 def plugins() -> Plugins:
     """A plugin manager without plugins."""
     return Plugins([])

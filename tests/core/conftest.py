@@ -7,6 +7,7 @@ import pytest
 from support.installed import entry
 
 from idxhub import Plugins, get_dataset, get_loader
+from idxhub.acquire.download import Downloader
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
 from idxhub.audit.judge import audit_files
@@ -102,3 +103,38 @@ def numbers_of(toy):
     """Which train examples batches hold, by their pixels: the images of `toy` are all different."""
     known = {image.tobytes(): i for i, image in enumerate(toy.array(toy.train_images))}
     return lambda batches: [known[image.tobytes()] for batch, _ in batches for image in batch]
+
+
+@pytest.fixture
+def resource(large):
+    """What `download` downloads."""
+    return large.train_images
+
+
+@pytest.fixture
+def body(large, resource):
+    return large.bytes(resource)
+
+
+@pytest.fixture
+def download(resource, server, monkeypatch):
+    """Download /x from the server; retries do not pause."""
+    monkeypatch.setattr("idxhub.acquire.download.BACKOFF_FACTOR", 0.01)
+
+    def download_it(**options):
+        with Downloader(resource, **options) as downloader:
+            return downloader.download(f"{server.url}/x")
+
+    return download_it
+
+
+@pytest.fixture
+def find(large, cache_dir, monkeypatch):
+    """Find the train images of `large`, or another file, with these mirrors."""
+    monkeypatch.setattr("idxhub.acquire.download.BACKOFF_FACTOR", 0.01)
+
+    def find_with(*mirrors, resource=large.train_images, stop=None):
+        spec = large.mirrored(*mirrors)
+        return find_file(spec, resource, Cache(cache_dir, spec), SearchSettings(), specs=[large.spec], stop=stop)
+
+    return find_with

@@ -229,11 +229,6 @@ def test_the_default_is_never_another_dataset(monkeypatch):
         get_dataset(nowhere)
 
 
-@pytest.fixture
-def large(tmp_path):
-    return made.make(tmp_path / "large", sizes={"train": 500, "test": 10}, shape=(28, 28))
-
-
 @pytest.mark.parametrize("text", ["train", "train[10:20]", "train+test", "train[:0]"])
 def test_an_untouched_split_is_pickled_by_reference(large, text):
     split = load(large.spec, text, data_dir=large.folder)

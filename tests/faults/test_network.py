@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import urllib3
-from support import made
 from support.made import Made
 from support.server import (
     Answer,
@@ -38,9 +37,8 @@ from idxhub.errors import ChecksumError, DownloadError, IdxHubError
 
 
 @pytest.fixture
-def toy(tmp_path):
-    """Large enough for a body to arrive in several pieces."""
-    return made.make(tmp_path / "published", sizes={"train": 500, "test": 20}, shape=(28, 28))
+def toy(large):
+    return large
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Everything idxhub raises on purpose, under one root.
+"""All errors that idxhub raises on purpose, with one root.
 
 IdxHubError
 ├── UnknownNameError     (+ LookupError)  a dataset, split, framework, option or value that does not exist
@@ -6,8 +6,8 @@ IdxHubError
 ├── MissingFrameworkError (+ ImportError) the framework asked for cannot be imported
 ├── AdapterError                          a plugin broke its contract
 ├── SpecError            (+ ValueError)   a description of a dataset that makes no sense
-├── DownloadError        (+ OSError)      the file was found nowhere; every place and its reason
-├── ChecksumError                         a file was found, here or at a mirror, and is not the published one
+├── DownloadError        (+ OSError)      the file was found nowhere; lists every place that was tried, with the reason
+├── ChecksumError                         a file was found, on this machine or at a mirror, but is not the published one
 ├── CacheError           (+ OSError)      the cache cannot be read or written
 ├── StateError           (+ ValueError)   a loader's state that belongs to another loader
 └── IdxFormatError       (+ ValueError)   bytes that are not a sound IDX file, or arrays that cannot be one
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """Text from a server or a file as an error may show it: printable characters, at most `limit` of them."""
+    """Text from a server or a file, safe for an error message: at most `limit` characters, all of them printable."""
     text = text.strip()
     if len(text) > limit:
         text = f"{text[: limit - 3]}..."
@@ -29,19 +29,21 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 class IdxHubError(Exception):
-    """The root: `except idxhub.errors.IdxHubError` catches all of them."""
+    """The root of all errors: `except idxhub.errors.IdxHubError` catches every one of them."""
 
 
 class UnknownNameError(IdxHubError, LookupError):
-    """A name that does not exist; `kind`, `name` and `choices` say which and what there is instead, `problem` and
-    `why`, which may be empty, what is wrong with it.
+    """A name that does not exist.
+
+    `kind` says what it should name (such as "split"), `name` is the name itself, and `choices` are the names that
+    exist. `problem` is a word such as "unknown", and `why` is an explanation, which may be empty.
     """
 
     def __init__(
         self, kind: str, name: object, choices: Iterable[str], *, why: str = "", problem: str = "unknown"
     ) -> None:
-        # a set's order changes from run to run
         self.kind, self.name = kind, name
+        # sets are sorted, because their order differs from run to run
         self.choices: tuple[str, ...] = tuple(sorted(choices) if isinstance(choices, (set, frozenset)) else choices)
         self.why, self.problem = why, problem
         super().__init__(kind, name, self.choices)
@@ -55,12 +57,12 @@ class UnknownNameError(IdxHubError, LookupError):
         return f"{message} Choices: {', '.join(self.choices) or 'none'}."
 
     def nearest(self) -> str | None:
-        """The choice most like the name, or like the word it starts with; None if nothing is near."""
-        import difflib  # noqa: PLC0415 -- on the way out only: it would slow every `import idxhub`
+        """The choice that is most similar to the name, or to its first word; None if no choice is similar."""
+        import difflib  # noqa: PLC0415 -- needed for an error alone: it would slow down every `import idxhub`
 
         text = str(self.name)
         words = text, re.split(r"[^\w.-]", text)[0]
-        if set(words) & set(self.choices):  # the name itself is no advice
+        if set(words) & set(self.choices):  # to suggest the same name would not help
             return None
         folded: dict[str, str] = {choice.casefold(): choice for choice in self.choices}
         for wanted in words:
@@ -78,7 +80,7 @@ def _unknown_name(kind: str, name: object, choices: tuple[str, ...], why: str, p
 
 
 class ArgumentError(UnknownNameError, ValueError):
-    """An argument that is out of range or of the wrong type: `kind` and `name` are the argument and its value."""
+    """An argument that is out of range or has the wrong type: `kind` is its name, and `name` is its value."""
 
     def __init__(self, argument: str, value: object, must_be: str) -> None:
         self.must_be = must_be
@@ -92,52 +94,57 @@ class ArgumentError(UnknownNameError, ValueError):
 
 
 class MissingFrameworkError(IdxHubError, ImportError):
-    """The framework is not installed, or does not import; the message ends with the command that mends it."""
+    """The framework is not installed, or cannot be imported. The message ends with the command that installs it."""
 
 
 class AdapterError(IdxHubError):
-    """A plugin that does not do what the hooks ask of it."""
+    """A plugin does not do what the hooks require."""
 
 
 class SpecError(IdxHubError, ValueError):
-    """A `DatasetSpec`, or a part of one, that describes nothing there can be; the message names the field."""
+    """A `DatasetSpec`, or a part of one, makes no sense. The message names the field."""
 
 
 class Failure(NamedTuple):
-    """One place that was tried: `where` (a path or URL), and `why` it did not serve."""
+    """One place that was tried: `where` is a path or URL, and `why` is the reason why it could not be used."""
 
     where: str
     why: str
 
 
-class _Tried(IdxHubError):  # noqa: N818 -- a base, never raised itself
+class _SearchError(IdxHubError):
     def __init__(self, message: str, failures: Iterable[Failure] = ()) -> None:
         self.message, self.failures = message, tuple(failures)
-        super().__init__(message)  # alone: OSError takes a second argument for what an errno means
+        super().__init__(message)  # without the failures: OSError would take the message for an errno
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  {f.where}: {f.why}" for f in self.failures)])
 
 
-class DownloadError(_Tried, OSError):
-    """No file was found anywhere; `failures` lists each place with its reason, `message` is the text before them. Also
-    raised for a `data_dir` that is no folder; then `failures` is empty.
+class DownloadError(_SearchError, OSError):
+    """The file was found nowhere. `failures` lists each place with its reason; `message` is the text before that list.
+
+    Also raised if `data_dir` is not a folder; `failures` is empty then.
     """
 
 
-class ChecksumError(_Tried):
-    """A file was found, here or at a mirror, and is not the one asked for; `failures` lists each wrong file and every
-    other place tried, and `message` is the text before them.
+class ChecksumError(_SearchError):
+    """A file was found, on this machine or at a mirror, but it is not the published one.
+
+    `failures` lists each wrong file and every other place that was tried; `message` is the text before that list.
     """
 
 
 class CacheError(IdxHubError, OSError):
-    """The cache folder cannot be used as it is; the message names the setting that moves it."""
+    """The cache folder cannot be used as it is. The message says what to do, such as to set another folder."""
 
 
 class StateError(IdxHubError, ValueError):
-    """A saved state that is not one of this loader's; the message names the first difference."""
+    """A saved state does not belong to this loader. The message names the first difference."""
 
 
 class IdxFormatError(IdxHubError, ValueError):
-    """Not a sound IDX file (or .gz, .xz of one): what is wrong, and at which byte where that is known."""
+    """The bytes are not a sound IDX file, or not a sound .gz or .xz of one; or an array cannot be written as IDX.
+
+    If it is known which byte is wrong, the message names it.
+    """

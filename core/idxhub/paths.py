@@ -1,4 +1,4 @@
-"""Paths and files as every room treats them: absolute, regular files only, and what went wrong in words."""
+"""Paths and files: absolute paths, opening regular files, and messages for `OSError`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _EXHAUSTION = {
 
 
 def absolute_path(path: str | os.PathLike[str], *, expand_user: bool = True) -> str:
-    """The path made absolute, by default with a leading `~` expanded.
+    """Make a path absolute; by default, a leading `~` is expanded first.
 
-    If the path is relative and the working directory no longer exists, the path comes back relative.
+    If the path is relative and the working directory no longer exists, the result is relative.
     """
     text = os.path.expanduser(path) if expand_user else os.fspath(path)
     try:
@@ -30,9 +30,10 @@ def absolute_path(path: str | os.PathLike[str], *, expand_user: bool = True) -> 
 
 
 def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
-    """Open a regular file for reading, in binary.
+    """Open a regular file for reading bytes.
 
-    Raises `FileNotFoundError` for a pipe, a socket, a device or a folder: reading from a pipe could block for ever.
+    Raises `FileNotFoundError` for a pipe, a socket, a device or a folder, because reading from a pipe could block for
+    ever.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | BINARY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -42,23 +43,23 @@ def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
 
 
 def format_os_error(path: Path, error: OSError) -> str:
-    """What went wrong at `path`, in words. A dangling link is named: the system only says "No such file"."""
+    """A message for an error at `path`. It names a dangling link, for which the system only says "No such file"."""
     link = dangling_link(path)
     return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
 
 
 def describe_exhaustion(error: OSError) -> str | None:
-    """What to do if the process, or the system, has too many open files or too little memory; None for other errors."""
+    """What to do if the process or the system has too many open files or too little memory; None for other errors."""
     return _EXHAUSTION.get(error.errno or 0)
 
 
 def format_member(path: str, member: str | None) -> str:
-    """A file, or a member of an archive, in one line: `path`, or `path#member`."""
+    """The name of a file, or of a member of an archive, for a message: `path` or `path#member`."""
     return path if member is None else f"{path}#{member}"
 
 
 def dangling_link(path: Path) -> Path | None:
-    """The link without a target that `path` is, or that one of its parent folders is; None if there is no such link."""
+    """The first of `path` and its parent folders that is a link without a target; None if there is none."""
     with contextlib.suppress(OSError):
         return next((p for p in (path, *path.parents) if os.path.islink(p) and not os.path.exists(p)), None)
     return None

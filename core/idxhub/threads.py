@@ -1,4 +1,4 @@
-"""Threads to work in. Where none can be started, as under a limit on them, the work is done in line."""
+"""A pool of threads. If no thread can be started, the work is done in the calling thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ T = TypeVar("T")
 
 
 class Threads:
-    """A pool of threads, which does the work in line, before `submit` returns, if it cannot start a thread for it.
+    """A pool of threads. If it cannot start a thread, `submit` does the work itself before it returns.
 
-    That is so under a limit on threads, and while Python ends: in a function of `atexit`, say.
+    No thread can be started if the process has reached its limit on threads, and while Python shuts down (in a function
+    of `atexit`, for example).
     """
 
     def __init__(self, workers: int, name: str = "") -> None:
         try:
-            # imported when it is needed, since it imports logging; while Python ends its import fails
+            # imported only when a pool is needed, because it imports logging; the import fails while Python shuts down
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
             self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(workers, name)
@@ -29,8 +30,8 @@ class Threads:
             self._pool = None
 
     def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """A future of the result of `call(*args, **kwargs)`."""
-        work = _Work(functools.partial(call, *args, **kwargs))
+        """Return a future of the result of `call(*args, **kwargs)`."""
+        work = _SingleCall(functools.partial(call, *args, **kwargs))
         if self._pool is not None:
             try:
                 return self._pool.submit(work)
@@ -39,13 +40,13 @@ class Threads:
         done: Future[T] = Future()
         try:
             done.set_result(work())
-        except Exception as error:  # noqa: BLE001 -- raised where the result is asked for, as from a thread
+        except Exception as error:  # noqa: BLE001 -- `result()` raises it, as for work that a thread did
             done.set_exception(error)
         work.forget()
         return done
 
     def shutdown(self, *, wait: bool = True, cancel_futures: bool = False) -> None:
-        """Take no more work; as for `concurrent.futures.Executor.shutdown`."""
+        """Accept no more work. The arguments are those of `concurrent.futures.Executor.shutdown`."""
         if self._pool is not None:
             self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
@@ -58,19 +59,21 @@ class Threads:
         self.shutdown()
 
 
-class _Work(Generic[T]):
-    """A call that is made once. When no thread can be started, the pool has it in its queue already, and another one of
-    its threads may come upon it, at once or later: whoever is second has the first one's result.
+class _SingleCall(Generic[T]):
+    """A call that is made once, even if two threads ask for it: the second one gets the result of the first.
+
+    This can happen if no thread can be started: the pool puts the work into its queue before it raises the error, and
+    `submit` does the work, but a thread that was started earlier may find it in the queue.
     """
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call: Callable[[], T] | None = call
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._result: Any = None
         self._error: BaseException | None = None
 
     def __call__(self) -> T:
-        with self._turn:
+        with self._lock:
             if self._call is not None:
                 call, self._call = self._call, None
                 try:
@@ -83,5 +86,5 @@ class _Work(Generic[T]):
         return result
 
     def forget(self) -> None:
-        """Keep no result alive: the pool's queue may hold this for long."""
+        """Drop the result, because this object may stay in the pool's queue for a long time."""
         self._result = self._error = None

@@ -1,5 +1,5 @@
-"""From a file of a dataset, wherever it is, to verified and decoded arrays in the cache.
+"""Finding the files of a dataset, verifying and decoding them, and publishing the arrays in the cache.
 
-Knows the folders to search, the mirrors, HTTP downloads, and the digests that decide whether a file is accepted. Knows
-nothing of splits, frameworks or plugins.
+This room knows the folders to search, the mirrors, HTTP downloads, and the digests that decide whether a file is
+accepted. It knows nothing about splits, frameworks or plugins.
 """

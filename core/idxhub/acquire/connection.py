@@ -1,4 +1,4 @@
-"""HTTP connections on which no part of an answer outlasts a deadline: headers, redirects and chunk sizes included."""
+"""HTTP connections on which every part of an answer has a deadline, the headers, redirects and chunk sizes too."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from idxhub.errors import DownloadError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two arrivals
-POLL_INTERVAL = 0.5  # seconds between two checks of the deadline while nothing arrives
+POLL_INTERVAL = 0.5  # seconds between two checks of the deadline while no bytes arrive
 
 
 class Deadline:
-    """When the attempts to download a file have to end: after `total` seconds, or as soon as `stop` is set."""
+    """The time when the attempts to download a file must end: after `total` seconds, or as soon as `stop` is set."""
 
     def __init__(self, total: float, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         self._total, self._stop, self._heartbeat = total, stop, heartbeat
@@ -33,7 +33,7 @@ class Deadline:
         self.received = 0  # bytes of the current body, for the error
 
     def check(self) -> float:
-        """Call the heartbeat and return the seconds left. Raises `DownloadError` if there are none."""
+        """Call the heartbeat and return the seconds that are left. Raises `DownloadError` if none are left."""
         if self._stop.is_set():
             raise DownloadError("stopped")
         self._heartbeat()
@@ -43,20 +43,21 @@ class Deadline:
         return left
 
     def sleep(self, seconds: float) -> None:
-        """Wait, and check the deadline meanwhile."""
+        """Wait for some seconds, and check the deadline while waiting."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self._stop.wait(min(POLL_INTERVAL, rest))
             self.check()
 
 
-# http.client makes its readers where no argument reaches them: the deadline is handed over through the thread
+# http.client creates the objects that read from the socket, and no argument can be passed to them. Therefore they get
+# the deadline from a thread-local variable.
 _thread = threading.local()
 
 
 @contextmanager
-def watching(deadline: Deadline) -> Iterator[None]:
-    """A context in which reads of this thread on the connections of a `Session` end with `deadline`."""
+def enforce_deadline(deadline: Deadline) -> Iterator[None]:
+    """A context in which `deadline` applies to everything that this thread reads from a `Session`'s connections."""
     _thread.deadline = deadline
     try:
         yield
@@ -65,48 +66,48 @@ def watching(deadline: Deadline) -> Iterator[None]:
 
 
 class Session(requests.Session):
-    """A session that asks for raw bytes, on watched connections, and does not read the body of a redirect."""
+    """A session that asks for uncompressed transfers, observes deadlines, and does not read the body of a redirect."""
 
     def __init__(self) -> None:
         super().__init__()
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _WatchedAdapter())
-        # "identity": the .gz must not be taken for a compressed transfer of something else
+            self.mount(scheme, _DeadlineAdapter())
+        # "identity": otherwise a .gz could be taken for a compressed transfer of another file
         self.headers.update({"Accept-Encoding": "identity", "User-Agent": f"idxhub/{__version__}"})
 
     def open(self, url: str) -> requests.Response:
-        """Request a URL. The response has its headers; its body is still to be read."""
+        """Request a URL, and return the response with its headers. The body has not been read yet."""
         return self.get(url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        """None: requests would read the body of a redirect, however long, even if it does not follow it."""
+        """Resolve no redirects: requests would read a redirect's whole body, even without following it."""
         return iter(())
 
 
-class _WatchedAdapter(HTTPAdapter):
-    """Makes connections with watched responses, those through an HTTP or SOCKS proxy as well."""
+class _DeadlineAdapter(HTTPAdapter):
+    """Makes connections that observe the deadline, also through an HTTP or SOCKS proxy."""
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*arguments, **options)
-        if pool.ConnectionCls.response_class is not _WatchedResponse:
-            pool.ConnectionCls = _watched_class(pool.ConnectionCls)
+        if pool.ConnectionCls.response_class is not _DeadlineResponse:
+            pool.ConnectionCls = _with_deadline(pool.ConnectionCls)
         return pool
 
 
 @functools.cache
-def _watched_class(connection: type[Any]) -> type[Any]:
-    """The same class of connections, with watched responses."""
-    return type(connection.__name__, (connection,), {"response_class": _WatchedResponse})
+def _with_deadline(connection: type[Any]) -> type[Any]:
+    """A subclass of a class of connections, whose responses observe the deadline."""
+    return type(connection.__name__, (connection,), {"response_class": _DeadlineResponse})
 
 
-class _WatchedResponse(http.client.HTTPResponse):
+class _DeadlineResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_WatchedSocket(self.fp.detach(), sock))
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
-class _WatchedSocket(io.RawIOBase):
-    """The bytes that arrive on a socket; while none do, the thread's deadline is checked."""
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket, and checks the thread's deadline while no bytes arrive."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw, self._socket = raw, sock
@@ -119,7 +120,7 @@ class _WatchedSocket(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         deadline: Deadline | None = getattr(_thread, "deadline", None)
-        if deadline is not None and not getattr(self._socket, "pending", int)():  # TLS may hold what has arrived
+        if deadline is not None and not getattr(self._socket, "pending", int)():  # TLS may have buffered bytes
             silent_until = time.monotonic() + READ_TIMEOUT
             while not wait_for_read(self._socket, min(POLL_INTERVAL, deadline.check())):
                 if time.monotonic() > silent_until:

@@ -1,4 +1,4 @@
-"""Downloads of one file over HTTP: with a deadline, a few retries, and never more bytes than the file can have."""
+"""Downloading one file over HTTP, with a deadline, a few retries, and a limit on the number of bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib3
 from urllib3.util import Retry
 
 from idxhub.acquire import connection
-from idxhub.acquire.connection import Deadline, Session, watching
+from idxhub.acquire.connection import Deadline, Session, enforce_deadline
 from idxhub.acquire.http_errors import (
     describe_error,
     describe_refused_url,
@@ -30,19 +30,21 @@ from idxhub.errors import DownloadError, IdxHubError, printable
 from idxhub.formats.compression import XZ_MAGIC, is_compressed
 from idxhub.formats.idx import is_html
 
-TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, retries included; more for a file so large that
-MIN_RATE = 1 << 18  # bytes a second would not bring it in that time
+TOTAL_TIMEOUT = 900.0  # seconds for one file from one mirror, with all retries; a large file has longer: see MIN_RATE
+MIN_RATE = 1 << 18  # bytes a second; the timeout is never shorter than a download at this rate takes
 MAX_ATTEMPTS = 3
-MAX_RETRY_WAIT = 30.0  # seconds; a mirror that asks for more is given up
-BACKOFF_FACTOR = 0.5  # seconds; the second attempt follows at once, the third after twice as many
+MAX_RETRY_WAIT = 30.0  # seconds; if a mirror asks to wait longer, there is no further attempt
+BACKOFF_FACTOR = 0.5  # seconds; the second attempt follows at once, the third one after twice as many seconds
 _MAX_REDIRECTS = 10
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _BLOCK = 1 << 18  # bytes
-_SNIFFED = 512  # bytes at the beginning of a body that tell a compressed file from an HTML page
+_START_SIZE = 512  # bytes at the start of a body, by which a compressed file and an HTML page are recognised
 
 
 class _FailedAttemptError(Exception):
-    """Why an attempt failed; `retry_after` is how many seconds the server asks to wait before the next one."""
+    """An attempt failed. `is_final` says that another attempt is useless; `retry_after` is the wait in seconds that the
+    server asks for.
+    """
 
     def __init__(self, reason: str, *, is_final: bool = True, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -50,13 +52,13 @@ class _FailedAttemptError(Exception):
 
 
 class BodyWriter(Protocol):
-    """Takes the body of a response as it arrives."""
+    """An object that receives the body of a response while it is downloaded."""
 
     def write(self, block: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes."""
 
     def clear(self) -> None:
-        """Forget what came: another attempt begins."""
+        """Remove all bytes, because another attempt begins."""
 
 
 class _Buffer:
@@ -73,7 +75,7 @@ class _Buffer:
 class Downloader:
     """Downloads one file from any mirror.
 
-    `heartbeat` is called at least twice a second, `stop` ends the download when it is set, `total` is the deadline in
+    `heartbeat` is called at least twice a second. When `stop` is set, the download ends. `total` is the deadline in
     seconds.
     """
 
@@ -99,25 +101,25 @@ class Downloader:
         self._session.close()
 
     def download(self, url: str) -> bytes:
-        """The body that a URL answers with. Raises `DownloadError`, as `download_to`."""
+        """Download the body of a URL. Raises `DownloadError`, as `download_to` does."""
         body = _Buffer()
         self.download_to(url, body)
         return bytes(body.content)
 
     def download_to(self, url: str, body: BodyWriter) -> None:
-        """Write the body that a URL answers with to `body`, as it arrives.
+        """Download the body of a URL, and write it to `body` while it arrives.
 
-        At most one byte more than the file can have is read, whatever the server sends. Raises `DownloadError` with
-        one reason, which does not repeat the URL, and what `body` itself raises.
+        Whatever the server sends, at most one byte more is read than the file can have. Raises `DownloadError` with
+        one reason, which does not contain the URL, and the errors of `body`.
         """
         deadline = Deadline(self._total, self._stop, self._heartbeat)
         deadline.check()
         try:
-            with watching(deadline):
+            with enforce_deadline(deadline):
                 self._try_repeatedly(url, deadline, body)
-        except DownloadError as error:  # of the deadline
+        except DownloadError as error:  # raised by the deadline
             raise DownloadError(error.message) from None
-        except IdxHubError:  # of `body`
+        except IdxHubError:  # raised by `body`
             raise
         except _FailedAttemptError as error:
             reason, number = str(error), None
@@ -125,8 +127,8 @@ class Downloader:
             reason, number = describe_error(error), error_number(error)
         else:
             return
-        deadline.check()  # if the deadline was the reason, the libraries have wrapped it
-        # no cause: the messages of requests and urllib3 repeat URLs, and the passwords in them
+        deadline.check()  # raises its own error, if the libraries have wrapped an error of the deadline
+        # without a cause, because the messages of requests and urllib3 contain URLs, with their passwords
         failure = DownloadError(printable(reason))
         failure.errno = number
         raise failure
@@ -134,7 +136,7 @@ class Downloader:
     def _try_repeatedly(self, url: str, deadline: Deadline, body: BodyWriter) -> None:
         if not is_sound_url(url):
             raise _FailedAttemptError("the address cannot be used")
-        # urllib3 counts and reckons the pauses; it does not sleep, since its sleep can neither be stopped nor checked
+        # urllib3 counts the attempts and computes the waits; it does not sleep itself, because its sleep ignores `stop`
         retry = Retry(MAX_ATTEMPTS - 1, backoff_factor=BACKOFF_FACTOR)
         while True:
             try:
@@ -175,7 +177,7 @@ class Downloader:
             if is_lost_connection(error):
                 raise _FailedAttemptError("connection lost before an answer", is_final=False) from error
             raise
-        except requests.exceptions.InvalidHeader:  # of the answer
+        except requests.exceptions.InvalidHeader:  # the server's answer is wrong, not the URL
             raise
         except (ValueError, TypeError) as error:
             raise _FailedAttemptError(describe_refused_url(url, error)) from error
@@ -187,17 +189,17 @@ class Downloader:
                 deadline.received = size
                 deadline.check()
                 try:
-                    # read1 returns what has arrived, so that a trickle cannot outlast the deadline
+                    # read1 returns the bytes that have arrived; read would wait, and a slow server exceed the deadline
                     block = response.raw.read1(self._next_read_size(start, size), decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
                     raise _FailedAttemptError(f"connection lost after {size:,} bytes", is_final=False) from error
                 except urllib3.exceptions.ReadTimeoutError as error:
-                    silence = f"{connection.READ_TIMEOUT:.0f} s"
-                    raise _FailedAttemptError(f"nothing more for {silence} after {size:,} bytes") from error
+                    timeout = f"{connection.READ_TIMEOUT:.0f} s"
+                    raise _FailedAttemptError(f"nothing more for {timeout} after {size:,} bytes") from error
                 if not block:
                     break
                 size += len(block)
-                start += block[: _SNIFFED - len(start)]
+                start += block[: _START_SIZE - len(start)]
                 limit = self._max_size(start)
                 if size > limit:
                     _refuse_html(response, start)
@@ -207,7 +209,10 @@ class Downloader:
         self._check_end(response, start, size)
 
     def _check_end(self, response: requests.Response, start: bytes, size: int) -> None:
-        """Refuse a body that ends early. One that is as long as announced may be recompressed: the digests decide."""
+        """Refuse a body that ends too early.
+
+        A body that is as long as the server announced may be a recompressed file, which the digests decide.
+        """
         expected = self._expected_size(start)
         if size < expected:
             _refuse_html(response, start)
@@ -215,24 +220,24 @@ class Downloader:
                 raise _FailedAttemptError(f"ends after {size:,} of {expected:,} bytes", is_final=False)
 
     def _next_read_size(self, start: bytes, size: int) -> int:
-        """How many bytes to read now: together at most one more than the file can have."""
+        """The number of bytes to read next, so that the body has at most one byte more than the file can have."""
         limit = self._max_size(start)
-        if len(start) < len(XZ_MAGIC):  # not yet known whether the body is compressed
+        if len(start) < len(XZ_MAGIC):  # too short to know whether the body is compressed
             limit = min(limit, size_limit(self._file))
         return max(1, min(_BLOCK, limit + 1 - size))
 
     def _max_size(self, start: bytes) -> int:
-        """The most bytes that the body can have, judged by how it starts."""
+        """The largest size that the body can have; it depends on how the body starts."""
         file = self._file
         if isinstance(file, Archive):
             return file.size
         if not is_compressed(start):
             return file.payload_size
-        # a recompressed file can only be accepted by a digest of its content
+        # a recompressed file can be accepted only if a digest of its content is known
         return copy_size_limit(file) if file.payload_sha256 or file.payload_md5 else size_limit(file)
 
     def _expected_size(self, start: bytes) -> int:
-        """The bytes that the body has if it is as published, or decompressed; 1 if that is not known."""
+        """The size of the body if it is the published file, or that file decompressed; 1 if it is not known."""
         if self._file.size is None:
             return 1
         if isinstance(self._file, Resource) and not is_compressed(start):
@@ -248,7 +253,7 @@ def _redirect_target(session: Session, response: requests.Response) -> str | Non
             return None
         url = urljoin(response.url, target)
         schemes = urlsplit(response.url).scheme, urlsplit(url).scheme
-    except ValueError as error:  # of the codec or of the URL parser
+    except ValueError as error:  # raised by the codec or by the URL parser
         raise _FailedAttemptError("redirected to a malformed address") from error
     if schemes[1] not in ("http", "https"):
         raise _FailedAttemptError("redirected to neither https nor http")
@@ -260,7 +265,7 @@ def _redirect_target(session: Session, response: requests.Response) -> str | Non
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """The seconds that a server asks to wait; None if it does not ask, or asks for nonsense."""
+    """The seconds that a server asks to wait; None if it does not ask, or if its header makes no sense."""
     try:
         return Retry().get_retry_after(response.raw)
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):

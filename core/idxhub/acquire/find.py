@@ -1,4 +1,4 @@
-"""A resource to its verified bytes: the folder the caller named, the cache, known folders, the mirrors."""
+"""Finding the verified bytes of a resource: in the caller's folder, the cache, known folders, and at the mirrors."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def find_file(
     stop: threading.Event | None = None,
     keep: bool = True,
 ) -> VerifiedFile:
-    """The verified bytes of a resource from the first place that has them.
+    """Return the verified bytes of a resource, from the first place that has them.
 
-    A downloaded file, or archive, is kept in the cache; with `keep=False` nothing is written, and archives are not
-    downloaded. `specs` help to name a wrong file, `heartbeat` is called as bytes arrive, and `stop` ends a download
-    when it is set.
+    A downloaded file or archive is kept in the cache. With `keep=False`, nothing is written, and archives are not
+    downloaded. `specs` are the datasets that a wrong file may belong to. `heartbeat` is called while bytes arrive. When
+    `stop` is set, a download ends.
 
-    Raises `ChecksumError` if a file was found and is wrong, on this machine or at a mirror, and `DownloadError` if
-    none was found; both list every place tried. A mirror's file that is longer than the resource can be is not read to
-    its end and counts as not found. Raises `ArgumentError` for a mirror that is neither a URL nor a folder.
+    Raises `ChecksumError` if a file was found, on this machine or at a mirror, but is wrong, and `DownloadError` if no
+    file was found. Both list every place that was tried. If a mirror's file is longer than the resource can be, it is
+    not read to its end and counts as not found. Raises `ArgumentError` for a mirror that is neither a URL nor a folder.
     """
     check_mirrors(spec, settings.mirrors)
     search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop, keep)
@@ -62,7 +62,7 @@ def find_file(
 
 @dataclass
 class _Search:
-    """The search for a resource, and what it met: the places that did not serve, and why."""
+    """The search for a resource. `failures` collects the places that were tried without success."""
 
     spec: DatasetSpec
     resource: Resource
@@ -73,29 +73,30 @@ class _Search:
     keep: bool
     failures: list[Failure] = field(default_factory=list)
     has_wrong_file: bool = False
-    exhausted: str | None = None  # what the process has too little of to open a file
+    exhausted: str | None = None  # set if the process cannot open files: the reason, and what to do
 
     def read(self, copy: LocalCopy) -> VerifiedFile | None:
-        """The verified bytes of a file on this machine; None if it does not serve."""
+        """The verified bytes of a file on this machine; None if it cannot be read or is wrong."""
         try:
             found = verify_bytes(self.resource, copy.read(self.resource), copy.source, self.specs)
         except (OSError, ChecksumError) as error:
-            self._note(copy.source, error)
+            self._add_failure(copy.source, error)
             return None
         origin = self.cache.origin(copy.path, self.resource.published)
         return found if origin is None else replace(found, origin=format_member(origin, copy.member))
 
     def download(self, urls: list[FileUrl], identity: tuple[int, ...] | None) -> VerifiedFile | None:
-        """The verified bytes from the first mirror that has them; None if none has.
+        """The verified bytes from the first mirror that has them; None if no mirror has them.
 
-        `identity` is what the kept archive was before the search: if it is another one now, it is read first.
+        `identity` is the identity of the archive in the cache before the search. If it has changed, another process has
+        downloaded the archive, and it is read first.
         """
-        from idxhub.acquire.download import Downloader  # noqa: PLC0415 -- it imports requests: only to download
+        from idxhub.acquire.download import Downloader  # noqa: PLC0415 -- needed for downloads alone: it imports requests
 
         archive = self.resource.archive
         if archive is None:
             with Downloader(self.resource, self.heartbeat, stop=self.stop) as downloader:
-                return self._first_of(urls, lambda url: self._download_file(downloader, url))
+                return self._try_urls(urls, lambda url: self._download_file(downloader, url))
         if not self.keep:
             why = f"not tried: {archive.filename} is downloaded into the cache, which cannot be written"
             self.failures += [Failure(url.shown, why) for url in urls]
@@ -112,10 +113,10 @@ class _Search:
                 found = self.read(copy)
                 if found is not None:
                     return found
-            return self._first_of(urls, lambda url: self._download_member(downloader, archive, copy, url))
+            return self._try_urls(urls, lambda url: self._download_member(downloader, archive, copy, url))
 
     def error(self) -> ChecksumError | DownloadError:
-        """The error that lists every place tried."""
+        """The error for the whole search. It lists every place that was tried."""
         what = f"{self.resource.filename} of {self.spec.name}"
         if self.exhausted is not None:
             return DownloadError(f"{what} could not be read or downloaded: {self.exhausted}", self.failures)
@@ -127,7 +128,7 @@ class _Search:
             self.failures or [Failure("(nowhere)", "the spec names no folder and no mirror")],
         )
 
-    def _note(self, where: str, error: OSError | ChecksumError) -> None:
+    def _add_failure(self, where: str, error: OSError | ChecksumError) -> None:
         if isinstance(error, ChecksumError):
             self.failures += error.failures
         else:
@@ -137,15 +138,15 @@ class _Search:
             if advice is not None:
                 self.exhausted = f"{reason}; {advice}"
                 return
-        # a local file that cannot be read is as wrong as one with other bytes
+        # a local file that cannot be read counts as a wrong file
         self.has_wrong_file = self.has_wrong_file or not isinstance(error, DownloadError)
 
-    def _first_of(self, urls: list[FileUrl], get: Callable[[FileUrl], VerifiedFile]) -> VerifiedFile | None:
+    def _try_urls(self, urls: list[FileUrl], download: Callable[[FileUrl], VerifiedFile]) -> VerifiedFile | None:
         for url in urls:
             try:
-                return get(url)
+                return download(url)
             except (DownloadError, ChecksumError) as error:
-                self._note(url.shown, error)
+                self._add_failure(url.shown, error)
                 if self.stop is not None and self.stop.is_set():
                     break
         return None
@@ -172,7 +173,7 @@ class _Search:
 
 
 class _ArchiveWriter:
-    """Writes an archive to the disk as it arrives, and hashes it meanwhile."""
+    """Writes an archive to the disk while it is downloaded, and computes its digests at the same time."""
 
     def __init__(self, new: NewFile) -> None:
         self._new = new
@@ -188,7 +189,7 @@ class _ArchiveWriter:
         self._reset_digests()
 
     def check(self, archive: Archive, source: str) -> None:
-        """Raise `ChecksumError` unless it is the published one."""
+        """Raise `ChecksumError` unless the archive has the published digests."""
         md5, sha256 = self._md5.hexdigest(), self._sha256.hexdigest()
         if md5 != archive.md5 or archive.sha256 not in (None, sha256):
             why = f"MD5 {md5}, expected {archive.md5}; SHA-256 {sha256}, expected {archive.sha256 or 'any'}"

@@ -1,4 +1,4 @@
-"""What went wrong with a request, in words that repeat neither a URL nor more than a line of what the server sent."""
+"""Messages for failed requests. They contain no URL, and at most one line of what the server sent."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from idxhub.acquire import connection
 
 
 def is_sound_url(url: str) -> bool:
-    """Whether requests can make a request of a URL."""
+    """Whether requests accepts a URL."""
     try:
         requests.Request("GET", url).prepare()
-    except ValueError:  # the exceptions of requests are ValueErrors too
+    except ValueError:  # the exceptions that requests raises here are ValueErrors
         return False
     return True
 
 
 def describe_refused_url(url: str, error: Exception) -> str:
-    """Why requests refuses a sound URL: the cause is the proxy that the environment names for it."""
+    """Why requests refuses a sound URL: usually because of the proxy that the environment names for it."""
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
         return "the proxy speaks SOCKS, which needs PySocks: python -m pip install 'requests[socks]'"
     if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
@@ -33,7 +33,7 @@ def is_lost_connection(error: Exception) -> bool:
 
 
 def describe_error(error: Exception) -> str:
-    """The innermost cause of an error of requests or urllib3, which wrap it three deep."""
+    """A message for the innermost cause of an error of requests or urllib3, which wrap it several times."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return f"no connection within {connection.CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.exceptions.ReadTimeout):
@@ -43,7 +43,7 @@ def describe_error(error: Exception) -> str:
     reason = getattr(cause, "strerror", None) or (
         str(cause) if type(cause) is OSError else f"{type(cause).__name__}: {cause}"
     )
-    # without these words, "connection refused" would be looked for at the mirror
+    # say that it is the proxy: otherwise the reader would think that the mirror refused the connection
     proxy = any(isinstance(each, requests.exceptions.ProxyError) or type(each).__module__ == "socks" for each in causes)
     return f"the proxy: {reason}" if proxy else reason
 
@@ -55,7 +55,7 @@ def error_number(error: Exception) -> int | None:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what it comes from, the innermost cause last."""
+    """The error and its causes, the innermost cause last."""
     causes = [error]
     while (inner := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(inner)

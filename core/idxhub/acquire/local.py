@@ -1,6 +1,4 @@
-"""The files on this machine that may be a dataset's: in the folder that the caller named, in the cache, and in known
-folders.
-"""
+"""Listing the files on this machine that may be a dataset's: in the caller's folder, the cache, and known folders."""
 
 from __future__ import annotations
 
@@ -17,47 +15,47 @@ from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.errors import DownloadError, Failure
 from idxhub.paths import absolute_path, format_member, open_regular_file
 
-_MAX_LISTED_FILES = 10_000  # looked at by size in one folder; by name always
+_MAX_LISTED_FILES = 10_000  # in one folder; further files are found by their name alone, and not by their size
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """A file on this machine that may be a resource, or an archive that may have it as `member`."""
+    """A file on this machine that may be a resource, or an archive that may contain the resource as `member`."""
 
     path: Path
     member: str | None = None
 
     @property
     def source(self) -> str:
-        """Where it is, in one line."""
+        """The path, with the member if there is one, for a message."""
         return format_member(str(self.path), self.member)
 
     def read(self, resource: Resource) -> bytes:
-        """Its bytes. Raises `OSError` if they are more than `copy_size_limit`, or if the archive is not sound."""
+        """Read the bytes. Raises `OSError` if there are more than `copy_size_limit`, or if the archive is damaged."""
         if self.member is None:
             return _read_file(self.path, copy_size_limit(resource))
-        from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are in archives
+        from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are archives
 
         return read_member(self.path, self.member, copy_size_limit(resource))
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Where to search besides the cache and the spec's own places, as the caller and the environment say.
+    """Where to search, in addition to the cache and the places of the spec: what the caller and the environment say.
 
-    `offline_reason` is why nothing is downloaded, if `download` is false.
+    If `download` is false, `offline_reason` says why nothing is downloaded.
     """
 
     data_dir: Path | None = None
-    mirrors: tuple[str, ...] = field(default=(), repr=False)  # there may be passwords in them
+    mirrors: tuple[str, ...] = field(default=(), repr=False)  # a mirror may contain a password
     download: bool = True
     offline_reason: str = "downloading is off"
 
     @classmethod
     def from_environment(cls, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> SearchSettings:
-        """The arguments, with IDXHUB_MIRRORS and IDXHUB_OFFLINE.
+        """The settings from the arguments and from IDXHUB_MIRRORS and IDXHUB_OFFLINE.
 
-        Raises `DownloadError` for a `data_dir` that is not a folder, and `ArgumentError` as `parse_mirrors`.
+        Raises `DownloadError` if `data_dir` is not a folder, and `ArgumentError` as `parse_mirrors` does.
         """
         folder = None if data_dir is None else Path(absolute_path(data_dir))
         if folder is not None and not os.path.isdir(folder):
@@ -78,18 +76,21 @@ class SearchSettings:
 def list_local_copies(
     spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings
 ) -> Iterator[LocalCopy]:
-    """The files on this machine that may be the resource, in the order to try: in a folder by name, then by size."""
+    """The files on this machine that may be the resource, in the order in which they are tried.
+
+    In each folder, files with a suitable name come before those that only have the right size.
+    """
     for folder in _named_folders(spec, settings):
         yield from _copies_in(folder, resource)
-    kept = LocalCopy(cache.file(resource.published), resource.member)
-    if os.path.isfile(kept.path):
-        yield kept
+    cached = LocalCopy(cache.file(resource.published), resource.member)
+    if os.path.isfile(cached.path):
+        yield cached
     for folder in known_folders(spec, settings):
         yield from _copies_in(folder, resource)
 
 
 def list_missing(spec: DatasetSpec, resource: Resource, settings: SearchSettings) -> Iterator[Failure]:
-    """The folders that were searched and have no file that may be the resource, each with the reason."""
+    """The folders that have no file that may be the resource, each with the reason."""
     named = _named_folders(spec, settings)
     if named and settings.data_dir is not None and not any(_copies_in(folder, resource) for folder in named):
         yield Failure(str(settings.data_dir), _why_missing(settings.data_dir))
@@ -113,7 +114,7 @@ def _named_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
 
 
 def known_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
-    """The folders that are searched after the cache: those of other programs, then the mirrors that are folders."""
+    """The folders that are searched after the cache: those of other programs, then mirrors that are folders."""
     folders = [folder for folder in map(_expand_folder, spec.folders) if folder is not None]
     for folder in mirror_folders(spec, settings.mirrors):
         folders += [folder, folder / spec.name]
@@ -121,9 +122,9 @@ def known_folders(spec: DatasetSpec, settings: SearchSettings) -> list[Path]:
 
 
 def _expand_folder(folder: str) -> Path | None:
-    """A spec's folder with its variables expanded; None if one of them is not set."""
+    """The path of a spec's folder, with environment variables expanded; None if one of them is not set."""
     literal = Path(absolute_path(folder))
-    if os.path.isabs(folder) and os.path.isdir(literal):  # its name has a dollar sign of its own
+    if os.path.isabs(folder) and os.path.isdir(literal):  # a folder whose name contains a dollar sign
         return literal
     expanded = os.path.expandvars(folder)
     return None if re.search(r"\$(\w+|\{[^}]*\})", expanded) else Path(absolute_path(expanded))
@@ -142,12 +143,12 @@ def _copies_in(folder: Path, resource: Resource) -> list[LocalCopy]:
 
 
 def _find_files(folder: Path, names: Iterable[str], sizes: set[int | None]) -> list[Path]:
-    """The files in a folder that have one of the names, in the order of the names; then those of one of the sizes."""
+    """The files in a folder that have one of the names, in the order of the names; then those with one of the sizes."""
     present = {}
     # in a folder that cannot be listed, files may still be readable
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for _, entry in zip(range(_MAX_LISTED_FILES), entries, strict=False):
-            with contextlib.suppress(OSError):  # a link in a circle, or a file that is gone by now
+            with contextlib.suppress(OSError):  # a link to itself, or a file that was removed in the meantime
                 if entry.is_file():
                     present[entry.name] = entry.stat().st_size
     by_name = [name for name in dict.fromkeys(names) if name in present or os.path.isfile(folder / name)]
@@ -157,7 +158,7 @@ def _find_files(folder: Path, names: Iterable[str], sizes: set[int | None]) -> l
 
 def _read_file(path: Path, limit: int) -> bytes:
     with open_regular_file(path) as file:
-        size = os.fstat(file.fileno()).st_size  # reading allocates what it is asked for, not what is there
+        size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file is
         data = file.read(min(size, limit) + 1)
     if len(data) > limit:
         raise OSError(None, f"more than {limit:,} bytes: not this file")
@@ -165,15 +166,15 @@ def _read_file(path: Path, limit: int) -> bytes:
 
 
 def copy_size_limit(resource: Resource) -> int:
-    """The most bytes that a copy of a resource may have, on this machine or at a mirror.
+    """The largest size of a copy of a resource, on this machine or at a mirror.
 
-    A badly compressed copy may be larger than its content; no program makes one twice as large.
+    A badly compressed copy may be larger than its content, but no program makes it twice as large.
     """
     return 2 * resource.payload_size + 65_536
 
 
 def file_identity(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from another one that takes its place; None if there is no file."""
+    """A value that changes when another file replaces this one; None if there is no file."""
     try:
         state = os.stat(path)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a mirror setting means: URLs or folders, where each mirror has a file, and which parts of a URL are secret.
+"""The meaning of a mirror setting: URLs and folders, where each mirror has a file, and which parts of a URL are secret.
 
-No other module takes a mirror's URL apart. A login (user name and password) and a query (which may hold a token) are
-sent to the server, and neither shown nor recorded.
+Only this module parses the URLs of mirrors. A login (user name and password) and a query (which may contain a token)
+are sent to the server, but they are never shown or recorded.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.errors import ArgumentError
 from idxhub.paths import absolute_path
 
-_DRIVE = r"[a-z]:[/\\]"  # of Windows: one letter before the colon
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:|//", re.IGNORECASE)  # a URL, or what was meant for one
+_DRIVE = r"[a-z]:[/\\]"  # a drive of Windows: one letter before the colon
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:|//", re.IGNORECASE)  # the start of a URL, or of a mistyped one
 _COMPLETE_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-# After a colon everything up to the last @ may be a password, with a slash or an @ that should have been escaped.
+# After a colon, everything up to the last @ may be a password, even if it has a slash or an @ that is not escaped.
 _LOGIN = re.compile(
     rf"\A(?!{_DRIVE})((?>[a-z][a-z0-9+.-]*:/+|//|))(?:[^/:]*:.*|(?<=/)[^/]*)@", re.IGNORECASE | re.DOTALL
 )
 _MALFORMED = re.compile(
     rf"(?!https?://|file:|{_DRIVE})("
-    r"[a-z][a-z0-9+.-]+://"  # a scheme that is not understood
-    r"|https?:(?!//)"  # slashes forgotten
+    r"[a-z][a-z0-9+.-]+://"  # an unknown scheme
+    r"|https?:(?!//)"  # without the slashes
     r"|(//)?[^/]+:.*@"  # a login without a scheme
     r"|(//)?[^/~.\\][^?]*\?[^=]*="  # a query without a scheme
     r")",
     re.IGNORECASE,
 )
-_NOT_SHOWN = "(not shown)"
+_REDACTED = "(not shown)"
 
 
 class FileUrl(NamedTuple):
-    """Where a mirror has a file: `url` is what is requested, `shown` is the same without login and query."""
+    """The URL of a file at a mirror: `url` is requested, and `shown` is the same URL without login and query."""
 
     url: str
     shown: str
 
 
 def parse_mirrors(setting: str) -> tuple[str, ...]:
-    """The mirrors named in IDXHUB_MIRRORS, which are separated by commas.
+    """The mirrors in the value of IDXHUB_MIRRORS, where commas separate them.
 
-    Raises `ArgumentError`, without the setting's value, where a comma may be part of a login or of a query.
+    Raises `ArgumentError` if a comma may be part of a login or a query. The message does not show the value.
     """
     mirrors = tuple(mirror.strip() for mirror in setting.split(",") if mirror.strip())
     after_colon = after_query = False
@@ -57,13 +57,13 @@ def parse_mirrors(setting: str) -> tuple[str, ...]:
                 "mirrors separated by commas; a comma in a login or in a query is written %2C, and after a URL "
                 "a folder with an @ in its name, or any folder after a query, is written file:///PATH, the @ as %40"
             )
-            raise ArgumentError("IDXHUB_MIRRORS", _NOT_SHOWN, must_be)
+            raise ArgumentError("IDXHUB_MIRRORS", _REDACTED, must_be)
         after_colon = after_colon or (":" in mirror and re.match(_DRIVE, mirror, re.IGNORECASE) is None)
     return mirrors
 
 
 def check_mirrors(spec: DatasetSpec, mirrors: Iterable[str]) -> None:
-    """Raise `ArgumentError` for a mirror that is neither a folder nor a URL that begins with http, https or file."""
+    """Raise `ArgumentError` for a mirror that is neither a folder nor a URL with the scheme http, https or file."""
     for setting, listed in (("IDXHUB_MIRRORS", mirrors), (f"mirrors of {spec.name}", spec.mirrors)):
         for mirror in filter(_is_malformed, listed):
             must_be = "a URL that begins with https://, http:// or file://, or a folder"
@@ -82,21 +82,21 @@ def mirror_folders(spec: DatasetSpec, mirrors: Iterable[str]) -> list[Path]:
 
 
 def file_urls(spec: DatasetSpec, resource: Resource, mirrors: Iterable[str]) -> list[FileUrl]:
-    """Where each mirror has the published file of a resource. Its name is added to the path, in front of a query."""
+    """The URL of a resource's published file at each mirror. The file's name is added to the path, before a query."""
     name = resource.published.filename
     return [FileUrl(_add_to_path(url, name), _add_to_path(redact_url(url), name)) for url in mirror_urls(spec, mirrors)]
 
 
 def redact_url(mirror: str) -> str:
-    """A mirror as it may be shown and recorded: a URL loses its login, its query and its fragment.
+    """A mirror without secrets, to show or record it: a URL without its login, query and fragment.
 
-    Where a password with a ? cannot be told from a query with an @, only the scheme is left.
+    If the URL has both a ? and an @ so that the ? may be part of a password, only the scheme is left.
     """
     if not _URL.match(mirror) and not _is_malformed(mirror):
         return mirror
     login = _LOGIN.match(mirror)
     if login is not None and "?" in login[0]:
-        return f"{login[1]}{_NOT_SHOWN}"
+        return f"{login[1]}{_REDACTED}"
     return re.split(r"[?#]", _LOGIN.sub(r"\1", mirror))[0]
 
 
@@ -110,7 +110,7 @@ def _is_http_url(mirror: str) -> bool:
 
 
 def _is_malformed(mirror: str) -> bool:
-    """Whether a mirror is a URL of a scheme that is not understood, or one whose beginning is mistyped."""
+    """Whether a mirror is a URL with an unknown scheme, or one whose beginning is mistyped."""
     return _MALFORMED.match(mirror) is not None
 
 

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal that can neither fail a download nor hold one up."""
+"""A progress bar on the terminal. It can neither make a download fail nor delay it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 
 class ProgressBar:
-    """The progress of one download, shown on stderr if that is a terminal."""
+    """Shows the progress of one download on stderr, if stderr is a terminal."""
 
     def __init__(self, filename: str, total: int | None) -> None:
         self._bar: Any = None
@@ -36,7 +36,7 @@ class ProgressBar:
 
 
 class _NoLock:
-    """In place of tqdm's lock, which stays locked for ever once drawing a bar has failed; see `_draw`."""
+    """Replaces tqdm's lock, which stays locked for ever if drawing a bar fails; `_draw` locks instead."""
 
     def acquire(self, *_: object, **__: object) -> bool:
         return True
@@ -46,9 +46,9 @@ class _NoLock:
     def __exit__(self, *_: object) -> None: ...
 
 
-class _Bar(tqdm):  # type: ignore[type-arg]  # generic in its stubs alone
-    _instances: ClassVar[WeakSet[Any]] = WeakSet()  # those of tqdm are protected by tqdm's lock
-    monitor_interval = 0  # no thread that outlives the download
+class _Bar(tqdm):  # type: ignore[type-arg]  # tqdm is generic in its stubs, but not at run time
+    _instances: ClassVar[WeakSet[Any]] = WeakSet()  # not tqdm's own set, which tqdm's lock protects
+    monitor_interval = 0  # start no monitor thread, which would run longer than the download
 
 
 _Bar.set_lock(_NoLock())
@@ -56,7 +56,7 @@ _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    global _lock  # noqa: PLW0603 -- a thread that does not exist in a forked child may hold the old one
+    global _lock  # noqa: PLW0603 -- in a forked child, the old lock may be held by a thread that does not exist there
     _lock = threading.Lock()
 
 
@@ -65,16 +65,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def _draw(action: Callable[[], Any]) -> Any:
-    """Call a method of a bar, one thread at a time; what it raises (for a format in TQDM_BAR_FORMAT) is passed over."""
+    """Call a method of a bar, in one thread at a time, and ignore its errors (a wrong TQDM_BAR_FORMAT raises one)."""
     with _lock:
         try:
             return action()
-        except Exception:  # noqa: BLE001 -- a progress bar never fails a download
+        except Exception:  # noqa: BLE001 -- a progress bar must not make a download fail
             return None
 
 
 class _Terminal:
-    """A stream that writes to a terminal alone, only while that takes text, and no more once writing has failed."""
+    """A stream that writes only if it is a terminal that accepts text, and that stops once writing has failed."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -82,7 +82,7 @@ class _Terminal:
         self.encoding = getattr(stream, "encoding", None) or "ascii"
 
     def write(self, text: str) -> None:
-        if self.is_working and self._takes_text():
+        if self.is_working and self._accepts_text():
             self._call("write", text)
 
     def flush(self) -> None:
@@ -95,12 +95,12 @@ class _Terminal:
     def _call(self, method: str, *arguments: object) -> Any:
         try:
             return getattr(self._stream, method)(*arguments)
-        except Exception:  # noqa: BLE001 -- stderr may be None, closed, or any object: the bar ends, the download does not
+        except Exception:  # noqa: BLE001 -- stderr may be None, closed, or any object: only the bar ends
             self.is_working = False
             return None
 
-    def _takes_text(self) -> bool:
-        """Whether writing would not block, as it does while a terminal is stopped (Ctrl-S) or nobody reads from it."""
+    def _accepts_text(self) -> bool:
+        """Whether writing would return at once. It blocks if a terminal is stopped (Ctrl-S) or nobody reads from it."""
         try:
             poll = select.poll()
             poll.register(self._stream.fileno(), select.POLLOUT)

@@ -1,6 +1,6 @@
-"""Whether the bytes of a file are those that were published: by digest alone, never by name.
+"""Checking that the bytes of a file are the published ones. The digests decide, never the name.
 
-What was hashed is what is returned: there is no second read between check and use.
+The bytes that were hashed are returned, so that nothing is read a second time between the check and its use.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Form = Literal["published", "recompressed", "decompressed"]
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """The decompressed content of a resource, checked.
+    """The decompressed and verified content of a resource.
 
-    `source` is the path or URL it was read from, `origin` the URL that a file kept in the cache was downloaded from.
-    `form` tells the file as published from a copy that somebody recompressed or decompressed. `sha256` is of the
-    published file, None if that was not seen.
+    `source` is the path or URL that it was read from. `origin` is the URL that it was downloaded from, if `source` is a
+    file in the cache. `form` says whether the file was the published one, or a copy that somebody recompressed or
+    decompressed. `sha256` is the digest of the published file; it is None if another form was read.
     """
 
     payload: bytes | memoryview
@@ -38,14 +38,15 @@ class VerifiedFile:
 
 
 def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> VerifiedFile:
-    """Check a file's bytes against the digests of a resource. Raises `ChecksumError` if they are anything else.
+    """Decompress a file's bytes and check them against the digests of a resource.
 
-    `specs` are the datasets that a wrong file may belong to instead.
+    Raises `ChecksumError` if they are wrong, and `IdxFormatError` if the published file cannot be decompressed. `specs`
+    are the datasets that a wrong file may belong to instead.
     """
     payload: bytes | memoryview | None = None
-    with Threads(1) as other:  # hashlib and zlib let go of the GIL
+    with Threads(1) as pool:  # hashlib and zlib release the GIL, so that both work at the same time
         has_published_size = resource.size in (None, len(data))
-        published = other.submit(_published_sha256, resource, data) if has_published_size else None
+        published = pool.submit(_published_sha256, resource, data) if has_published_size else None
         try:
             payload = inflate(data, resource.payload_size)
         except IdxFormatError as error:
@@ -69,7 +70,7 @@ def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[D
 
 
 def _diagnose(resource: Resource, data: bytes, specs: Iterable[DatasetSpec]) -> str:
-    """What is wrong with a file, in words."""
+    """A message that says what is wrong with a file."""
     if not data:
         return "is empty"
     known = identify_bytes(data, specs)
@@ -96,7 +97,7 @@ def _compare_content(resource: Resource, data: bytes) -> str:
 
 
 def _published_sha256(resource: Resource, data: bytes) -> str | None:
-    """The SHA-256 of the file as published; None if it is another one."""
+    """The SHA-256 of the bytes, if they are the published file; otherwise None."""
     if _md5(data) != resource.md5:
         return None
     sha256 = hashlib.sha256(data).hexdigest()

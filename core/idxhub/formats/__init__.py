@@ -1,5 +1,5 @@
-"""The file formats: compressed bytes to their content, and IDX bytes to arrays and back.
+"""The file formats: decompressing bytes, and converting IDX bytes to arrays and back.
 
-Knows the IDX format, .gz and .xz streams, and how to read a member of a .zip, all within bounds that the caller sets.
-Knows nothing of datasets, digests, folders or the network.
+This room knows the IDX format, .gz and .xz data, and how to read a member of a .zip, all within size limits that the
+caller sets. It knows nothing about datasets, digests, folders or the network.
 """

@@ -1,8 +1,8 @@
-"""The IDX format: bytes to arrays, and arrays to bytes.
+"""The IDX format: decoding bytes to arrays, and encoding arrays to bytes.
 
-A file begins with two zero bytes, one byte for the element type and one for the number of dimensions. Each dimension
-follows as a big-endian uint32, then come the elements, big-endian, the last dimension varying fastest. Source: "The IDX
-file format", on the MNIST page of Y. LeCun, C. Cortes and C. Burges.
+A file begins with two zero bytes, one byte for the element type and one byte for the number of dimensions. The length
+of each dimension follows as a big-endian uint32. Then come the elements, big-endian, with the last dimension varying
+fastest. Source: "The IDX file format", on the MNIST page of Y. LeCun, C. Cortes and C. Burges.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
-_MAX_DIMENSIONS = 64  # NumPy's own limit; older NumPy has 32 and says so itself
+_MAX_DIMENSIONS = 64  # the limit of NumPy; older releases have a limit of 32, and raise an error of their own
 MAX_HEADER_SIZE = 4 + 4 * 255
 
 
 class Header(NamedTuple):
-    """The header of an IDX file: `dtype` as stored (big-endian), `shape`, and `size`, its own length in bytes."""
+    """The header of an IDX file: its `dtype` as stored (big-endian), its `shape`, and the header's `size` in bytes."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -40,12 +40,12 @@ class Header(NamedTuple):
 
     @property
     def payload_size(self) -> int:
-        """The bytes of the whole file, header and elements."""
+        """The size of the whole file in bytes, with the header."""
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_header(data: bytes | memoryview) -> Header:
-    """Parse the header of an IDX file. Raises `IdxFormatError`, which names the byte that is wrong."""
+    """Parse the header of an IDX file. Raises an `IdxFormatError` that names the wrong byte."""
     if len(data) < 4:
         raise IdxFormatError(f"too short for an IDX magic number: {len(data)} of 4 bytes")
     if data[0] or data[1]:
@@ -67,8 +67,8 @@ def read_header(data: bytes | memoryview) -> Header:
 def decode(data: bytes | memoryview) -> NDArray[Any]:
     """Decode the bytes of an IDX file to an array in native byte order.
 
-    An array of a one-byte type is a read-only view of `data`; one of a wider type is a copy. The size that the header
-    claims is compared with that of `data` before memory is allocated. Raises `IdxFormatError`.
+    If the elements have one byte each, the array is a read-only view of `data`; otherwise it is a copy. The size that
+    the header says is compared with the size of `data` before memory is allocated. Raises `IdxFormatError`.
     """
     header = read_header(data)
     if header.payload_size != len(data):
@@ -79,7 +79,7 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
         )
     try:
         elements = np.frombuffer(data, header.dtype, offset=header.size).reshape(header.shape)
-    except ValueError as error:  # empty, with other dimensions larger than an address
+    except ValueError as error:  # an empty array whose other dimensions are too large for NumPy
         raise IdxFormatError(f"shape {header.shape} cannot be an array: {error}") from error
     return elements.astype(header.dtype.newbyteorder("="), copy=False)
 
@@ -97,7 +97,7 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
-    """The header alone of an IDX file: 4 bytes, and 4 for each dimension. Raises `IdxFormatError`, as `encode` does."""
+    """Encode only the header: 4 bytes, and 4 more for each dimension. Raises `IdxFormatError` as `encode` does."""
     stored = np.dtype(dtype).newbyteorder(">")
     if stored not in _CODES:
         names = ", ".join(known.name for known in _CODES)
@@ -111,12 +111,12 @@ def encode_header(shape: tuple[int, ...], dtype: np.dtype[Any] | str) -> bytes:
 
 
 def is_html(data: bytes | memoryview) -> bool:
-    """Whether `data` starts like an HTML page, with which servers and captive portals answer instead of a file."""
+    """Whether `data` starts like an HTML page. Servers and captive portals may send one instead of the file."""
     return bytes(data[:512]).lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
 def _guess_format(data: bytes | memoryview) -> str:
-    """What else the data are, for an error; empty if unknown."""
+    """The format of data that are not IDX, for an error message; empty if it is not recognised."""
     data = bytes(data[:512])
     if is_html(data):
         return " (this is an HTML page)"

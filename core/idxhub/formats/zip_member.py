@@ -1,7 +1,7 @@
 """Reading a member of a .zip into memory. Nothing is unpacked to the disk.
 
-The archive need not be verified yet. Therefore the size of the member and that of the archive's directory are limited,
-whatever the archive claims.
+The archive may not be verified yet. Therefore the sizes of the member and of the archive's directory are limited,
+whatever the archive says.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from idxhub.errors import printable
 from idxhub.paths import open_regular_file
 
 _BLOCK = 1 << 18  # bytes of a member that are decompressed by one call
-_MAX_READ = 1 << 20  # bytes; zipfile reads the directory at once, and some ten thousand members fit into this
+_MAX_READ = 1 << 20  # bytes; zipfile reads the directory at once; that of about ten thousand members fits into this
 _SUPPORTED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile decompresses others without a limit
 _METHOD_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
-_ENCRYPTED = 1  # the bit of a member's flags
+_ENCRYPTED = 1  # the bit in a member's flags
 
-# what zipfile raises for damaged archives: its own error, and those of the modules that it uses
+# the errors that zipfile raises for damaged archives: its own, and those of the modules that it uses
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, ValueError, OverflowError, RuntimeError, IndexError),
@@ -32,7 +32,7 @@ ZIP_ERRORS = (
 
 
 def read_member(path: Path, member: str, limit: int) -> bytes:
-    """The bytes of a member, at most `limit`. Raises `OSError`, with the reason, if they cannot be read."""
+    """Read a member of at most `limit` bytes. Raises an `OSError` with the reason if it cannot be read."""
     with open_zip(path) as archive:
         try:
             return _read(archive, member, limit)
@@ -44,7 +44,7 @@ def read_member(path: Path, member: str, limit: int) -> bytes:
 
 @contextlib.contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A context with an open .zip. Raises `OSError`; it has no errno if the archive is the reason."""
+    """A context with an open .zip. Raises `OSError`, which has no errno if the archive is damaged."""
     with open_regular_file(path) as file:
         try:
             archive = zipfile.ZipFile(cast("io.BytesIO", _LimitedReads(file)))
@@ -55,7 +55,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def why_unreadable(info: zipfile.ZipInfo) -> str:
-    """Why a sound member cannot be read, in words; empty if it can."""
+    """Why a sound member cannot be read, for a message; empty if it can be read."""
     if info.flag_bits & _ENCRYPTED:
         return "encrypted"
     if info.compress_type in _SUPPORTED:
@@ -64,7 +64,7 @@ def why_unreadable(info: zipfile.ZipInfo) -> str:
 
 
 def format_zip_error(error: BaseException) -> str:
-    """The message of one of `ZIP_ERRORS`, or its type if it has none. It may quote the archive, so it is shortened."""
+    """The message of one of `ZIP_ERRORS`, or its type if it has none; short and printable: it may quote the file."""
     return printable(str(error)) or type(error).__name__
 
 
@@ -86,7 +86,7 @@ def _read(archive: zipfile.ZipFile, member: str, limit: int) -> bytes:
 
 
 class _LimitedReads:
-    """A file from which no more than a MiB can be read at once."""
+    """A file from which at most one MiB can be read at once."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file

@@ -88,11 +88,6 @@ def test_a_file_that_cannot_be_read_is_named(toy, find_images, tmp_path):
         find_images(folder)
 
 
-def test_a_data_dir_that_does_not_exist(find_images, tmp_path):
-    with pytest.raises(DownloadError, match="does not exist"):
-        find_images(tmp_path / "nothing")
-
-
 def test_a_data_dir_that_is_a_file(toy, find_images):
     with pytest.raises(DownloadError, match="is not a folder"):
         find_images(toy.path(toy.train_images))
@@ -159,13 +154,6 @@ def test_not_offline(toy, find_images, server, monkeypatch, value):
     server.serve(toy.folder)
     monkeypatch.setenv("IDXHUB_OFFLINE", value)
     assert find_images(spec=toy.mirrored(server.url)).form == "published"
-
-
-def test_download_false(toy, find_images, server):
-    with pytest.raises(DownloadError, match="not tried: download=False") as caught:
-        find_images(spec=toy.mirrored(server.url), download=False)
-    assert server.count() == 0
-    assert "IDXHUB_MIRRORS" in str(caught.value)
 
 
 def test_known_folders_expand(monkeypatch, tmp_path, toy):

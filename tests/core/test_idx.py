@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from idxhub import idx
 from idxhub.errors import IdxFormatError
@@ -83,24 +82,12 @@ def test_empty_arrays(shape):
     assert decoded.dtype == np.int16
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\x08"])
-def test_too_short_for_a_magic_number(data):
-    with pytest.raises(IdxFormatError, match=f"{len(data)} of 4 bytes"):
-        idx.decode(data)
-
-
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"\x01\0\x08\x01" + bytes(8), "bytes 0-1 are 01 00"),
-        (b"\0\0\x0a\x01" + bytes(8), "element type 0x0a at byte 2"),
+        (b"\0", "1 of 4 bytes"),
+        (b"\0\0\x08", "3 of 4 bytes"),
         (b"\0\0\x0f\x01" + bytes(8), "element type 0x0f at byte 2"),
-        (b"\0\0\x08\x00", "0 dimensions at byte 3"),
-        (b"\0\0\x08\x41" + bytes(4 * 65), "65 dimensions at byte 3"),
-        (b"\0\0\x08\xff" + bytes(4 * 255), "255 dimensions at byte 3"),
-        (b"\0\0\x08\x03" + bytes(8), "need 16 bytes, the data ends at byte 12"),
-        (by_hand(8, (3,), b"ab"), "too short"),
-        (by_hand(8, (3,), b"abcd"), "too long"),
         (b"<!DOCTYPE html><html>", "HTML page"),
         (b"  \n<html>", "HTML page"),
         (b"\x1f\x8b\x08\x00", "gzip: inflate it first"),
@@ -108,9 +95,9 @@ def test_too_short_for_a_magic_number(data):
     ],
 )
 def test_what_is_wrong_is_said(data, says):
-    with pytest.raises(IdxFormatError) as caught:
+    """More of it is in tests/faults/test_files.py."""
+    with pytest.raises(IdxFormatError, match=says):
         idx.decode(data)
-    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("code", [code for code, _ in TYPES.values()])
@@ -161,19 +148,6 @@ def test_a_header_needs_no_elements():
     header = idx.read_header(by_hand(0x0E, (5, 7), b""))
     assert header.shape == (5, 7)
     assert (header.size, header.payload_size) == (12, 12 + 5 * 7 * 8)
-
-
-@given(
-    arrays.arrays(
-        st.sampled_from([np.dtype(name) for name in TYPES]),
-        arrays.array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=4),
-    )
-)
-def test_round_trip(array):
-    decoded = idx.decode(idx.encode(array))
-    assert decoded.dtype == array.dtype
-    assert decoded.shape == array.shape
-    assert decoded.tobytes() == array.tobytes()  # NaNs included
 
 
 @given(st.binary(max_size=64))

@@ -80,7 +80,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_is_wrong_with_a_file_is_said(toy, find_images, tmp_path, damage):
+def test_what_is_wrong_with_a_file_is_said_and_the_next_place_serves(toy, find_images, tmp_path, damage):
     change, says = DAMAGE[damage]
     wrong = copy_files(toy, tmp_path / "wrong", change=change)
     with pytest.raises(ChecksumError) as caught:
@@ -90,11 +90,6 @@ def test_what_is_wrong_with_a_file_is_said(toy, find_images, tmp_path, damage):
     assert says in failure.why
     assert failure.where in str(caught.value)
     assert damage == "empty" or toy.train_images.md5 in failure.why or "this is" in failure.why
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_wrong_file_is_passed_over(toy, find_images, tmp_path, damage):
-    wrong = copy_files(toy, tmp_path / "wrong", change=DAMAGE[damage][0])
     spec = replace(toy.spec, folders=(str(toy.folder),))
     assert find_images(wrong, spec=spec).source == str(toy.path(toy.train_images))
 

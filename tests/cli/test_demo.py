@@ -12,9 +12,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from support.command import SAMPLE, started
+from support.command import COMMAND, SAMPLE, started
 from support.installed import entry, install
 from support.processes import python
+from support.terminal import shown_on_a_terminal
 
 import idxhub
 from idxhub import Plugins, errors
@@ -101,13 +102,11 @@ def test_demo_says_each_cause_once(causes, same, says, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize("terminal", [True, False])
 def test_demo_names_on_a_terminal_what_it_reads(terminal):
-    ours, theirs = os.openpty()
-    try:
-        done = started(["demo", "--json"], **({"stderr": theirs} if terminal else {}), stdout=subprocess.DEVNULL)
-        said = os.read(ours, 100_000).decode() if terminal else done.stderr
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    if terminal:
+        offline = os.environ | {"IDXHUB_OFFLINE": "1"}
+        said = shown_on_a_terminal([*COMMAND, "demo", "--json"], stdout=subprocess.DEVNULL, env=offline)
+    else:
+        said = started(["demo", "--json"], stdout=subprocess.DEVNULL).stderr
     assert ("reading with numpy" in said) == terminal
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import struct
 import subprocess
 import sys
 
 import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.processes import python
+from support.terminal import shown_on_a_terminal
 
 from idxhub.cli import output
 from idxhub.cli.output import format_error, print_table, print_text, printable_line, printable_lines
 from idxhub.errors import IdxHubError
-
-if sys.platform != "win32":
-    import fcntl
-    import termios
 
 OUTPUTS = [["list"], ["list", "--json"], ["info", SAMPLE], ["--help"], ["--version"], ["verify", SAMPLE]]
 
@@ -134,20 +129,9 @@ def test_an_error_of_the_command_names_options(run, nowhere):
 
 def on_a_terminal(arguments, columns, **environment):
     """What the command writes to a terminal of that width."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     clean = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
-    said = b""
-    with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=theirs, stderr=subprocess.DEVNULL, env=clean | {"TERM": "xterm"} | environment
-    ) as child:
-        os.close(theirs)
-        with contextlib.suppress(OSError):  # the end of a terminal is an error to read
-            while block := os.read(ours, 65_536):
-                said += block
-    os.close(ours)
-    assert child.returncode == 0
-    return said.decode()
+    environment = clean | {"TERM": "xterm"} | environment
+    return shown_on_a_terminal([*COMMAND, *arguments], columns=columns, stderr=subprocess.DEVNULL, env=environment)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")

@@ -1,17 +1,16 @@
 """The progress bar: seen on a terminal, and never the reason that a load fails or waits."""
 
 import os
-import pickle
 import subprocess
 import sys
-import textwrap
 
 import pytest
-from support.processes import python, without
+from support.processes import program_with, python, without
 from support.server import trickle
+from support.terminal import shown_on_a_terminal
 
 DOWNLOAD = """
-    import os, pickle, sys, threading
+    import os, sys, threading
 
     def raises(error):
         def call(*_):
@@ -25,9 +24,9 @@ DOWNLOAD = """
     {stderr}
     from idxhub import Plugins, load
 
-    spec, cache = pickle.load(open(sys.argv[1], "rb"))
-    split = load(spec, "train", cache_dir=cache, plugins=Plugins([]))
-    print(len(split), *(record.source.split(":")[0] for record in split.info.records))
+    split = load(given, "train", plugins=Plugins([]))
+    assert len(split) == 30
+    assert all(record.source.startswith("http:") for record in split.info.records)
     sys.stderr = sys.__stderr__  # flushed by Python at its end
 """
 STREAMS = {
@@ -47,73 +46,41 @@ STREAMS = {
 
 
 @pytest.fixture
-def told(toy, server, tmp_path, cache_dir):
-    """A file that tells a child the spec and the cache; both files arrive slowly, at the same time."""
+def spec(toy, server):
+    """A dataset whose two files arrive slowly, at the same time."""
     for resource in toy.spec.resources:
         body = toy.bytes(resource)
         server.route(f"/{resource.filename}", trickle(body, 0.1, step=len(body) // 5))
-    path = tmp_path / "told"
-    path.write_bytes(pickle.dumps((toy.mirrored(server.url), cache_dir)))
-    return path
+    return toy.mirrored(server.url)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_whatever_stderr_is_two_downloads_at_once_succeed(told, stream):
-    done = python(DOWNLOAD.format(stderr=STREAMS[stream]), told)
-    assert done.stdout == "30 http http\n"
+def test_whatever_stderr_is_two_downloads_at_once_succeed(spec, stream):
+    python(DOWNLOAD.format(stderr=STREAMS[stream]), given=spec)
 
 
-def test_silent_if_stderr_is_no_terminal(told):
-    done = python(DOWNLOAD.format(stderr=""), told)
-    assert (done.stdout, done.stderr) == ("30 http http\n", "")
+def test_silent_if_stderr_is_no_terminal(spec):
+    assert python(DOWNLOAD.format(stderr=""), given=spec).stderr == ""
 
 
-def on_a_terminal(told, *, reads, prefilled=False):
-    """What a child that downloads writes on its terminal, which is read or not."""
-    try:
-        import pty  # noqa: PLC0415 -- POSIX alone has these
-        import termios  # noqa: PLC0415
-    except ImportError:
-        without("a pseudo-terminal (POSIX)")
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    if prefilled:
-        os.set_blocking(theirs, False)
-        try:
-            while os.write(theirs, bytes(100)):
-                pass
-        except BlockingIOError:
-            os.set_blocking(theirs, True)
-    code = textwrap.dedent(DOWNLOAD.format(stderr=""))
-    with (
-        os.fdopen(ours, "rb", buffering=0) as terminal,
-        subprocess.Popen([sys.executable, "-c", code, str(told)], stderr=theirs, stdout=subprocess.PIPE) as child,
-    ):
-        os.close(theirs)
-        seen = b""
-        try:
-            while reads and (block := terminal.read(1000)):
-                seen += block
-        except OSError:  # Linux's word for the end of a terminal
-            pass
-        try:
-            assert child.communicate(timeout=60)[0] == b"30 http http\n"
-        finally:
-            child.kill()
-    return seen.decode()
+@pytest.fixture
+def command(spec):
+    """A child that downloads."""
+    with program_with(DOWNLOAD.format(stderr=""), spec) as program:
+        yield [sys.executable, "-c", program]
 
 
-def test_a_bar_on_a_terminal(told, toy):
-    seen = on_a_terminal(told, reads=True)
+def test_a_bar_on_a_terminal(command, toy):
+    seen = shown_on_a_terminal(command, stdout=subprocess.DEVNULL)
     assert toy.train_images.filename in seen
     assert "%" in seen
 
 
-def test_a_terminal_that_nobody_reads_holds_nothing_up(told):
-    assert on_a_terminal(told, reads=False, prefilled=True) == ""
+def test_a_terminal_that_nobody_reads_holds_nothing_up(command):
+    assert shown_on_a_terminal(command, stdout=subprocess.DEVNULL, read=False, full=True) == ""
 
 
-def test_a_fork_in_the_middle_of_a_download_holds_nothing_up(told):
+def test_a_fork_in_the_middle_of_a_download_holds_nothing_up(spec):
     if not hasattr(os, "fork"):
         without("fork (POSIX)")
     stderr = """
@@ -133,4 +100,4 @@ def test_a_fork_in_the_middle_of_a_download_holds_nothing_up(told):
         other.join()
         assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
     """
-    assert python(DOWNLOAD.format(stderr=stderr.strip()), told).stdout == "30 http http\n"
+    python(DOWNLOAD.format(stderr=stderr.strip()), given=spec)

@@ -29,7 +29,7 @@ def python(
     If anything is `given`, it is the value of the variable `given` in the child, which can import `support` too.
     `start` is a command that starts the interpreter.
     """
-    with _program(code, given) as program:
+    with program_with(code, given) as program:
         return _finished([*start, sys.executable, "-c", program], arguments, **options)
 
 
@@ -55,7 +55,7 @@ def running(code: str, *arguments: object, given: object = None, **options: Any)
     """Start `code` as `python` does, with its standard input and output as pipes; the end of the block kills it."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with (
-        _program(code, given) as program,
+        program_with(code, given) as program,
         subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], **pipes, **options) as child,
     ):
         try:
@@ -88,7 +88,7 @@ def python_mounted(mount: str, code: str, *arguments: object, given: object = No
     )
     if not possible or possible.returncode:
         without("mount namespaces (unshare -rm)")
-    with _program(code, given) as program:
+    with program_with(code, given) as program:
         command = [unshare, "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh", sys.executable, "-c", program]
         return _finished(command, arguments)
 
@@ -105,7 +105,7 @@ def python_traced(
         without("strace, which may trace (support.calls has injected the same without it)")
     call = injection.partition(":")[0]
     command = [strace, "-qq", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={injection}"]
-    with _program(code, given) as program:
+    with program_with(code, given) as program:
         child = [*command, sys.executable, "-c", program, *map(str, arguments)]
         return subprocess.run(child, capture_output=True, text=True, timeout=60, check=False)
 
@@ -130,7 +130,7 @@ def python_as_nobody(
 
 
 @contextlib.contextmanager
-def _program(code: str, given: object) -> Iterator[str]:
+def program_with(code: str, given: object) -> Iterator[str]:
     """The code, and before it what reads `given` from a file that every user can read."""
     code = textwrap.dedent(code)
     if given is None:

@@ -1,4 +1,4 @@
-"""What every adapter promises, as checks that anybody can run on an adapter: no test framework needed.
+"""Checks of what every adapter promises. Anybody can run them on an adapter; no test framework is needed.
 
     from idxhub import conformance
     report = conformance.run(conformance.subject("torch"))
@@ -10,8 +10,7 @@ With pytest, each check is a test:
     def test_conformance(check, tmp_path):
         check(conformance.case("torch", tmp_path))
 
-An adapter takes part through a `Subject`, which says how to read its native dataset back; see
-docs/how-to/write-an-adapter.md.
+For each adapter, a `Subject` says how to read its native dataset back; see docs/how-to/write-an-adapter.md.
 """
 
 from idxhub.conformance.checks import CHECKS

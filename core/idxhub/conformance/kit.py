@@ -1,4 +1,4 @@
-"""Running checks: a check is a function of a `Case` that returns nothing or raises `Violation`."""
+"""Running checks. A check is a function that is called with a `Case`, and raises `Violation` if a promise is broken."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from idxhub.conformance.synthetic import Synthetic, make
 from idxhub.plugins.manager import Plugins, installed
 
 
-class Violation(AssertionError):  # noqa: N818 -- what was promised and is not so; an error is something else
-    """An adapter does not keep a promise; the message says what was seen."""
+class Violation(AssertionError):  # noqa: N818 -- it reports a broken promise, not an error of the check
+    """An adapter does not keep a promise. The message says what was observed."""
 
 
 class NotHere(unittest.SkipTest):
-    """What a check asks cannot be told on this machine; the message says why."""
+    """This machine cannot run a check. The message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A promise, as a function: `id`, the promise in one line, and the capabilities it `needs`."""
+    """A check: its `id`, the `promise` in one line, the capabilities that it `needs`, and the function to call."""
 
     id: str
     promise: str
@@ -38,13 +38,13 @@ class Check:
     function: Callable[[Case], None]
 
     def __call__(self, case: Case) -> None:
-        """Raise `Violation` if the promise is not kept, `NotHere` if this machine cannot tell."""
+        """Raise `Violation` if the promise is not kept, and `NotHere` if this machine cannot run the check."""
         self.function(case)
 
 
 @dataclass(frozen=True)
 class Case:
-    """An adapter and the synthetic dataset, with the questions that checks ask."""
+    """An adapter and the synthetic dataset, with methods that checks use."""
 
     subject: Subject
     truth: Synthetic
@@ -53,13 +53,13 @@ class Case:
 
     @classmethod
     def create(cls, subject: Subject, folder: Path, plugins: Plugins | None = None) -> Case:
-        """A case whose files and cache are in `folder`; starts what the subject needs running."""
+        """Create a case whose files and cache are in `folder`, after calling the subject's `start`."""
         if subject.start is not None:
             subject.start()
         return cls(subject, make(folder / "files"), folder / "cache", plugins or installed())
 
     def dataset(self, split: str | Sequence[str] = "train", **arguments: Any) -> Any:
-        """The native dataset."""
+        """Ask for the native dataset of a split."""
         return get_dataset(
             self.truth.spec,
             framework=self.subject.framework,
@@ -70,12 +70,12 @@ class Case:
         )
 
     def read(self, native: Any, size: int = 32) -> tuple[NDArray[Any], NDArray[Any]]:
-        """All of a native dataset, as two NumPy arrays."""
+        """Read a whole native dataset, as two NumPy arrays."""
         return self.joined(self.subject.batches(native, size))
 
     def joined(self, batches: Iterable[tuple[Any, Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Native batches, as two NumPy arrays."""
-        # a copy: a batch may be a view of memory that the next one reuses
+        """Concatenate native batches to two NumPy arrays."""
+        # each batch is copied, because it may be a view of memory that the next batch reuses
         pairs = [(self.array(images).copy(), self.array(labels).copy()) for images, labels in batches]
         if not pairs:
             return np.empty((0,), np.uint8), np.empty((0,), np.int64)
@@ -83,11 +83,11 @@ class Case:
         return np.concatenate(images), np.concatenate(labels)
 
     def array(self, native: Any) -> NDArray[Any]:
-        """A native array as NumPy's."""
+        """Convert a native array to NumPy."""
         return np.asarray(self.subject.to_numpy(native))
 
     def flat(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Images as (N, 5, 7) whatever their layout."""
+        """Reshape images to (N, 5, 7), whatever their layout."""
         shape = images.shape
         require(
             len(shape) in (3, 4) and images.size == len(images) * 35,
@@ -96,23 +96,26 @@ class Case:
         return images.reshape(len(images), 5, 7)
 
     def child(self, code: str, *arguments: str) -> str:
-        """What a fresh interpreter prints when it runs `code` with `arguments` in sys.argv[1:]."""
-        done = subprocess.run(  # noqa: S603 -- this interpreter, and code written here
+        """Run `code` in a new interpreter, with `arguments` in sys.argv[1:], and return what it prints."""
+        done = subprocess.run(  # noqa: S603 -- this interpreter runs code of this package
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=300
         )
         require(done.returncode == 0, f"a fresh interpreter failed:\n{done.stderr[-2000:]}")
         return done.stdout
 
 
-def require(condition: object, seen: str) -> None:
-    """Raise `Violation(seen)` unless the condition holds."""
+def require(condition: object, message: str) -> None:
+    """Raise `Violation(message)` unless the condition holds."""
     if not condition:
-        raise Violation(seen)
+        raise Violation(message)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check; `seen` is empty if it passed. `applies` is False where a capability is not declared."""
+    """The result of one check. `seen` says what was observed; it is empty if the check passed.
+
+    `applies` is False if the subject does not declare a capability that the check needs.
+    """
 
     id: str
     promise: str
@@ -123,19 +126,19 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all checks; fewer than `minimum` that apply is a failure, and so is one that fails."""
+    """The results of all checks. The report is not `ok` if a check failed, or if fewer than `minimum` checks apply."""
 
     framework: str
     results: tuple[Result, ...]
     minimum: int = 0
 
     def count(self, outcome: str) -> int:
-        """How many checks ended so."""
+        """The number of checks with this outcome."""
         return sum(result.outcome == outcome for result in self.results)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed and as much was checked as the subject declares, something at least."""
+        """Whether no check failed, at least one passed, and at least as many apply as the subject declares."""
         return self.count("failed") == 0 and self.count("passed") > 0 and self.applied >= self.minimum
 
     @property
@@ -144,7 +147,7 @@ class Report:
         return sum(result.applies for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON-able data."""
+        """The report as data that can be written as JSON."""
         counts = {outcome: self.count(outcome) for outcome in ("passed", "failed", "skipped")}
         results = [asdict(result) for result in self.results]
         return {"framework": self.framework, "ok": self.ok, **counts, "minimum": self.minimum, "results": results}
@@ -158,12 +161,12 @@ class Report:
 
 
 def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plugins | None = None) -> Report:
-    """Run the checks (all of them by default) on an adapter, in a temporary folder.
+    """Run checks (by default all of them) on an adapter, in a temporary folder.
 
-    A check that fails in any way counts as failed; one whose capability the subject does not declare, as skipped.
-    The subject's `minimum` is held against all checks, not against a choice of them.
+    A check that raises any error counts as failed. A check that needs a capability which the subject does not declare
+    counts as skipped. The subject's `minimum` is compared only if all checks are run.
     """
-    from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks are written in terms of this module
+    from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks import this module
 
     with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
         case = Case.create(subject, Path(folder), plugins)
@@ -181,6 +184,6 @@ def _result(check: Check, case: Case) -> Result:
         return Result(check.id, check.promise, "skipped", str(reason))
     except Violation as violation:
         return Result(check.id, check.promise, "failed", str(violation))
-    except Exception as error:  # noqa: BLE001 -- an adapter may raise anything; it is reported, and fails
+    except Exception as error:  # noqa: BLE001 -- whatever an adapter raises, the check has failed
         return Result(check.id, check.promise, "failed", f"{type(error).__name__}: {error}")
     return Result(check.id, check.promise, "passed")

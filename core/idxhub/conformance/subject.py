@@ -1,4 +1,4 @@
-"""How the kit, and `idxhub demo`, read a native dataset back: what only its framework knows."""
+"""The `Subject` of an adapter: how to read its native dataset back, for the kit and for `idxhub demo`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ Batches = Iterable[tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Subject:
-    """An adapter under examination.
+    """An adapter that is checked, and how to read what it returns.
 
-    `batches(native, size)` yields the native batches `(images, labels)` of a native dataset, in its own order, the last
-    one short, as users of the framework get them; `to_numpy` turns one of their arrays into NumPy's, and `pair` a batch
-    of `get_loader`, if it is not one already, into the pair of its arrays. What is None here is a capability that the
-    adapter does not have, and its checks are skipped and counted as such: `element(native, i)` is example i with
-    `length(native)` examples in all; `class_names(native)` the names in label order; `records(native)` the records that
-    its `info` leads to, each as a mapping of its fields; `workers(native, size, count, start_method)` the batches as
-    read by worker processes. `package` is what must be installed for it, `options` are valid adapter options with a
-    value, `wrong_options` some with a value that must be refused, `arguments` what every dataset is asked for with;
-    `pickles`, `floats` and `layouts` say whether the native dataset can be pickled, can have dtype="float32", and can
-    have every layout. `minimum` is how many checks must apply for the whole to have passed, so that one that is no
-    longer run is noticed. `device` is one that this machine has, for `get_loader(device=)`. `start` is called before
-    anything is asked for, for a framework that must be running.
+    `batches(native, size)` yields the native batches `(images, labels)` of a native dataset in its own order, as users
+    of the framework get them; the last one is short. `to_numpy` converts one of their arrays to NumPy. `pair` converts
+    a batch of `get_loader` to the pair of its arrays.
+
+    The next fields are capabilities. If one is None, the adapter does not have it, and its checks count as skipped.
+    `element(native, i)` returns example i, and `length(native)` the number of examples. `class_names(native)` returns
+    the names in the order of the labels. `records(native)` returns the records that the dataset's `info` leads to, each
+    as a mapping of its fields. `workers(native, size, count, start_method)` yields the batches as `count` worker
+    processes read them. `package` is the package that must be installed. `device` is a device of this machine, for
+    `get_loader(device=)`.
+
+    `options` are the adapter's options, each with a valid value; `wrong_options` are options with a value that must be
+    refused. `arguments` are passed whenever a dataset is asked for. `pickles`, `floats` and `layouts` say whether the
+    native dataset can be pickled, can have dtype="float32", and can have every layout. `minimum` is the number of
+    checks that must apply, so that a check that no longer runs is noticed. `start` is called before everything else,
+    for a framework that must be running.
     """
 
     framework: str
@@ -55,7 +59,7 @@ class Subject:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What checks may ask for."""
+        """The names of the capabilities that the adapter has."""
         present = {
             "index": self.element,
             "length": self.length,
@@ -73,11 +77,11 @@ class Subject:
 
 
 def subject(framework: str, plugins: Plugins | None = None) -> Subject:
-    """The subject that an adapter's distribution offers (entry-point group `idxhub.conformance`)."""
+    """The subject that an adapter's distribution provides (entry-point group `idxhub.conformance`)."""
     plugins = plugins or installed()
     found = plugins.subject(framework)
     if found is None:
-        plugins.adapter(framework)  # its error is better than ours where there is no such framework
+        plugins.adapter(framework)  # raises a better error if there is no such framework
         raise UnknownNameError("conformance subject", framework, plugins.subjects())
     if not isinstance(found, Subject):
         raise AdapterError(f"the conformance subject of {framework!r} is {found!r}, not a Subject")

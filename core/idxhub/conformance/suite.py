@@ -1,4 +1,4 @@
-"""The kit inside a test suite: the checks that apply, the case to put them to, and both as a parametrised test."""
+"""Using the kit in a test suite: the checks that apply, the case to call them with, and a parametrised test."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from idxhub.conformance.subject import Subject, subject
 from idxhub.plugins.manager import Plugins
 
 if TYPE_CHECKING:
-    import pytest  # the kit does without it, and is imported by what has no tests
+    import pytest  # for the type checker alone: the kit works without pytest
 
 
 def applicable(examined: str | Subject, plugins: Plugins | None = None) -> list[Check]:
-    """The checks whose capabilities a framework's subject, or the subject given, declares.
+    """The checks that apply to a subject, given itself or by its framework: it declares all capabilities they need.
 
-    Raises `Violation` if they are fewer than its `minimum`: a suite that lost its checks shall not be green.
+    Raises `Violation` if there are fewer than the subject's `minimum`, so that a test suite fails if it loses checks.
     """
     found = _subject(examined, plugins)
     checks = [check for check in CHECKS if check.needs <= found.capabilities]
@@ -29,18 +29,18 @@ def applicable(examined: str | Subject, plugins: Plugins | None = None) -> list[
 
 
 def case(examined: str | Subject, folder: Path, plugins: Plugins | None = None) -> Case:
-    """What a check is called with; the files of the synthetic dataset and the cache are in `folder`."""
+    """The case to call a check with. The files of the synthetic dataset and the cache are in `folder`."""
     return Case.create(_subject(examined, plugins), folder, plugins)
 
 
 def parametrize(examined: str | Subject) -> pytest.MarkDecorator:
-    """`pytest.mark.parametrize` over `check`, for each check that applies; needs pytest.
+    """A `pytest.mark.parametrize` with the argument `check`, for each check that applies. It needs pytest.
 
     >>> @conformance.parametrize("torch")
     ... def test_conformance(check, tmp_path):
     ...     check(conformance.case("torch", tmp_path))
     """
-    import pytest  # noqa: PLC0415 -- for those who call this, and nobody else
+    import pytest  # noqa: PLC0415 -- needed by this function alone
 
     checks = applicable(examined)
     return pytest.mark.parametrize("check", checks, ids=[check.id for check in checks])

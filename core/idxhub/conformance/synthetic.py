@@ -1,4 +1,4 @@
-"""The dataset that adapters are examined on: small, and awkward where a mistake would otherwise not show."""
+"""The dataset that adapters are checked with. It is small, and made so that mistakes are noticed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
 from idxhub.formats import idx
 
-# primes, so that no batch size divides them; 5 x 7, so that a transpose shows
+# the numbers of images are primes, so that no batch size divides them; the images are not square, so that the checks
+# notice a transposition
 SIZES = {"train": 257, "test": 61}
 SHAPE = (5, 7)
-CLASSES = ("zero", "one", "two", "three", "four", "never")  # no example has the last one
+CLASSES = ("zero", "one", "two", "three", "four", "never")  # the last class has no examples
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """The files' spec, and what they hold: `images[split]` uint8 (N, 5, 7), `labels[split]` int64 (N,)."""
+    """The spec of the files, and their content: `images[split]` is uint8 (N, 5, 7), `labels[split]` is int64 (N,)."""
 
     spec: DatasetSpec
     folder: Path
@@ -30,14 +31,14 @@ class Synthetic:
 
 
 def make(folder: Path) -> Synthetic:
-    """Write the four files into `folder`, the same bytes each time, and describe them."""
+    """Write the four files into `folder`, with the same bytes each time, and return their description."""
     folder.mkdir(parents=True, exist_ok=True)
     images: dict[str, NDArray[np.uint8]] = {}
     labels: dict[str, NDArray[np.int64]] = {}
     splits = {}
     for seed, (split, count) in enumerate(SIZES.items()):
         random = np.random.RandomState(seed)
-        # every value from 0 to 255 is there, so that float32 is proven for each
+        # the images contain every value from 0 to 255, so that the float32 of each is checked
         pixels = np.resize(np.arange(256), count * SHAPE[0] * SHAPE[1])
         images[split] = random.permutation(pixels).astype(np.uint8).reshape(count, *SHAPE)
         labels[split] = random.randint(0, len(CLASSES) - 1, count).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the arrays of a native dataset are: bytes, types, layout, and which examples a split has."""
+"""Checks of a native dataset's arrays: their bytes, types and layout, and the examples of a split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLICES = {
 
 @check()
 def image_bytes(case: Case) -> None:
-    """Every image has the bytes of the decoded file, in the file's order."""
+    """Every image has the bytes of the decoded file, in the order of the file."""
     for split in ("train", "test"):
         images, _ = case.read(case.dataset(split))
         require_equal(case.flat(images), case.truth.images[split], f"{split} images")
@@ -25,7 +25,7 @@ def image_bytes(case: Case) -> None:
 
 @check()
 def label_values(case: Case) -> None:
-    """Every label is the file's, in the file's order."""
+    """Every label has the value in the file, in the order of the file."""
     for split in ("train", "test"):
         _, labels = case.read(case.dataset(split))
         require_equal(labels, case.truth.labels[split], f"{split} labels")
@@ -33,7 +33,7 @@ def label_values(case: Case) -> None:
 
 @check()
 def counts(case: Case) -> None:
-    """There are as many images and labels as in the file."""
+    """The numbers of images and labels are those of the file."""
     for split, expected in (("train", 257), ("test", 61)):
         images, labels = case.read(case.dataset(split))
         require(
@@ -52,7 +52,7 @@ def length(case: Case) -> None:
 
 @check()
 def image_dtype(case: Case) -> None:
-    """Images are uint8 unless asked otherwise."""
+    """Images are uint8, unless another dtype is asked for."""
     for arguments in ({}, {"dtype": "uint8"}):
         images, _ = case.read(case.dataset(**arguments))
         require(images.dtype == np.uint8, f"{arguments}: {images.dtype}")
@@ -60,17 +60,17 @@ def image_dtype(case: Case) -> None:
 
 @check("float32")
 def float32_bits(case: Case) -> None:
-    """With dtype='float32' an image is pixel/255, correctly rounded, bit for bit."""
+    """With dtype='float32', every pixel is pixel/255, correctly rounded, bit for bit."""
     images, _ = case.read(case.dataset(dtype="float32"))
     require(images.dtype == np.float32, f"dtype {images.dtype}")
-    # in float64 the quotient is rounded twice; for the 256 values of a byte that gives the same float32
+    # by way of float64 the quotient is rounded twice, but for the 256 values of a byte the result is the same float32
     expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
     require_equal(case.flat(images).view(np.uint32), expected.view(np.uint32), "bits of float32 images")
 
 
 @check()
 def label_dtype(case: Case) -> None:
-    """Labels are of the integer type that the adapter declares."""
+    """Labels have the integer type that the adapter declares."""
     declared = case.plugins.adapter(case.subject.framework).conventions.label_dtype
     _, labels = case.read(case.dataset())
     require(labels.dtype == np.dtype(declared), f"labels are {labels.dtype}, declared {declared}")
@@ -78,15 +78,15 @@ def label_dtype(case: Case) -> None:
 
 @check()
 def native_byte_order(case: Case) -> None:
-    """Arrays are in the machine's byte order."""
+    """Arrays have the byte order of the machine."""
     for batch in case.subject.batches(case.dataset(), 300):
-        for array in map(case.array, batch):  # joined, they would be: NumPy's concatenate swaps
+        for array in map(case.array, batch):  # not after joining them: NumPy's concatenate swaps bytes
             require(array.dtype.isnative, f"{array.dtype!r}")
 
 
 @check()
 def default_layout(case: Case) -> None:
-    """Without layout= it is the layout that the adapter declares."""
+    """Without layout=, images have the layout that the adapter declares."""
     declared = case.plugins.adapter(case.subject.framework).conventions.layout
     images, _ = case.read(case.dataset())
     require_equal(images, to_layout(case.truth.images["train"], declared), f"layout {declared}")
@@ -94,7 +94,7 @@ def default_layout(case: Case) -> None:
 
 @check("layouts")
 def layouts(case: Case) -> None:
-    """The layouts HW, CHW and HWC are what they say."""
+    """With layout= HW, CHW or HWC, images have that layout."""
     for layout in ("HW", "CHW", "HWC"):
         images, _ = case.read(case.dataset(layout=layout))
         require_equal(images, to_layout(case.truth.images["train"], layout), f"layout {layout}")
@@ -102,14 +102,14 @@ def layouts(case: Case) -> None:
 
 @check("classes")
 def class_names(case: Case) -> None:
-    """Class names are the spec's, in label order, the class without examples included."""
+    """The class names are those of the spec, in the order of the labels, with the class that has no examples."""
     seen = tuple(require_capability(case.subject.class_names)(case.dataset()))
     require(seen == case.truth.spec.classes, f"{seen}, expected {case.truth.spec.classes}")
 
 
 @check("records")
 def provenance(case: Case) -> None:
-    """A dataset leads to the records of the files that it was made of: their digests, and where they came from."""
+    """From a dataset one can get the records of its files: their digests, and where they came from."""
     for split, made_of in case.truth.spec.splits.items():
         records = require_capability(case.subject.records)(case.dataset(split))
         seen = {record["md5"]: record["source"] for record in records}
@@ -119,16 +119,16 @@ def provenance(case: Case) -> None:
 
 @check()
 def split_slices(case: Case) -> None:
-    """Slices of a split are the examples that TFDS would give."""
-    for text, where in SLICES.items():
+    """A slice of a split has the examples that TFDS would select."""
+    for text, rows in SLICES.items():
         images, labels = case.read(case.dataset(text))
-        require_equal(case.flat(images), case.truth.images["train"][where], f"{text} images")
-        require_equal(labels, case.truth.labels["train"][where], f"{text} labels")
+        require_equal(case.flat(images), case.truth.images["train"][rows], f"{text} images")
+        require_equal(labels, case.truth.labels["train"][rows], f"{text} labels")
 
 
 @check()
 def split_sum(case: Case) -> None:
-    """'train+test' is one after the other."""
+    """'train+test' is the train split, followed by the test split."""
     images, labels = case.read(case.dataset("train+test"))
     require_equal(case.flat(images), np.concatenate([*case.truth.images.values()]), "train+test images")
     require_equal(labels, np.concatenate([*case.truth.labels.values()]), "train+test labels")

@@ -1,4 +1,4 @@
-"""What `get_dataset` answers to options and names, good and bad."""
+"""Checks of options and names: valid ones are accepted, and wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from idxhub.conformance.checks.common import check
-from idxhub.conformance.kit import Case, require
+from idxhub.conformance.kit import Case, Violation, require
 from idxhub.errors import DownloadError, IdxHubError, UnknownNameError
 
 
 @check()
 def unknown_option(case: Case) -> None:
-    """An unknown option names the ones there are."""
-    _refused(case, "optoin", lambda: case.dataset(optoin=1))
+    """For an unknown option, the error names the options that exist."""
+    _refusal_message(case, "optoin", lambda: case.dataset(optoin=1))
 
 
 @check()
 def known_options(case: Case) -> None:
-    """Declared options are accepted."""
+    """The options that the adapter declares are accepted."""
     declared = case.plugins.adapter(case.subject.framework).conventions.options
     unused = set(declared) - set(case.subject.options)
     require(not unused, f"the subject gives no value for {', '.join(sorted(unused))}")
@@ -28,32 +28,32 @@ def known_options(case: Case) -> None:
 
 @check("wrong-options")
 def wrong_options(case: Case) -> None:
-    """A value that an option cannot have is refused before anything is loaded."""
+    """A wrong value of an option is refused before anything is loaded."""
     for option, value in case.subject.wrong_options.items():
         try:
             case.dataset(cache_dir=case.cache_dir / "never", **{option: value})
         except DownloadError as error:
-            require(condition=False, seen=f"with {option}={value!r} the data was looked for: {error}")
+            raise Violation(f"with {option}={value!r} the data was searched for: {error}") from error
         except IdxHubError:
             require(not (case.cache_dir / "never").exists(), f"with {option}={value!r} the data was loaded first")
             continue
-        require(condition=False, seen=f"{option}={value!r} was accepted")
+        raise Violation(f"{option}={value!r} was accepted")
 
 
 @check()
 def unknown_split(case: Case) -> None:
-    """An unknown split names the ones there are."""
-    seen = _refused(case, "tran", lambda: case.dataset("tran"))
+    """For an unknown split, the error names the splits that exist."""
+    seen = _refusal_message(case, "tran", lambda: case.dataset("tran"))
     require("train" in seen and "test" in seen, f"the message does not name the splits: {seen}")
 
 
-def _refused(case: Case, name: str, call: Callable[[], Any]) -> str:
+def _refusal_message(case: Case, name: str, call: Callable[[], Any]) -> str:
+    """The message of the `UnknownNameError` that a call must raise for `name`."""
     try:
         call()
     except UnknownNameError as error:
         require(name in str(error), f"the message does not name {name!r}: {error}")
         return str(error)
-    except Exception as error:  # noqa: BLE001 -- whatever else it is, it is not what was promised
-        require(condition=False, seen=f"{name!r} raised {type(error).__name__}: {error}")
-    require(condition=False, seen=f"{name!r} was accepted by {case.subject.framework}")
-    return ""
+    except Exception as error:
+        raise Violation(f"{name!r} raised {type(error).__name__}: {error}") from error
+    raise Violation(f"{name!r} was accepted by {case.subject.framework}")

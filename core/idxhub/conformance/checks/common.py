@@ -1,4 +1,4 @@
-"""How a check is written: its registration, and what several of them say."""
+"""Registering checks, and helpers that several checks use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECKS: list[Check] = []
 
 
 def check(needs: str = "") -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
-    """Add a function to `CHECKS` under its own name, its docstring the promise."""
+    """A decorator that adds a function to `CHECKS`. Its name becomes the id, and its docstring the promise."""
 
     def add(function: Callable[[Case], None]) -> Callable[[Case], None]:
         promise = (function.__doc__ or "").strip()
@@ -26,14 +26,14 @@ def check(needs: str = "") -> Callable[[Callable[[Case], None]], Callable[[Case]
 
 
 def require_capability(capability: T | None) -> T:
-    """What a subject gives, for a check that is run only where it does."""
+    """Return a capability of a subject. A check must declare it, so that it runs only if the subject has it."""
     if capability is None:
-        raise TypeError("the check needs a capability that it did not ask for")
+        raise TypeError("the check needs a capability that it did not declare")
     return capability
 
 
 def require_equal(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None:
-    """Raise `Violation` unless two arrays are equal; say how many examples differ, and which is the first."""
+    """Raise `Violation` unless two arrays are equal. The message says how many examples differ, and the first one."""
     require(seen.shape == expected.shape, f"{what}: shape {seen.shape}, expected {expected.shape}")
     different = np.flatnonzero((seen != expected).reshape(len(seen), -1).any(axis=1))
     require(
@@ -42,5 +42,5 @@ def require_equal(seen: NDArray[Any], expected: NDArray[Any], what: str) -> None
 
 
 def to_layout(images: NDArray[Any], layout: str) -> NDArray[Any]:
-    """(N, H, W) in a layout."""
+    """Images (N, H, W) in a layout."""
     return {"HW": images, "CHW": images[:, np.newaxis], "HWC": images[..., np.newaxis]}[layout]

@@ -1,4 +1,4 @@
-"""The checks of `get_loader`: that an adapter's batches are the shared ones."""
+"""Checks of `get_loader`: an adapter's batches have the same examples as those of every other adapter."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 
 from idxhub._api import get_loader
 from idxhub.conformance.checks.common import check, require_equal, to_layout
-from idxhub.conformance.kit import Case, require
+from idxhub.conformance.kit import Case, Violation, require
 from idxhub.data.loader import Loader
 from idxhub.errors import ArgumentError, StateError
 
-# SHA-256 of order(257, 0, 0) as little-endian int64: whatever NumPy, the platform and we become
+# the SHA-256 of order(257, 0, 0) as little-endian int64; it must never change
 GOLDEN = "13fa01b15b236c58f0f2dfc58f5e948b8bd350e0e2a113842b8c6776e1faaef0"
 
 
 def _loader(case: Case, **arguments: Any) -> Loader[Any]:
-    asked: dict[str, Any] = {
+    all_arguments: dict[str, Any] = {
         "batch_size": 32,
         "cache_dir": case.cache_dir,
         "download": False,
         "plugins": case.plugins,
     } | arguments
-    return get_loader(case.truth.spec, framework=case.subject.framework, **asked)
+    return get_loader(case.truth.spec, framework=case.subject.framework, **all_arguments)
 
 
 def _read(case: Case, batches: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -35,18 +35,18 @@ def _read(case: Case, batches: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any
 
 
 def _indices(case: Case, batches: Iterable[Any]) -> list[int]:
-    """Which train examples the batches hold, by their pixels: no two are alike."""
+    """The indices of the train examples in the batches. They are found by their pixels: no two images are equal."""
     known = {image.tobytes(): i for i, image in enumerate(case.truth.images["train"])}
     read, _ = _read(case, batches)
     images = case.flat(read) if len(read) else read  # a shard may be empty
     found = [known.get(np.ascontiguousarray(image).tobytes()) for image in images]
-    require(None not in found, f"{found.count(None)} of {len(found)} images are none of the file's")
+    require(None not in found, f"{found.count(None)} of {len(found)} images are not in the file")
     return [i for i in found if i is not None]
 
 
 @check()
 def loader_pixels_and_labels(case: Case) -> None:
-    """Without shuffling, a loader's batches are the file, in its order."""
+    """Without shuffling, a loader's batches contain the file, in its order."""
     images, labels = _read(case, _loader(case, shuffle=False))
     require_equal(case.flat(images), case.truth.images["train"], "images")
     require_equal(labels, case.truth.labels["train"], "labels")
@@ -64,7 +64,7 @@ def loader_types(case: Case) -> None:
 
 @check()
 def loader_float32_bits(case: Case) -> None:
-    """With dtype='float32' a loader's images are pixel/255, correctly rounded, bit for bit."""
+    """With dtype='float32', a loader's images are pixel/255, correctly rounded, bit for bit."""
     images, _ = _read(case, _loader(case, shuffle=False, dtype="float32"))
     require(images.dtype == np.float32, f"dtype {images.dtype}")
     expected = (case.truth.images["train"].astype(np.float64) / 255).astype(np.float32)
@@ -73,7 +73,7 @@ def loader_float32_bits(case: Case) -> None:
 
 @check()
 def loader_batch_sizes(case: Case) -> None:
-    """A loader's batches are full but for the last one, which drop_last leaves out; len says how many they are."""
+    """All batches but the last one are full, drop_last leaves the last one out, and len is the number of batches."""
     for drop_last, expected in ((False, [64] * 4 + [1]), (True, [64] * 4)):
         loader = _loader(case, batch_size=64, drop_last=drop_last)
         sizes = [len(case.array(case.subject.pair(batch)[1])) for batch in loader]
@@ -83,7 +83,7 @@ def loader_batch_sizes(case: Case) -> None:
 
 @check()
 def loader_permutation(case: Case) -> None:
-    """A shuffled epoch has every example once, each label with its image."""
+    """A shuffled epoch has every example once, and each label belongs to its image."""
     loader = _loader(case)
     indices = _indices(case, loader)
     require(sorted(indices) == list(range(257)), f"{len(set(indices))} different examples among {len(indices)}")
@@ -93,7 +93,7 @@ def loader_permutation(case: Case) -> None:
 
 @check()
 def loader_golden_order(case: Case) -> None:
-    """The order of seed 0, epoch 0 is the one that every release on every platform has."""
+    """The order of seed 0, epoch 0 is the same in every release and on every platform."""
     indices = np.array(_indices(case, _loader(case)), "<i8")
     digest = hashlib.sha256(indices.tobytes()).hexdigest()
     require(digest == GOLDEN, f"the order's digest is {digest}")
@@ -101,7 +101,7 @@ def loader_golden_order(case: Case) -> None:
 
 @check()
 def loader_same_seed(case: Case) -> None:
-    """The same seed gives the same order, another seed another."""
+    """The same seed gives the same order, and another seed gives another order."""
     orders = [_indices(case, _loader(case, seed=seed)) for seed in (1, 1, 2)]
     require(orders[0] == orders[1], "two loaders of seed 1 differ")
     require(orders[0] != orders[2], "seeds 1 and 2 give the same order")
@@ -109,17 +109,17 @@ def loader_same_seed(case: Case) -> None:
 
 @check()
 def loader_next_epoch(case: Case) -> None:
-    """Each pass is the next epoch, in an order of its own, which set_epoch gives again."""
+    """Each pass is the next epoch, in an order of its own, and set_epoch repeats an epoch."""
     loader = _loader(case)
     first, second = _indices(case, loader), _indices(case, loader)
     require(first != second, "epochs 0 and 1 have the same order")
     loader.set_epoch(0)
-    require(_indices(case, loader) == first, "epoch 0 is another one the second time")
+    require(_indices(case, loader) == first, "epoch 0 has another order the second time")
 
 
 @check()
 def loader_shards(case: Case) -> None:
-    """Shards are disjoint and complete, more of them than examples too."""
+    """Shards are disjoint and complete, even if there are more shards than examples."""
     for count in (1, 2, 3, 7, 300):
         parts = [_indices(case, _loader(case, shard=(i, count))) for i in range(count)]
         seen = sorted(index for part in parts for index in part)
@@ -128,7 +128,7 @@ def loader_shards(case: Case) -> None:
 
 @check()
 def loader_shard_of_shuffled(case: Case) -> None:
-    """Shards take turns in the shuffled order: to shard and to shuffle commute."""
+    """Shard i of n has every n-th example of the shuffled order, beginning with example i."""
     whole = _indices(case, _loader(case, seed=1))
     for i in range(3):
         require(
@@ -138,7 +138,7 @@ def loader_shard_of_shuffled(case: Case) -> None:
 
 @check()
 def loader_resume(case: Case) -> None:
-    """A loader that takes over another's state goes on with the very next batch, and then the next epoch."""
+    """A loader that loads the state of another one continues with the next batch, and then with the next epoch."""
     uninterrupted = _loader(case)
     expected = _indices(case, uninterrupted) + _indices(case, uninterrupted)
     first, second = _loader(case), _loader(case)
@@ -151,7 +151,7 @@ def loader_resume(case: Case) -> None:
 
 @check()
 def loader_foreign_state(case: Case) -> None:
-    """The state of another loader is refused: of another seed, batch size, split or dataset."""
+    """The state of a loader with another seed, batch size, split or dataset is refused."""
     spec = case.truth.spec
     elsewhere = replace(case, truth=replace(case.truth, spec=replace(spec, name=f"{spec.name}-2")))
     try:
@@ -159,25 +159,25 @@ def loader_foreign_state(case: Case) -> None:
     except StateError:
         pass
     else:
-        require(condition=False, seen="the state of another dataset's loader was taken")
+        raise Violation("the state of another dataset's loader was accepted")
     for other in ({"seed": 1}, {"batch_size": 16}, {"split": "test"}):
         try:
             _loader(case).load_state_dict(_loader(case, **other).state_dict())
         except StateError:
             continue
-        require(condition=False, seen=f"a state with {other} was taken")
+        raise Violation(f"a state with {other} was accepted")
 
 
 @check()
 def loader_batches_last(case: Case) -> None:
-    """A batch stays what it is while the next ones are made."""
+    """A batch does not change while the next batches are made."""
     batches = list(_loader(case, shuffle=False))
     require_equal(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
 
 
 @check("device")
 def device_batches(case: Case) -> None:
-    """With device= a loader's batches are what they are without: their type, the bits of images, the labels."""
+    """With device=, a loader's batches are the same as without: their type, the bits of the images, the labels."""
     for arguments in ({}, {"dtype": "float32"}, {"layout": "HWC"}):
         ordinary = list(_loader(case, **arguments))
         resident = list(_loader(case, device=case.subject.device, **arguments))
@@ -188,29 +188,30 @@ def device_batches(case: Case) -> None:
             require(type(mine) is type(expected), f"a batch is a {type(mine).__name__}, not {type(expected).__name__}")
             for what, one, other in zip(("images", "labels"), *map(case.subject.pair, (mine, expected)), strict=True):
                 seen, right = case.array(one), case.array(other)
-                where = f"{what} of batch {number} with {arguments}"
-                require(seen.dtype == right.dtype, f"{where} are {seen.dtype}, without device {right.dtype}")
-                require_equal(_bits(seen), _bits(right), where)
+                name = f"{what} of batch {number} with {arguments}"
+                require(seen.dtype == right.dtype, f"{name} are {seen.dtype}, without device {right.dtype}")
+                require_equal(_bits(seen), _bits(right), name)
 
 
 @check("device")
 def device_order(case: Case) -> None:
-    """With device= epochs, shards, drop_last and a pass that is resumed have the same examples as without."""
+    """With device=, epochs, shards, drop_last and resumed passes have the same examples as without."""
     for arguments in ({}, {"shard": (1, 3), "equal": "pad"}, {"drop_last": True}):
         passes = []
         for more in ({}, {"device": case.subject.device}):
             loader = _loader(case, seed=2, **arguments, **more)
-            passing = iter(loader)
-            state = [next(passing), loader.state_dict()][1]
+            begun = iter(loader)
+            next(begun)
+            state = loader.state_dict()
             resumed = _loader(case, seed=2, **arguments, **more)
             resumed.load_state_dict(state)
             passes.append([_indices(case, batches) for batches in (resumed, resumed, loader)])
-        require(passes[0] == passes[1], f"{arguments}: with device= other examples, or in another order")
+        require(passes[0] == passes[1], f"{arguments}: with device= the examples or their order differ")
 
 
 @check("device")
 def device_batches_last(case: Case) -> None:
-    """A batch that was gathered on a device stays what it is while the next ones are made."""
+    """A batch that was gathered on a device does not change while the next batches are made."""
     batches = list(_loader(case, shuffle=False, device=case.subject.device))
     require_equal(case.flat(_read(case, batches)[0]), case.truth.images["train"], "images, read after the pass")
 
@@ -223,7 +224,7 @@ def device_unknown(case: Case) -> None:
     except ArgumentError as error:
         require("no-such-device" in str(error), f"the message does not name the device: {error}")
     else:
-        require(condition=False, seen="device='no-such-device' was accepted")
+        raise Violation("device='no-such-device' was accepted")
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:

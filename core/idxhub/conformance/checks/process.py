@@ -1,4 +1,4 @@
-"""What an adapter does to its process: imports, files, sockets, memory."""
+"""Checks of what an adapter does in its process: imports, files, sockets, memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idxhub.conformance.kit import Case, NotHere, require
 
 @check("package")
 def missing_framework(case: Case) -> None:
-    """Without the framework's package, the error says what to install."""
+    """If the framework's package is missing, the error says what to install."""
     seen = case.child(
         "import sys; sys.modules[sys.argv[2]] = None\n"
         "import idxhub\n"
@@ -21,12 +21,12 @@ def missing_framework(case: Case) -> None:
         case.subject.framework,
         str(case.subject.package),
     )
-    require("pip install" in seen and str(case.subject.package) in seen, f"it says: {seen.strip() or 'nothing'}")
+    require("pip install" in seen and str(case.subject.package) in seen, f"the error says: {seen.strip() or 'nothing'}")
 
 
 @check()
 def lazy_import(case: Case) -> None:
-    """`import idxhub` and the list of adapters import neither the adapter nor its package."""
+    """`import idxhub` and listing the adapters import neither the adapter nor its package."""
     seen = case.child(
         "import sys, idxhub; idxhub.adapters()\n"
         "from importlib.metadata import entry_points\n"
@@ -53,19 +53,19 @@ def imports_alone(case: Case) -> None:
 
 @check()
 def warm_is_quiet(case: Case) -> None:
-    """With a warm cache nothing is written and no socket is opened."""
+    """If the arrays are in the cache, no file is written and no socket is opened."""
     seen = case.child(
         "import os, sys, pathlib, idxhub\n"
         "from idxhub import conformance\n"
         "spec = conformance.make(pathlib.Path(sys.argv[2])).spec\n"
         "try: subject = conformance.subject(sys.argv[1])\n"
-        "except idxhub.errors.UnknownNameError: subject = None\n"  # of an adapter whose subject is not installed
+        "except idxhub.errors.UnknownNameError: subject = None\n"  # the adapter's subject may not be installed
         "if subject is not None and subject.start is not None: subject.start()\n"
         "def call():\n"
         "    native = idxhub.get_dataset(spec, framework=sys.argv[1], cache_dir=sys.argv[3])\n"
         "    for batch in subject.batches(native, 64) if subject is not None else ():\n"
         "        for array in batch: subject.to_numpy(array).sum()\n"
-        "call()\n"  # imports, and makes the cache warm
+        "call()\n"  # does the imports, and fills the cache
         "events = []\n"
         "def hook(name, arguments):\n"
         "    if name in {'socket.__new__', 'socket.bind', 'socket.connect', 'socket.getaddrinfo', 'os.rename',\n"
@@ -85,9 +85,9 @@ def warm_is_quiet(case: Case) -> None:
 
 @check()
 def memory_bound(case: Case) -> None:
-    """Opening a large dataset leaves its images in the mapped file: memory does not grow by their size."""
+    """Opening a large dataset does not read its images into memory: they stay in the mapped file."""
     if not os.path.isfile("/proc/self/status"):
-        raise NotHere("there is no /proc to tell a process's own memory by")
+        raise NotHere("there is no /proc, which says how much memory a process uses")
     code = (
         "import pathlib, sys, numpy, idxhub\n"
         "from idxhub import conformance, idx\n"
@@ -102,26 +102,26 @@ def memory_bound(case: Case) -> None:
         "        (folder / name).write_bytes(idx.encode(numpy.zeros(shape, numpy.uint8)))\n"
         "files = [idxhub.Resource.from_file(folder / name) for name in ('images', 'labels')]\n"
         "large = idxhub.DatasetSpec('zeros', {'train': idxhub.SplitSpec(*files)}, folders=(str(folder),))\n"
-        "kept = [opened(small)]\n"  # what the framework sets up once is there by now
+        "kept = [opened(small)]\n"  # the framework has allocated what it needs only once
         "before = anonymous(); kept.append(opened(large)); print(anonymous() - before)\n"
     )
     arguments = case.subject.framework, str(case.truth.folder), str(case.cache_dir / "large")
-    case.child(code, *arguments)  # makes the cache warm
+    case.child(code, *arguments)  # fills the cache
     grown = int(case.child(code, *arguments))
     require(grown < 16, f"opening 32 MiB of images took {grown} MiB of memory")
 
 
 @check()
 def no_descriptor_leaked(case: Case) -> None:
-    """Datasets that are dropped leave no file open."""
+    """After a dataset is deleted, none of its files is open."""
     if not os.path.isdir("/proc/self/fd"):
-        raise NotHere("there is no /proc to count open files by")
+        raise NotHere("there is no /proc, which lists the open files")
 
     def opened() -> int:
         case.read(case.dataset())
         gc.collect()
         return len(os.listdir("/proc/self/fd"))
 
-    before = opened()  # what the framework opens once and keeps is open by now
+    before = opened()  # the framework has opened the files that it keeps open
     after = [opened() for _ in range(5)][-1]
-    require(after <= before, f"{after - before} more after five rounds")
+    require(after <= before, f"{after - before} more open files after five rounds")

@@ -1,4 +1,4 @@
-"""How a native dataset is read: more than once, at an index, by other processes; and what that leaves alone."""
+"""Checks of reading a native dataset: twice, by index, in other processes, and without side effects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from idxhub._api import get_loader
 from idxhub.conformance.checks.common import check, require_capability, require_equal
-from idxhub.conformance.kit import Case, require
+from idxhub.conformance.kit import Case, Violation, require
 
 
 @check()
 def two_passes(case: Case) -> None:
-    """Two passes give the same."""
+    """Two passes give the same examples."""
     native = case.dataset()
     first, second = case.read(native), case.read(native)
     for what, one, other in zip(("images", "labels"), first, second, strict=True):
@@ -38,23 +38,23 @@ def interleaved(case: Case) -> None:
 
 @check()
 def early_break(case: Case) -> None:
-    """A pass that was broken off leaves the next one whole."""
+    """After a pass that ended early, the next pass is complete."""
     native = case.dataset()
     next(iter(case.subject.batches(native, 32)))
     images, _ = case.read(native)
-    require_equal(case.flat(images), case.truth.images["train"], "images after a broken pass")
+    require_equal(case.flat(images), case.truth.images["train"], "images after a pass that ended early")
 
 
 @check()
 def last_short_batch(case: Case) -> None:
-    """Batches are full but for the last one."""
+    """All batches but the last one are full."""
     sizes = [len(case.array(labels)) for _, labels in case.subject.batches(case.dataset(), 64)]
     require(sizes == [64, 64, 64, 64, 1], f"batch sizes {sizes}")
 
 
 @check("index length")
 def index(case: Case) -> None:
-    """Example i is example i, from the end too."""
+    """Index i gives example i, and a negative index counts from the end."""
     native = case.dataset()
     for i in (0, 1, 100, 256, -1, -257):
         image, label = require_capability(case.subject.element)(native, i)
@@ -64,30 +64,30 @@ def index(case: Case) -> None:
 
 @check("index length")
 def index_out_of_range(case: Case) -> None:
-    """An index out of range is an IndexError."""
+    """An index out of range raises an IndexError."""
     native = case.dataset()
     for i in (257, -258):
         try:
             require_capability(case.subject.element)(native, i)
         except IndexError:
             continue
-        require(condition=False, seen=f"[{i}] of 257 examples gave an example")
+        raise Violation(f"[{i}] of 257 examples gave an example")
 
 
 @check()
 def mutation_isolated(case: Case) -> None:
-    """What is written into one dataset is in no other, nor in the cache."""
+    """Writing into one dataset changes neither another dataset nor the cache."""
 
-    def scribble(array: Any) -> None:
+    def overwrite(array: Any) -> None:
         try:
             array[...] = 0
-        except (TypeError, ValueError, RuntimeError):  # read-only, or of a framework that cannot: safe as well
+        except (TypeError, ValueError, RuntimeError):  # an array that cannot be written to is safe as well
             return
 
     native = case.dataset()
     for images, labels in case.subject.batches(native, 300):
-        scribble(images)
-        scribble(labels)
+        overwrite(images)
+        overwrite(labels)
     images, labels = case.read(case.dataset())
     require_equal(case.flat(images), case.truth.images["train"], "images opened afterwards")
     require_equal(labels, case.truth.labels["train"], "labels opened afterwards")
@@ -95,29 +95,30 @@ def mutation_isolated(case: Case) -> None:
 
 @check("pickle")
 def pickling(case: Case) -> None:
-    """A pickled dataset comes back the same."""
-    asked = {"float32": {"dtype": "float32"}, "layouts": {"layout": "HWC"}}
-    able = {
-        name: value for what, each in asked.items() if what in case.subject.capabilities for name, value in each.items()
-    }
-    for arguments in ({}, able):
+    """A dataset is the same after pickling."""
+    conversions: dict[str, Any] = {}
+    if "float32" in case.subject.capabilities:
+        conversions["dtype"] = "float32"
+    if "layouts" in case.subject.capabilities:
+        conversions["layout"] = "HWC"
+    for arguments in ({}, conversions):
         native = case.dataset("train[:100]", **arguments)
         before = case.read(native)
         after = case.read(pickle.loads(pickle.dumps(native)))  # noqa: S301 -- pickled in the same line
         for what, one, other in zip(("images", "labels"), before, after, strict=True):
-            require(one.dtype == other.dtype, f"{what} come back as {other.dtype}, were {one.dtype}")
+            require(one.dtype == other.dtype, f"{what} are {other.dtype} after pickling, were {one.dtype}")
             require_equal(other, one, f"{what} after pickling")
 
 
 @check("workers")
 def workers_fork(case: Case) -> None:
-    """Worker processes made by fork deliver every example once, in order."""
+    """Worker processes that were started by fork deliver every example once, in order."""
     _workers(case, "fork")
 
 
 @check("workers")
 def workers_spawn(case: Case) -> None:
-    """Worker processes made by spawn deliver every example once, in order."""
+    """Worker processes that were started by spawn deliver every example once, in order."""
     _workers(case, "spawn")
 
 
@@ -129,7 +130,7 @@ def _workers(case: Case, start_method: str) -> None:
 
 @check()
 def no_warnings(case: Case) -> None:
-    """Opening and reading give no warning."""
+    """Opening and reading a dataset give no warning."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         case.read(case.dataset())
@@ -138,15 +139,15 @@ def no_warnings(case: Case) -> None:
 
 @check()
 def random_state_untouched(case: Case) -> None:
-    """The caller's random state is left alone."""
+    """The caller's random state does not change."""
 
     def state() -> tuple[object, str]:
-        return random.getstate(), pickle.dumps(np.random.get_state()).hex()  # noqa: NPY002 -- the global state is what is watched
+        return random.getstate(), pickle.dumps(np.random.get_state()).hex()  # noqa: NPY002 -- the check is about the global state
 
     before = state()
     case.read(case.dataset())
-    require(state() == before, "random or numpy.random moved on")
+    require(state() == before, "the state of random or numpy.random has changed")
     arguments: dict[str, Any] = {"cache_dir": case.cache_dir, "download": False, "plugins": case.plugins}
     loader = get_loader(case.truth.spec, framework=case.subject.framework, batch_size=32, **arguments)
     case.joined(case.subject.pair(batch) for batch in loader)
-    require(state() == before, "random or numpy.random moved on in a shuffled pass of get_loader")
+    require(state() == before, "the state of random or numpy.random has changed in a shuffled pass of get_loader")

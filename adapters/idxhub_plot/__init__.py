@@ -1,0 +1,39 @@
+"""`idxhub plot`: pictures of a dataset, as objects of matplotlib and Pillow with which a notebook can go on.
+
+It knows public names of `idxhub`, matplotlib and Pillow. It does not know where files are or how they are verified.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from idxhub import errors
+from idxhub_plot.colours import TEN_COLOURS, class_colours
+
+if TYPE_CHECKING:
+    from idxhub_plot.pictures.sprite import sprite
+
+__all__ = ["TEN_COLOURS", "class_colours", "sprite"]
+
+# Imported when asked for, because they need the packages of the extra. A module must not lie beside this one under the
+# name of its function: the import of the module would hide the function.
+_MODULES = {"sprite": "idxhub_plot.pictures.sprite"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(_MODULES[name])
+    except ModuleNotFoundError as error:
+        raise errors.MissingFrameworkError(
+            f"idxhub_plot needs the package {error.name!r}, which is not installed; "
+            "install it with: pip install matplotlib pillow",
+            name=error.name,
+        ) from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

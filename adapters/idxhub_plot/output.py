@@ -1,0 +1,86 @@
+"""A picture becomes a file that is complete or absent, and replaces another file only if that is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from PIL import Image
+
+from idxhub import errors
+from idxhub_plot.style import Picture
+
+ENDINGS = (".png", ".svg", ".pdf")
+_ORPHAN_AGE = 60.0  # seconds: a file's bytes are made before it is opened, so that it is written in much less
+
+
+def check_target(path: Path, endings: Sequence[str], *, force: bool) -> None:
+    """Refuse a path that cannot become a picture, before the picture is made.
+
+    Raises `UnknownNameError` for an ending that is not one of `endings`, and `click.UsageError` if the folder does not
+    exist or the file exists and `force` is not set.
+    """
+    if path.suffix.lower() not in endings:
+        raise errors.UnknownNameError("ending of a picture's file", path.suffix, endings)
+    check_absent([path], force=force)
+
+
+def check_absent(paths: Sequence[Path], *, force: bool) -> None:
+    """Refuse files that exist, unless `force` is set, and files in a folder that does not exist."""
+    for path in paths:
+        if not path.parent.is_dir():
+            raise click.UsageError(f"there is no folder {path.parent} for {path.name}: make it first")
+        if path.is_dir():
+            raise click.UsageError(f"{path} is a folder: name a file")
+        if os.path.lexists(path) and not force:
+            raise click.UsageError(f"{path} exists: name another file, or replace it with --force")
+
+
+def encode(picture: Picture | Image.Image, ending: str) -> bytes:
+    """The bytes of a picture's file, by the ending of its name."""
+    if isinstance(picture, Picture):
+        return picture.encode(ending.lower().removeprefix("."))
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files beside their final paths, flush them, and rename all of them at the end.
+
+    If anything fails before the first file is renamed, none of the paths is changed. Raises `click.ClickException`.
+    """
+    temporary: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            _remove_orphans(path)
+            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+            with open(temporary[path], "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, written in temporary.items():
+            os.replace(written, path)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        for written in temporary.values():
+            with contextlib.suppress(OSError):
+                os.unlink(written)
+
+
+def _remove_orphans(path: Path) -> None:
+    """Remove what processes that were killed have left of this file."""
+    now = time.time()
+    for orphan in path.parent.glob(f".{path.name.translate(_PLAIN)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if now - orphan.lstat().st_mtime > _ORPHAN_AGE:
+                orphan.unlink()
+
+
+_PLAIN = {ord(character): f"[{character}]" for character in "*?["}  # glob takes them for themselves then

@@ -1,8 +1,9 @@
-"""Arrays of Hugging Face: read faster than a plain Dataset of the same table, and the same in all else."""
+"""Arrays and pictures of Hugging Face: read faster than a plain Dataset of the same table, and the same in all else."""
 
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
 import pickle
 
@@ -13,6 +14,8 @@ from support.needs import need
 import idxhub
 
 datasets = need("datasets")
+Image = need("PIL.Image")
+from idxhub_adapters.huggingface import ArrayDataset, png  # noqa: E402 -- after the skip where datasets is absent
 
 
 def sums(batch):
@@ -68,11 +71,15 @@ def get(**arguments):
     return idxhub.get_dataset(NAME, framework="huggingface", image="array", **arguments)
 
 
-@pytest.fixture
-def both():
+def plain_dataset(ours):
+    return datasets.Dataset(ours.data, info=ours.info, split=ours.split, fingerprint=ours._fingerprint)
+
+
+@pytest.fixture(params=["array", "png"])
+def both(request):
     """The adapter's Dataset, and a plain one of the same table."""
-    ours = get(split="train[:160]")
-    return ours, datasets.Dataset(ours.data, info=ours.info, split=ours.split, fingerprint=ours._fingerprint)
+    ours = idxhub.get_dataset(NAME, framework="huggingface", image=request.param, split="train[:160]")
+    return ours, plain_dataset(ours)
 
 
 COMBINED = [*itertools.product(["itself", "shuffled"], FORMATS), *itertools.product(DERIVED, ["none", "numpy"])]
@@ -185,6 +192,81 @@ def test_a_pickle_leaves_out_what_can_be_recomputed():
     assert same(pickle.loads(pickle.dumps(dataset))[:], dataset[:])  # noqa: S301 -- our own
 
 
+def as_png(image, **options):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def changed(files, number, file):
+    """The same files with another one in the place of `number`."""
+    return [file if i == number else each for i, each in enumerate(files)]
+
+
+# what users may put in the place of idxhub's own pictures
+OTHER_PICTURES = {
+    "a compressed one": lambda files, images: changed(files, 5, as_png(images[5])),
+    "one of another size": lambda files, images: changed(files, 5, as_png(images[5][:9])),
+    "one in colour": lambda files, images: changed(files, 5, as_png(np.stack([images[5]] * 3, axis=-1))),
+    "one of the same length": lambda files, images: changed(files, 5, as_png(images[5]).ljust(len(files[5]), b"\0")),
+    "the first one": lambda files, images: changed(files, 0, as_png(images[0])),
+    "all of them": lambda files, images: [as_png(image) for image in images],
+    "none, but in lists of two": lambda files, images: files[:2],
+}
+
+
+@pytest.mark.parametrize("form", ["numpy", "numpy as stored", "none"])
+@pytest.mark.parametrize("other", OTHER_PICTURES)
+def test_other_pictures_are_decoded_as_usual(other, form):
+    pictures = idxhub.get_dataset(NAME, framework="huggingface", split="train[:20]")
+    files = [row["bytes"] for row in pictures.cast_column("image", datasets.Image(decode=False))["image"]]
+    images = idxhub.get_dataset(NAME, split="train[:20]").images
+    stored = [{"bytes": file, "path": None} for file in OTHER_PICTURES[other](files, images)]
+    plain = datasets.Dataset.from_dict(
+        {"image": stored, "label": [i % 10 for i in range(len(stored))]}, features=pictures.features
+    )
+    ours = ArrayDataset.from_dataset(plain_dataset(plain))
+    for ours_derived, plain_derived in ((ours, plain), (ours.shuffle(seed=0), plain.shuffle(seed=0))):
+        ours_formed, plain_formed = FORMATS[form](ours_derived), FORMATS[form](plain_derived)
+        assert same(ours_formed[:4], plain_formed[:4])
+        assert same(ours_formed[:], plain_formed[:])
+        assert same(list(ours_formed), list(plain_formed))
+
+
+@pytest.mark.parametrize("feature", [datasets.Image(mode="RGB"), datasets.Image(decode=False)], ids=repr)
+def test_pictures_that_are_wanted_otherwise_are_read_as_usual(feature):
+    ours = idxhub.get_dataset(NAME, framework="huggingface", split="train[:20]").cast_column("image", feature)
+    plain = plain_dataset(ours)
+    assert same(ours.with_format("numpy")[:3], plain.with_format("numpy")[:3])
+
+
+def test_pictures_are_read_without_decoding_each(monkeypatch):
+    pictures = idxhub.get_dataset(NAME, framework="huggingface").with_format("numpy")
+    decoded = []
+    real = datasets.Image.decode_example
+    monkeypatch.setattr(datasets.Image, "decode_example", lambda *a, **k: decoded.append(1) or real(*a, **k))
+    assert sum(len(batch["label"]) for batch in pictures.shuffle(seed=0).iter(128)) == 2000
+    assert len(pictures[:100]["image"]) == 100
+    assert not decoded
+
+
+@pytest.mark.parametrize("size", [(28, 28), (1, 1), (5, 300), (255, 255)], ids=str)
+def test_the_pixels_of_our_own_files_are_where_they_are_expected(size):
+    images = np.random.default_rng(0).integers(0, 256, (7, *size), np.uint8)
+    files = png.encode(images)
+    reader = png.PixelReader.for_file(files[0])
+    assert np.array_equal(reader.read(files), images)
+    for i in range(len(png._SIGNATURE), 40):
+        wrong = files.copy()
+        wrong[3, i] ^= 1
+        assert reader.read(wrong) is None
+
+
+@pytest.mark.parametrize("file", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", bytes(880)], ids=repr)
+def test_no_reader_for_what_is_not_our_png(file):
+    assert png.PixelReader.for_file(np.frombuffer(file, np.uint8)) is None
+
+
 def test_rows_for_a_loader():
     dataset = get().with_format("numpy", dtype=None)
     rows = dataset.__getitems__([5, 1])
@@ -202,6 +284,8 @@ def same(one, other):  # noqa: PLR0911 -- a case for each type
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, list):
         return one == other and [*map(type, one)] == [*map(type, other)]
+    if isinstance(one, np.ndarray) and one.dtype == object:
+        return same(list(one), list(other))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other)
     if hasattr(one, "to_pandas"):  # an Arrow table

@@ -253,7 +253,7 @@ def test_bench_wants_a_folder_before_it_measures(bench, run, tmp_path):
     raw = tmp_path / "nowhere" / "raw.jsonl"
     result = run("bench", bench, str(raw), "--dataset", SAMPLE)
     assert result.exit_code == 2
-    assert result.stderr.endswith(f"Error: there is no folder {raw.parent} to write raw.jsonl in: make it first\n")
+    assert result.stderr.endswith(f"Error: there is no folder {raw.parent} for raw.jsonl: make it first\n")
 
 
 def test_conformance(run):

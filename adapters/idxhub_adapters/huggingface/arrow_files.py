@@ -40,9 +40,10 @@ MAX_AXES = max(_ARRAY_FEATURES)
 _MakeRecordBatch = Callable[[Split, slice, datasets.Features], pa.RecordBatch]
 
 
-def picture_dataset(split: Split) -> datasets.Dataset:
+def picture_dataset(split: Split) -> ArrayDataset:
     """A Dataset of PNG pictures; uint8 (H, W) each."""
-    return _open_dataset(split, "png", datasets.Image(), PICTURES_PER_RECORD_BATCH, _picture_record_batch)
+    pictures = _open_dataset(split, "png", datasets.Image(), PICTURES_PER_RECORD_BATCH, _picture_record_batch)
+    return ArrayDataset.from_dataset(pictures)
 
 
 def array_dataset(split: Split) -> ArrayDataset:

@@ -14,9 +14,12 @@ from typing import Any
 
 import datasets
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 from datasets.formatting import PythonFormatter, TensorFormatter, format_table, get_formatter
 from numpy.typing import NDArray
+
+from idxhub_adapters.huggingface.png import PixelReader
 
 # A loop over single rows gathers this many at once. Each row keeps the memory of all of them in use.
 _ROWS_PER_GATHER = 128
@@ -26,6 +29,9 @@ _ARRAY_FEATURES = (datasets.Array2D, datasets.Array3D, datasets.Array4D, dataset
 
 class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not installed where types are checked
     """A Dataset of arrays of fixed shape and numbers: the same values, types and fingerprints, read faster.
+
+    So are pictures, in the formats that ask for arrays ("numpy", "torch", "jax", "tensorflow"): idxhub's own PNG files
+    are not compressed, so their pixels are read without decoding PNG. Other files are decoded as usual.
 
     What is selected from it (`shuffle`, `select`, `train_test_split`, ...) is of this class too; what `map` makes is a
     plain Dataset. A table with other columns (nulls, types that are no numbers) is read as by a plain Dataset.
@@ -48,11 +54,12 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
             return super()._getitem(key, **kwargs)
         columns = self._columns()
         rows = None if columns is None else _row_numbers(key, len(self))
-        if columns is None or rows is None:
+        if columns is None or rows is None or not (tensors or columns.are_numbers):
             return super()._getitem(key)  # it also raises the error for a wrong key
-        if tensors:
-            return _tensorize(formatter, columns.gather(rows, self._format_columns))
-        return self._format_as_table(columns, np.asarray(rows), formatter)
+        if not tensors:
+            return self._format_as_table(columns, np.asarray(rows), formatter)
+        gathered = columns.gather(rows, self._format_columns)
+        return super()._getitem(key) if gathered is None else self._tensorize(formatter, columns, gathered)
 
     def __getitems__(self, keys: list[int]) -> list[dict[str, Any]]:
         """Rows as a list, for a DataLoader."""
@@ -64,17 +71,21 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
 
     def __iter__(self) -> Iterator[Any]:
         columns, formatter = self._columns(), self._formatter()
-        if columns is None or not isinstance(formatter, (TensorFormatter, PythonFormatter)):
+        as_python = isinstance(formatter, PythonFormatter) and columns is not None and columns.are_numbers
+        if columns is None or not (as_python or isinstance(formatter, TensorFormatter)):
             yield from super().__iter__()
             return
         step = max(1, min(_ROWS_PER_GATHER, _BYTES_PER_GATHER // max(1, columns.row_bytes)))
         for start in range(0, len(self), step):
             rows = np.arange(start, min(start + step, len(self)))
-            if isinstance(formatter, PythonFormatter):
+            if as_python:
                 yield from _as_rows(self._format_as_table(columns, rows, formatter))
+            elif (gathered := columns.gather(rows, self._format_columns)) is None:
+                for row in rows:
+                    yield super()._getitem(int(row))
             else:
-                for row in _as_rows(columns.gather(rows, self._format_columns)):
-                    yield _tensorize(formatter, row)
+                for values in _as_rows(gathered):
+                    yield self._tensorize(formatter, columns, values)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of `batch_size` rows."""
@@ -84,6 +95,24 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
         count = len(self) // batch_size * batch_size if drop_last_batch else len(self)
         for start in range(0, count, batch_size):
             yield self._getitem(slice(start, start + batch_size))
+
+    def _tensorize(self, formatter: Any, columns: _NumpyColumns, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the formatter makes of gathered rows, or of one row."""
+        # one value at a time: for a dict the formatter makes a progress bar first, which takes longer than all else
+        return {
+            name: self._tensorize_pictures(formatter, value)
+            if name in columns.readers
+            else formatter.recursive_tensorize(value)
+            for name, value in values.items()
+        }
+
+    def _tensorize_pictures(self, formatter: Any, pixels: NDArray[np.uint8]) -> Any:
+        """What the formatter makes of pictures, (n, H, W) or (H, W), in the shape and dtype that it gives to one."""
+        first = pixels if pixels.ndim == 2 else pixels[0]
+        example = formatter.recursive_tensorize(PIL.Image.fromarray(first))
+        options = {**(self._format_kwargs or {}), "dtype": example.dtype}
+        shape = (*pixels.shape[:-2], *example.shape)
+        return get_formatter(self._format_type, **options).recursive_tensorize(pixels.reshape(shape))
 
     def _is_scattered(self, key: Any) -> bool:
         """Whether a key means several rows of a table that is read in another order than its own."""
@@ -117,14 +146,21 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
 class _NumpyColumns:
     """A table's columns as NumPy arrays over its memory, and the order in which its rows are read.
 
-    `arrays` is {name: chunks}, each chunk an array (n, ...); it is empty if one of the columns cannot be read so.
-    `order`, int64 (N,), is each row's number in the table; it is None for the table's own order.
+    `arrays` is {name: chunks}, each chunk an array (n, ...); it is empty if one of the columns cannot be read so. A
+    column of pictures has chunks of files, uint8 (n, L), and a reader of their pixels in `readers`; it can be read so
+    if all files have the length of those that idxhub writes. `order`, int64 (N,), is each row's number in the table; it
+    is None for the table's own order.
     """
 
     def __init__(self, data: Any, indices: Any, features: datasets.Features) -> None:
         self._source = (data.table, None if indices is None else indices.table)
         arrays = {name: _numpy_chunks(data.table.column(name), features[name]) for name in data.column_names}
         self.arrays = {name: chunks for name, chunks in arrays.items() if chunks}
+        pictures = [name for name in self.arrays if isinstance(features[name], datasets.Image)]
+        readers = {name: PixelReader.for_file(self.arrays[name][0][0]) for name in pictures}
+        self.readers = {name: reader for name, reader in readers.items() if reader is not None}
+        if len(self.readers) < len(pictures):
+            self.arrays = {}
         if len(self.arrays) < len(arrays):
             self.arrays = {}
         self.order = None if indices is None else indices.table.column(0).to_numpy().astype(np.int64)
@@ -142,16 +178,34 @@ class _NumpyColumns:
         """Bytes in one row."""
         return sum(chunks[0][:1].nbytes for chunks in self.arrays.values())
 
-    def gather(self, rows: int | NDArray[np.int64], names: Any = None) -> dict[str, Any]:
-        """{column: a new array} of the rows int64 (n,), or of one row; all columns unless `names` are given."""
+    @property
+    def are_numbers(self) -> bool:
+        """Whether no column holds pictures."""
+        return not self.readers
+
+    def gather(self, rows: int | NDArray[np.int64], names: Any = None) -> dict[str, Any] | None:
+        """{column: a new array} of the rows int64 (n,), or of one row; all columns unless `names` are given.
+
+        Pictures become their pixels, (n, H, W) or (H, W). The result is None if there are no rows, or if one of the
+        pictures is not a file as idxhub writes it.
+        """
         if self.order is not None:
             rows = self.order[rows]
         names = self.arrays if names is None else names
-        return {name: _take(chunks, rows) for name, chunks in self.arrays.items() if name in names}
+        gathered = {name: _take(chunks, rows) for name, chunks in self.arrays.items() if name in names}
+        for name, reader in self.readers.items():
+            if name in gathered:
+                files = gathered[name]
+                pixels = reader.read(files.reshape(-1, reader.file_size))
+                if pixels is None or not len(pixels):
+                    return None
+                gathered[name] = pixels if files.ndim > 1 else pixels[0]
+        return gathered
 
     def table(self, rows: NDArray[np.int64], schema: Any) -> Any:
-        """The rows, int64 (n,), as an Arrow table of one chunk."""
-        columns = [to_arrow(array, schema.field(name).type) for name, array in self.gather(rows).items()]
+        """The rows, int64 (n,), of columns of numbers, as an Arrow table of one chunk."""
+        gathered = self.gather(rows) or {}
+        columns = [to_arrow(array, schema.field(name).type) for name, array in gathered.items()]
         return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -171,7 +225,12 @@ def to_arrow(images: NDArray[Any], arrow_type: Any) -> Any:
 
 
 def _numpy_chunks(column: Any, feature: Any) -> list[NDArray[Any]]:
-    """A column's chunks as arrays over their memory; no chunks if the column has nulls or is not of numbers."""
+    """A column's chunks as arrays over their memory; no chunks if the column has nulls or is not of numbers.
+
+    Of a column of pictures the chunks are their files, if all of them have the same length.
+    """
+    if isinstance(feature, datasets.Image):
+        return _file_chunks(column) if feature.decode and feature.mode in (None, "L") else []
     if isinstance(feature, _ARRAY_FEATURES):
         is_numeric = feature.shape[0] is not None and np.dtype(feature.dtype).kind in "iuf"
     else:
@@ -179,6 +238,25 @@ def _numpy_chunks(column: Any, feature: Any) -> list[NDArray[Any]]:
     if not is_numeric or column.null_count:
         return []
     return [chunk.to_numpy(zero_copy_only=True) for chunk in column.chunks]
+
+
+def _file_chunks(column: Any) -> list[NDArray[Any]]:
+    """The files of pictures in a column, as one array uint8 (n, L) for each chunk; no chunks if lengths differ."""
+    if column.null_count or not pa.types.is_struct(column.type):
+        return []
+    chunks = []
+    for chunk in column.chunks:
+        files = chunk.field("bytes")
+        if not len(files) or files.null_count or not pa.types.is_binary(files.type):
+            return []
+        _, offset_buffer, data = files.buffers()
+        offsets = np.frombuffer(offset_buffer, np.int32)[files.offset : files.offset + len(files) + 1]
+        sizes = np.diff(offsets)
+        if (sizes != sizes[0]).any() or not sizes[0]:
+            return []
+        content = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+        chunks.append(content.reshape(len(files), sizes[0]))
+    return chunks if len({chunk.shape[1] for chunk in chunks}) == 1 else []
 
 
 def _take(chunks: list[NDArray[Any]], rows: int | NDArray[np.int64]) -> Any:
@@ -212,11 +290,6 @@ def _row_numbers(key: Any, size: int) -> int | NDArray[np.int64] | None:
     if not -size <= rows.min() <= rows.max() < size:
         return None
     return rows.astype(np.int64) % size
-
-
-def _tensorize(formatter: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    # one value at a time: for a dict the formatter makes a progress bar first, which takes longer than everything else
-    return {name: formatter.recursive_tensorize(value) for name, value in values.items()}
 
 
 def _as_rows(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -55,6 +55,52 @@ def encode(images: NDArray[Any]) -> NDArray[np.uint8]:
     return files
 
 
+class PixelReader:
+    """Reads the pixels of files that `encode` has made of images of one size, without decoding PNG.
+
+    `file_size` is the length of each file in bytes.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self._shape = height, width
+        files = encode(np.stack([np.full((height, width), value, np.uint8) for value in (0, 255)]))
+        self.file_size = files.shape[1]
+        self._rows = slice(*self._pixel_rows(files))
+        # the bytes that are the same in every such file: headers, names, and the filter type of each row of pixels
+        same = files[0] == files[1]
+        same[self._checksums(self._rows.stop)] = False
+        self._same, self._template = np.flatnonzero(same), files[0][same]
+
+    @classmethod
+    def for_file(cls, file: NDArray[np.uint8]) -> PixelReader | None:
+        """The reader for files like this one, uint8 (L,); None if `encode` does not write such a file."""
+        header_end = len(_SIGNATURE) + 16
+        if len(file) < header_end or bytes(file[: len(_SIGNATURE)]) != _SIGNATURE:
+            return None
+        width, height = struct.unpack(">II", bytes(file[header_end - 8 : header_end]))
+        if not 0 < height * (width + 1) <= min(_LARGEST_BLOCK, len(file)):
+            return None
+        reader = cls(height, width)
+        return reader if reader.file_size == len(file) else None
+
+    def read(self, files: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """uint8 (N, L) to uint8 (N, H, W), over the same memory; None if one of the files is of another kind."""
+        if not (files[:, self._same] == self._template).all():
+            return None
+        height, width = self._shape
+        return files[:, self._rows].reshape(len(files), height, width + 1)[:, :, 1:]
+
+    def _pixel_rows(self, files: NDArray[np.uint8]) -> tuple[int, int]:
+        height, width = self._shape
+        start = int(np.flatnonzero(files[0] != files[1])[0]) - 1  # before the first pixel is its row's filter type
+        return start, start + height * (width + 1)
+
+    @staticmethod
+    def _checksums(pixels_end: int) -> slice:
+        """Adler-32 and CRC-32, which follow the pixels; they may have bytes in common."""
+        return slice(pixels_end, pixels_end + 2 * _CHECKSUM_SIZE)
+
+
 def _stored_blocks(size: int) -> tuple[bytes, list[tuple[int, int, int]]]:
     """Deflate's stored blocks for `size` bytes, filled with zeros; and which bytes belong in them, as a list of
     (offset in the data, offset in the blocks, number of bytes).

@@ -132,7 +132,7 @@ ROWS = (
     _peer(
         "grain", "grain:Grain", "grain jax", "grain", "import grain", workers=(0, 2), memory_workers=(0, 2), limit=6_400
     ),
-    _ours("huggingface", "png", "huggingface:Png", dtypes=("uint8",), limit=3_200, small=False),
+    _ours("huggingface", "png", "huggingface:Png", dtypes=("uint8",), small=False),
     _ours("huggingface", "array", "huggingface:Array", small=False),
     _ours("huggingface", "get_loader", "huggingface:Loader", opens=False),
     _ours(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from support.processes import NOBODY, python, python_as_nobody
 
 import idxhub
-from idxhub.cli import commands
 
 SAMPLE = "fashion-mnist-sample"
 FOLDER = f"{SAMPLE}-{idxhub.Plugins([]).dataset(SAMPLE).fingerprint}"
@@ -115,10 +112,6 @@ def test_what_is_no_folder_is_a_problem_that_says_what_it_is(there, says, tmp_pa
     assert says.partition(";")[0] in output
 
 
-def test_a_cache_that_is_not_made_yet_is_empty(cache_dir):
-    assert CliRunner().invoke(commands, ["cache"]).output.endswith("empty\n")
-
-
 GONE = """
     import os, sys, tempfile
     folder = tempfile.mkdtemp()
@@ -147,10 +140,3 @@ def test_a_relative_argument_where_the_working_directory_is_gone(argument, tmp_p
     """
     said = python(GONE + code.replace("\n    ", "\n"), env=os.environ | {"IDXHUB_CACHE": str(tmp_path)}).stdout
     assert said == f"{argument} is 'x'; it must be an absolute path, since the working directory is gone\n"
-
-
-def test_a_file_of_the_cache_below_a_link_to_nothing(tmp_path):
-    (tmp_path / "c").symlink_to(tmp_path / "nowhere" / "at" / "all")
-    with pytest.raises(idxhub.errors.CacheError, match=r"c is a link to nothing; remove what is in its place, or set"):
-        idxhub.load(SAMPLE, cache_dir=tmp_path / "c")
-    assert not Path(tmp_path / "nowhere").exists()

@@ -36,13 +36,6 @@ def test_help_lists_every_subcommand_with_a_whole_sentence(run):
     assert all(line.endswith(".") for line in listed.splitlines())
 
 
-@pytest.mark.parametrize("name", commands.commands)
-def test_every_subcommand_has_help(name, run):
-    result = run(name, "--help")
-    assert result.exit_code == 0
-    assert "Usage: " in result.stdout
-
-
 README = Path(__file__).parents[2] / "README.md"
 
 

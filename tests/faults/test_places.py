@@ -60,7 +60,7 @@ def a_folder_at_a_record(here: Cache, elsewhere: Path) -> Path:
 
 PLANTED = {
     a_file: "Not a directory",
-    a_link_to_nowhere: "is a link to nothing",
+    a_link_to_nowhere: "is a link to nothing; remove what is in its place",
     a_link_to_itself: "is a link to nothing",
     a_link_for_the_datasets_folder: "its folder is a link",
     a_file_for_the_datasets_folder: "Not a directory",

@@ -11,44 +11,31 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import select
 import socket
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
-_BLOCK = 1 << 16
+from support.serving import Serving
 
 
-class Proxy:
+class Proxy(Serving):
     """Serves in threads of its own until the `with` block ends. Without the `credentials` it wants, it answers 407."""
 
     def __init__(self, credentials: str | None = None) -> None:
         self.asked: list[str] = []
-        self.closing = threading.Event()
         self.wanted = None if credentials is None else f"Basic {base64.b64encode(credentials.encode()).decode()}"
-        self._httpd = _Httpd(("127.0.0.1", 0), _Handler)
-        self._httpd.owner = self
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True)
+        server = _Httpd(("127.0.0.1", 0), _Handler)
+        server.owner = self
+        super().__init__(server)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def url_for(self, credentials: str) -> str:
         """With a user name and a password, as such addresses carry them."""
         return self.url.replace("//", f"//{credentials}@")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.closing.set()
-        self._httpd.shutdown()
-        self._httpd.server_close()
-        self._thread.join()
 
 
 class _Httpd(ThreadingHTTPServer):
@@ -77,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.send_header(name, value)
             self.send_header("Connection", "close")
             self.end_headers()
-            while block := answer.read(_BLOCK):
+            while block := answer.read(1 << 16):
                 self.wfile.write(block)
         self.close_connection = True
 
@@ -85,24 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_CONNECT(self) -> None:
-        """Bytes carried both ways, unread, until one side hangs up."""
         if not self._may_pass():
             return
         host, _, port = self.path.rpartition(":")
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=30) as upstream:
             self.send_response(200)
             self.end_headers()
-            self._carry(upstream)
+            self.server.owner.carry(self.connection, upstream)
         self.close_connection = True
-
-    def _carry(self, upstream: socket.socket) -> None:
-        others = {self.connection: upstream, upstream: self.connection}
-        while not self.server.owner.closing.is_set():
-            for side in select.select(list(others), [], [], 0.1)[0]:
-                block = side.recv(_BLOCK)
-                if not block:
-                    return
-                others[side].sendall(block)
 
     def _may_pass(self) -> bool:
         owner = self.server.owner

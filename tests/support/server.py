@@ -20,7 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from support.serving import Serving
 
 Answer = Callable[["Handler"], None]
 
@@ -35,36 +37,25 @@ class Request:
     at: float
 
 
-class Server:
+class Server(Serving):
     """Serves in threads of its own until the `with` block ends; answers still under way are cut off then."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.bytes_sent = 0
-        self.closing = threading.Event()
         self._routes: dict[str, list[Answer]] = {}
         self._guard = threading.Lock()
         self._httpd = _Httpd(("127.0.0.1", 0), Handler)
         self._httpd.owner, self._httpd.context = self, context
         self._scheme = "http" if context is None else "https"
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(self._httpd)
 
     @property
     def url(self) -> str:
         return self.url_for("127.0.0.1")
 
     def url_for(self, host: str) -> str:
-        return f"{self._scheme}://{host}:{self._httpd.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.closing.set()
-        self._httpd.shutdown()
-        self._httpd.server_close()
-        self._thread.join()
+        return f"{self._scheme}://{host}:{self.port}"
 
     def route(self, path: str, *answers: Answer) -> None:
         """Give these answers to the requests for `path`, in turn; the last one stays."""
@@ -218,14 +209,14 @@ def chunked(body: bytes, *, step: int = 1000, cut: int | None = None) -> Answer:
     return answer
 
 
-def endless(body: bytes, *, step: int = 1 << 16, most: int = 1 << 26) -> Answer:
+def endless(body: bytes, *, step: int = 1 << 16, most: int = 1 << 26, pause: float = 0) -> Answer:
     """The body, then zeros for as long as the client takes them (`most` bytes, so that a test ends)."""
 
     def answer(handler: Handler) -> None:
         handler.head(200, {"Connection": "close"})
         handler.body(body)
         for _ in range(most // step):
-            if handler.closing.is_set():
+            if handler.closing.wait(pause):
                 break
             handler.body(bytes(step))
         handler.hang_up()

@@ -9,39 +9,27 @@ with Socks("user:secret") as proxy:
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
-import threading
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Self
+
+from support.serving import Serving
 
 _FREELY, _WITH_PASSWORD, _IN_NO_WAY = 0, 2, 255
 _IPV4 = 1
 
 
-class Socks:
+class Socks(Serving):
     """Serves in threads of its own until the `with` block ends, and only whoever has the `credentials`, if any."""
 
     def __init__(self, credentials: str | None = None) -> None:
         self.asked: list[str] = []
-        self.closing = threading.Event()
         self.wanted = credentials
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.owner = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.owner = self
+        super().__init__(server)
 
     def url_for(self, credentials: str) -> str:
-        return f"socks5h://{credentials}@127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return f"socks5h://{credentials}@127.0.0.1:{self.port}"
 
 
 class _Server(ThreadingTCPServer):
@@ -63,7 +51,7 @@ class _Handler(StreamRequestHandler):
             self.server.owner.asked.append(f"{host}:{port}")
             with socket.create_connection((host, port), timeout=30) as upstream:
                 self.wfile.write(bytes([5, 0, 0, _IPV4, 0, 0, 0, 0, 0, 0]))
-                self._carry(upstream)
+                self.server.owner.carry(self.connection, upstream)
 
     def _may_pass(self) -> bool:
         wanted = self.server.owner.wanted
@@ -80,12 +68,3 @@ class _Handler(StreamRequestHandler):
 
     def _counted(self) -> str:
         return self.rfile.read(self.rfile.read(1)[0]).decode()
-
-    def _carry(self, upstream: socket.socket) -> None:
-        others = {self.connection: upstream, upstream: self.connection}
-        while not self.server.owner.closing.is_set():
-            for side in select.select(list(others), [], [], 0.1)[0]:
-                block = side.recv(1 << 16)
-                if not block:
-                    return
-                others[side].sendall(block)

@@ -12,7 +12,7 @@ import trustme
 from faults.peers.acts.base import Found, NotApplicableError, others, warm_up
 from faults.peers.stage import IMAGES, LABELS, PARQUET, Attempt, Stage
 from support.proxy import Proxy
-from support.server import Answer, Handler, closed_port, ok, page, redirect, status
+from support.server import Answer, closed_port, endless, ok, page, redirect, status
 from support.tls import UNSOUND, secure
 
 
@@ -96,7 +96,7 @@ def waiting(stage: Stage) -> Found:
 
 def endlessly(stage: Stage) -> Found:
     """The body, then zeros for as long as they are taken, at some 3 MB/s."""
-    stage.serve(_endless(stage.body()))
+    stage.serve(endless(stage.body(), most=1 << 40, pause=0.02))
     began = stage.server.bytes_sent
     attempt = stage.call()
     taken = stage.server.bytes_sent - began
@@ -200,14 +200,3 @@ def _proxy(url: str) -> dict[str, str]:
 def _told(attempt: Attempt) -> str:
     said = " ".join([attempt.message, *attempt.chain, attempt.printed])
     return "password printed" if "hunter" in said else ""
-
-
-def _endless(body: bytes) -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.head(200, {"Connection": "close"})
-        handler.body(body)
-        while handler.command == "GET" and not handler.closing.wait(0.02):
-            handler.body(bytes(1 << 16))
-        handler.hang_up()
-
-    return answer

@@ -143,7 +143,8 @@ def test_the_core_imports_in_one_direction(path):
 @pytest.mark.parametrize("path", CORE_MODULES, ids=lambda path: name_of(path, CORE))
 def test_the_core_names_no_framework(path):
     paths_may = path.parent.name in ("builtin", "audit")
-    assert framework_names(parsed(path), paths_may=paths_may) == []
+    draws = {"PIL"} if name_of(path, CORE) == "data.sprite" else set()  # the picture of a dataset in a notebook
+    assert set(framework_names(parsed(path), paths_may=paths_may)) <= draws
 
 
 @pytest.mark.parametrize("path", CORE_MODULES, ids=lambda path: name_of(path, CORE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 
@@ -52,6 +53,13 @@ def test_on_the_cpu_the_mapped_file_is_taken_as_it_is(monkeypatch):
     monkeypatch.setattr(jax, "device_put", lambda pair, where: given.append(pair) or put(pair, where))
     arrays = get()
     assert given[0][0].ctypes.data == arrays.images.unsafe_buffer_pointer()
+
+
+def test_a_notebook_shows_it():
+    html = get()._repr_html_()
+    assert "uint8 (2000, 28, 28), HW" in html
+    assert "int32 (2000,)" in html
+    assert ("<img" in html) == (importlib.util.find_spec("PIL") is not None)
 
 
 def test_donation_does_not_reach_the_cache(cache_dir):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import pickle
 import warnings
 
@@ -441,3 +442,21 @@ def test_an_integer_tensor_without_a_dimension_is_a_size():
     loader = idxhub.get_loader(NAME, framework="torch", batch_size=torch.tensor(128))
     assert type(loader.batching.batch_size) is int
     assert loader.batching.batch_size == 128
+
+
+def test_a_notebook_shows_what_it_gives(dataset):
+    html = idxhub.get_dataset(NAME, framework="torch", dtype="float32")._repr_html_()
+    assert f"<b>{NAME}</b> train, 2,000 examples <small>IdxDataset</small>" in html
+    assert "float32 (2000, 1, 28, 28), CHW; stored as uint8 (2000, 28, 28)" in html
+    assert ("<img" in html) == (importlib.util.find_spec("PIL") is not None)
+    dataset.data, dataset.targets = dataset.data[:7, :14], [0] * 7
+    html = dataset._repr_html_()
+    assert "train, 7 examples" in html
+    assert "uint8 (7, 1, 14, 28)" in html
+    assert '<th>0</th><td>T-shirt/top</td><td class="n">7</td>' in html
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2, 2, 2, 2), (0, 5), (3, 4, 4)], ids=str)
+def test_a_notebook_shows_other_data_too(dataset, shape):
+    dataset.data = torch.ones(shape)
+    assert f"{shape[0]} examples" in dataset._repr_html_()

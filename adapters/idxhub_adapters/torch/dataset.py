@@ -152,6 +152,11 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
         info = self.info
         return f"{type(self).__name__}({info.dataset!r}, split={info.split!r}, {len(self):,} examples)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: `data` and `targets` as they are now."""
+        current = replace(self._split, images=self.data.numpy(), labels=self.targets.numpy())
+        return current.to_html(type(self).__name__)
+
     def _numpy_arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """`data` in the layout asked for, and `targets`, as arrays: NumPy takes a batch in less time than torch.
 

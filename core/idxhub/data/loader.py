@@ -67,10 +67,16 @@ class Loader(Generic[T]):
         return examples // batching.batch_size if batching.drop_last else -(-examples // batching.batch_size)
 
     def __repr__(self) -> str:
-        info, batching = self.split.info, self.batching
+        info = self.split.info
+        return f"Loader({info.dataset!r}, split={info.split!r}, {self._summary()})"
+
+    def _repr_html_(self) -> str:
+        return self.split.to_html("Loader", [("loader", self._summary())])
+
+    def _summary(self) -> str:
+        batching = self.batching
         order = f"shuffled by seed {batching.seed}" if batching.shuffle else "in the files' order"
-        batches = f"{len(self):,} batches of {batching.batch_size:,}"
-        return f"Loader({info.dataset!r}, split={info.split!r}, {batches}, {order})"
+        return f"{len(self):,} batches of {batching.batch_size:,}, {order}"
 
     def __iter__(self) -> Iterator[T]:
         epoch, first = self._next_start

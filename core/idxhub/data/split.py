@@ -38,6 +38,9 @@ class Arrays(_Pair[T], Generic[T]):
         named = "" if self.info is None else f"{self.info.dataset!r}, split={self.info.split!r}, "
         return f"Arrays({named}images={summarize(self.images)}, labels={summarize(self.labels)})"
 
+    def _repr_html_(self) -> str:
+        return _to_html("Arrays", self.images, self.labels, self.info)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
@@ -75,6 +78,19 @@ class Split:
         asked += "" if self.layout is None else f", layout={self.layout!r}"
         arrays = f"images={summarize(self.images)}, labels={summarize(self.labels)}"
         return f"Split({self.info.dataset!r}, split={self.info.split!r}, {arrays}{asked})"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self, title: str = "Split", facts: Iterable[tuple[str, str]] = ()) -> str:
+        """What a notebook shows for the split: HTML of at most 30 kB, with all text escaped.
+
+        It names the dataset, dtype and layout, licence and files, and shows the number of examples and a few images of
+        each class. For the `_repr_html_` of an object that an adapter makes of a split: `title` is the name of its
+        type, and `facts` are more names and texts to show.
+        """
+        given = self.dtype, (len(self), *self.element_shape)
+        return _to_html(title, self.images, self.labels, self.info, given=given, facts=facts)
 
     def batch(self, where: slice = slice(None)) -> NDArray[Any]:
         """The images of a slice (by default all), in the dtype and layout asked for: n arrays of `element_shape`.
@@ -158,6 +174,12 @@ def with_format(split: Split, dtype: str | None, layout: Layout | None, label_dt
         dtype=dtype or split.dtype,
         layout=layout,
     )
+
+
+def _to_html(title: str, images: Any, labels: Any, info: DatasetInfo | None, **more: Any) -> str:
+    from idxhub.data.notebook import to_html  # noqa: PLC0415 -- only a notebook needs it
+
+    return to_html(title, images, labels, info, **more)
 
 
 def _reload(source: Source, label_dtype: str, dtype: str, layout: Layout | None) -> Split:

@@ -30,7 +30,7 @@ settings.load_profile("idxhub")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing of the user's is seen from the first import on, nor by what several tests share.
+    """Hide the user's files and settings from the first import on, also from what several tests share.
 
     The user's home may hold the files of Fashion-MNIST, and settings that frameworks read when they are imported.
     """
@@ -43,21 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new folder each time; pytest's own way to number them looks through all there are."""
+    """A new folder each time; pytest's own numbering lists all folders that exist."""
     base = tmp_path_factory.mktemp("homes")
     return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
 def isolated(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, a cache yet to be made, and an environment that says nothing else; returns the cache's folder."""
+    """An empty home, a cache yet to be made, and an environment without other settings; returns the cache's folder."""
     home = next(homes)
     home.mkdir()
     return isolate(monkeypatch, home)
 
 
 def isolate(environment: pytest.MonkeyPatch, home: Path) -> Path:
-    """Let `home` be the user's, and nothing else be said; returns the cache's folder in it."""
+    """Make `home` the user's home, without other settings; returns the cache's folder in it."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name in (
             *("IDXHUB_MIRRORS", "IDXHUB_OFFLINE", "KERAS_HOME", "HF_HOME", "MXNET_HOME", "XDG_CACHE_HOME"),
@@ -112,7 +112,7 @@ def open_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def full_data_dir() -> Path:
-    """A folder with the four files of Fashion-MNIST; the test is skipped where none is to be had."""
+    """A folder with the four files of Fashion-MNIST; the test is skipped if there is none."""
     named = os.environ.get("IDXHUB_TEST_DATA")
     folders = (
         [Path(named)]

@@ -156,7 +156,7 @@ def test_only_plugins_touches_entry_points(path):
 
 
 @pytest.mark.parametrize("path", modules(ADAPTERS), ids=lambda path: name_of(path, ADAPTERS))
-def test_adapters_come_in_by_the_front_door(path):
+def test_adapters_import_public_names_only(path):
     package = path.relative_to(ADAPTERS).parts[0]
     assert by_the_back_door(package, parsed(path)) == []
 
@@ -217,7 +217,7 @@ def test_a_framework_in_the_core_is_seen(code, found):
         ("import idxhub_adapters.torch", ["idxhub_adapters.torch"]),
     ],
 )
-def test_a_back_door_is_seen(code, wrong):
+def test_an_import_of_a_private_name_is_seen(code, wrong):
     assert by_the_back_door("idxhub_export", ast.parse(code)) == wrong
 
 

@@ -21,7 +21,7 @@ def run(monkeypatch):
 
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
-    """Fashion-MNIST's files are not on this machine: Debian's package, which may be there, is looked for elsewhere."""
+    """Fashion-MNIST's files are not on this machine; Debian's package, if it is installed, is not found."""
     specs = []
     for spec in fashion_mnist.DATASETS:
         folders = (str(tmp_path / "no package") if folder == DEBIAN else folder for folder in spec.folders)

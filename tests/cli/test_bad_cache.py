@@ -98,7 +98,7 @@ def test_doctor_shows_a_known_folder_that_is_out_of_reach(open_dir):
     ],
     ids=["a file", "a link to nothing"],
 )
-def test_what_is_no_folder_is_a_problem_that_says_what_it_is(there, says, tmp_path, monkeypatch):
+def test_a_cache_that_is_no_folder_is_a_problem_with_its_cause(there, says, tmp_path, monkeypatch):
     cache = tmp_path / "c"
     there(cache)
     asked = ("cache", "cache --json", "cache --remove --yes", f"get {SAMPLE}")

@@ -59,7 +59,7 @@ def test_list(run):
     assert [each["name"] for each in json.loads(run("list", "--json").stdout)] == list(idxhub.datasets())
 
 
-def test_a_licence_that_is_not_stated_is_said_not_to_be(run):
+def test_an_unstated_licence_is_shown_as_not_stated(run):
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines() if line}
     assert lines["mnist"].endswith("  unclear")
     assert lines["emnist-digits"].endswith("  not stated")
@@ -86,7 +86,7 @@ def test_info(run):
     assert data["cached"] == {}
 
 
-def test_info_calls_nothing_cached_that_is_gone(run, cache_dir):
+def test_info_does_not_list_missing_files_as_cached(run, cache_dir):
     run("get", SAMPLE)
     (gone,) = cache_dir.glob("*/train-images*.npy")
     (cut,) = cache_dir.glob("*/t10k-images*.npy")
@@ -196,7 +196,7 @@ def test_json_is_ascii_whatever_is_in_a_path(arguments, locale, tmp_path):
         assert rb"d\udcff\u00e9" in done.stdout
 
 
-def test_no_command_tells_a_terminal_what_a_file_name_says(run, tmp_path, monkeypatch):
+def test_control_characters_in_a_file_name_do_not_reach_the_terminal(run, tmp_path, monkeypatch):
     folder = tmp_path / "\x1b]0;owned\x07\x1b[31m"
     shutil.copytree(sample_folder(), folder)
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Output that cannot be written, and errors that can: one line, and the exit status that is due."""
+"""Output that cannot be written, and errors: one line, and the right exit status. Tables and terminals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["info", "nope"], 2), (["get", "mnist"], 1), (["lits"], 2)], ids=str
 )
-def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuffered):
+def test_an_error_that_cannot_be_written_keeps_its_exit_status(arguments, status, unbuffered):
     for both in (False, True):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = started(arguments, unbuffered, stdout=full if both else subprocess.PIPE, stderr=full)
@@ -55,7 +55,7 @@ def test_an_error_that_cannot_be_said_keeps_its_status(arguments, status, unbuff
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_nothing_can_be_said_anywhere():
+def test_without_any_output_the_exit_status_is_1():
     with open("/dev/full", "w", encoding="utf-8") as full:
         assert subprocess.run([*COMMAND, "list"], stdout=full, stderr=full, check=False).returncode == 1
 
@@ -97,7 +97,7 @@ def test_an_error_that_is_not_the_outputs_is_one_line_too(error, says):
         ("a\nb\r\tc", "a\ufffdb\ufffd\ufffdc"),
     ],
 )
-def test_what_is_not_ours_is_plain_on_the_screen(text, shown, capsys):
+def test_text_from_elsewhere_is_shown_without_control_characters(text, shown, capsys):
     assert printable_line(text) == shown
     print_text(f"one\n{text}")
     print_table(("A", "B"), [(text, "x")])
@@ -158,7 +158,7 @@ def test_bold_is_left_out_where_that_is_asked(setting, bold):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("arguments", ["list", "demo --offline"])
-def test_a_closed_stream_is_no_reason_to_fail(arguments, closed):
+def test_a_closed_stream_does_not_make_a_command_fail(arguments, closed):
     done = subprocess.run(  # noqa: S602 -- the shell closes the stream
         f'"{sys.executable}" -m idxhub {arguments} {closed}', shell=True, capture_output=True, text=True, check=False
     )

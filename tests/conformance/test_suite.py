@@ -32,7 +32,7 @@ def test_a_check_that_fails_is_a_test_that_fails(tmp_path):
         some_checks()[0](conformance.case(wrong, tmp_path))
 
 
-def test_those_are_applicable_whose_capabilities_are_declared():
+def test_the_checks_of_declared_capabilities_are_applicable():
     assert conformance.applicable("numpy") == conformance.applicable(NUMPY)
     assert [check for check in CHECKS if check.needs <= NUMPY.capabilities] == conformance.applicable("numpy")
     fewer = conformance.applicable(replace(NUMPY, length=None, minimum=0))
@@ -45,7 +45,7 @@ def test_parameters_carry_the_checks_ids():
     assert mark.kwargs["ids"] == [check.id for check in conformance.applicable("numpy")]
 
 
-def test_fewer_checks_than_declared_are_no_suite():
+def test_fewer_checks_than_the_declared_minimum_are_an_error():
     declared = replace(NUMPY, minimum=len(CHECKS) + 1)
     with pytest.raises(Violation, match=f"{len(conformance.applicable('numpy'))} checks apply.* {len(CHECKS) + 1}$"):
         conformance.applicable(declared)
@@ -80,7 +80,7 @@ def test_a_report_is_held_against_the_minimum(outcomes, minimum, ok):
     assert seen.to_json()["minimum"] == minimum
 
 
-def test_what_this_machine_cannot_tell_is_skipped_with_the_reason():
+def test_a_check_that_this_machine_cannot_make_is_skipped_with_the_reason():
     def asks(case):
         raise NotHere("there is no /proc")
 

@@ -50,7 +50,7 @@ def test_several_splits_give_a_tuple(toy, options, kind):
         ("all", lambda train, test: np.concatenate([train, test])),
     ],
 )
-def test_splits_hold_what_they_say(toy, options, text, expected):
+def test_split_strings_give_the_examples_that_they_name(toy, options, text, expected):
     arrays = get_dataset(toy.spec, split=text, **options)
     assert isinstance(arrays, Arrays)
     assert (arrays.images.dtype, arrays.labels.dtype) == (np.uint8, np.int64)

@@ -187,7 +187,7 @@ WRONG = {
     "not there": (status(404), "HTTP 404"),
     "one bit": (None, "expected"),
     "too long": (None, "more than the"),
-    "cut for good": (None, "3 times"),
+    "always cut": (None, "3 times"),
 }
 
 
@@ -197,7 +197,7 @@ def test_a_wrong_archive_is_not_kept_and_the_next_mirror_serves(served, server, 
     answer = {
         "one bit": ok(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]),
         "too long": ok(whole + b"x"),
-        "cut for good": short(whole, 500),
+        "always cut": short(whole, 500),
     }.get(what, WRONG[what][0])
     server.route("/bad/gzip.zip", answer)
     bad = replace(served.specs["letters"], mirrors=(f"{server.url}/bad",))
@@ -231,7 +231,7 @@ def test_a_damaged_kept_archive_is_replaced(served, server, cache_dir, damage):
     assert server.count() == 2
 
 
-def test_a_member_that_is_wrong_is_told_from_one_that_is_not_there(published, tmp_path):
+def test_a_wrong_member_and_a_missing_member_are_different_errors(published, tmp_path):
     folder = tmp_path / "wrong"
     folder.mkdir()
     with zipfile.ZipFile(folder / "gzip.zip", "w") as packed:

@@ -58,7 +58,7 @@ class Raises:
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)),
 )
-def test_what_is_right_comes_back(check, value, expected):
+def test_right_values_are_returned(check, value, expected):
     seen = check("x", value)
     assert seen is expected or seen == expected
     assert type(seen) is type(expected)
@@ -85,7 +85,7 @@ def test_what_is_right_comes_back(check, value, expected):
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)),
 )
-def test_what_is_wrong_is_named(check, value, must_be):
+def test_wrong_values_are_named_in_the_error(check, value, must_be):
     with pytest.raises(ArgumentError) as caught:
         check("x", value)
     assert (caught.value.kind, caught.value.must_be) == ("x", must_be)

@@ -261,7 +261,7 @@ def test_cache_dir_is_used_instead(toy, cache_dir, loaded, tmp_path):
     assert Cache(tmp_path / "mine", toy.spec).open(toy.kept(toy.train_images)) is not None
 
 
-def test_the_same_files_are_called_as_their_description_calls_them(toy, cache_dir):
+def test_the_same_files_under_another_release_have_records_of_that_release(toy, cache_dir):
     for release in ("1", "2"):
         spec = replace(toy.spec, release=release, folders=(str(toy.folder),))
         info = load(spec, cache_dir=cache_dir, plugins=Plugins([])).info
@@ -287,7 +287,7 @@ def test_no_bit_of_a_record_can_change_unnoticed(toy, warm, loaded):
     assert loaded().info.records[0].dataset == "toy"
 
 
-def test_temp_files_of_long_ago_are_swept_by_whoever_writes_next(toy, warm, cache_dir, tmp_path):
+def test_old_temporary_files_are_removed_by_the_next_call_that_writes(toy, warm, cache_dir, tmp_path):
     """A warm load writes nothing, and so removes nothing: another dataset's first load does."""
     archive = cache_dir / "archive-0123456789ab"
     archive.mkdir()
@@ -309,7 +309,7 @@ def test_temp_files_of_long_ago_are_swept_by_whoever_writes_next(toy, warm, cach
 
 
 @pytest.mark.parametrize("lost", ["the record", "the record is emptied", "the array too"])
-def test_where_a_kept_file_came_from_outlives_its_record(toy, server, cache_dir, lost):
+def test_the_origin_of_a_kept_file_outlives_its_record(toy, server, cache_dir, lost):
     server.serve(toy.folder)
     load(toy.mirrored(server.url), "train", plugins=Plugins([]))
     here, kept = Cache(cache_dir, toy.spec), toy.kept(toy.train_images)

@@ -96,7 +96,7 @@ def test_a_folder_in_its_place_is_a_cache_error(split, make, cache_dir):
         split.derived("train.other", make)
 
 
-def test_whole(toy):
+def test_a_part_of_a_split_can_load_the_whole_split(toy):
     part = load(toy.spec, "train[3:5]+test", data_dir=toy.folder, download=False)
     assert [tuple(each) for each in part.info.parts] == [("train", 3, 5), ("test", 0, 12)]
     assert len(part.whole("train")) == 30

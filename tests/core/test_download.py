@@ -33,13 +33,13 @@ WELL = {
 
 
 @pytest.mark.parametrize("how", WELL)
-def test_bodies_that_are_well(download, server, body, how):
+def test_a_whole_body_is_returned(download, server, body, how):
     server.route("/x", WELL[how](body))
     assert download() == body
     assert server.count() == 1
 
 
-def test_what_is_asked_for(download, server, body):
+def test_the_request_asks_for_the_file_as_it_is(download, server, body):
     server.route("/x", ok(body))
     download()
     (request,) = server.requests
@@ -80,7 +80,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("failure", PASSING)
-def test_what_passes_is_tried_again_three_times(download, server, body, failure):
+def test_a_temporary_failure_is_tried_again_up_to_three_times(download, server, body, failure):
     server.route("/x", PASSING[failure], PASSING[failure], ok(body))
     assert download() == body
     server.route("/x", PASSING[failure])
@@ -89,7 +89,7 @@ def test_what_passes_is_tried_again_three_times(download, server, body, failure)
     assert server.count() == 6
 
 
-def test_a_server_that_names_a_day_to_come_is_left(download, server):
+def test_a_server_that_asks_to_wait_a_day_is_not_waited_for(download, server):
     server.route("/x", status(503, retry_after=formatdate(time.time() + 86_400, usegmt=True)))
     with pytest.raises(DownloadError, match=r"^HTTP 503; asks to wait"):
         download()
@@ -122,7 +122,7 @@ def test_signs_of_life_come_while_it_waits(download, server, monkeypatch, what):
     assert len(signs) >= least
 
 
-def test_what_is_stopped_asks_nobody(download, find, server, body):
+def test_a_stopped_download_requests_nothing(download, find, server, body):
     server.route("/x", ok(body))
     stop = threading.Event()
     stop.set()
@@ -151,7 +151,7 @@ def test_signs_of_life_come_as_bytes_arrive(download, server, body):
     assert signs
 
 
-def test_a_total_failure_is_one_of_ours(find, server):
+def test_unusable_mirrors_raise_an_error_of_idxhub(find, server):
     with pytest.raises(IdxHubError):
         find(server.url, "https://127.0.0.1:1", "http://[bad", "http://")
 

@@ -53,7 +53,7 @@ def test_strange_answers_are_failures_like_any_other_and_the_next_mirror_serves(
     assert find(f"{server.url}/bad", f"{server.url}/good").source.startswith(f"{server.url}/good")
 
 
-def test_a_length_beyond_all_bounds(download, server, body, resource):
+def test_an_announced_length_beyond_the_limit_is_refused_unread(download, server, body, resource):
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n" + body + bytes(copy_size_limit(resource))
     server.route("/x", raw(answer))
     with pytest.raises(DownloadError, match=rf"^more than the {copy_size_limit(resource):,} bytes that it can have"):

@@ -113,7 +113,7 @@ def test_folders_without_the_file_are_listed_too(toy, find_images, tmp_path, mon
     ]
 
 
-def test_nothing_to_look_in(find_images):
+def test_no_folder_and_no_mirror_is_an_error_that_says_so(find_images):
     with pytest.raises(DownloadError, match="names no folder and no mirror"):
         find_images()
 
@@ -164,7 +164,7 @@ def test_known_folders_expand(monkeypatch, tmp_path, toy):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
-def test_a_bad_entry_hides_no_other(toy, tmp_path):
+def test_a_broken_link_in_a_folder_does_not_hide_other_files(toy, tmp_path):
     """A link in a circle, and one to nothing."""
     (toy.folder / "circle").symlink_to(toy.folder / "circle")
     (toy.folder / "nothing").symlink_to(tmp_path / "nowhere")
@@ -196,7 +196,7 @@ EXHAUSTED = {
 
 @pytest.mark.parametrize("number", EXHAUSTED)
 @pytest.mark.parametrize("where", ["a local file", "a mirror"])
-def test_too_many_open_files_are_no_wrong_file(toy, find_images, server, monkeypatch, where, number):
+def test_exhausted_resources_are_not_called_a_wrong_file(toy, find_images, server, monkeypatch, where, number):
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 

@@ -94,7 +94,7 @@ def test_empty_arrays(shape):
         (b"\xfd7zXZ\0", "xz: inflate it first"),
     ],
 )
-def test_what_is_wrong_is_said(data, says):
+def test_the_error_says_what_is_wrong(data, says):
     """More of it is in tests/faults/test_files.py."""
     with pytest.raises(IdxFormatError, match=says):
         idx.decode(data)

@@ -37,7 +37,7 @@ def test_each_pass_is_the_next_epoch(loader, numbers_of):
     assert [numbers_of(once) for _ in range(3)] == [order(N, 0, epoch).tolist() for epoch in range(3)]
 
 
-def test_a_pass_that_was_broken_off_counts(loader, numbers_of):
+def test_a_pass_that_ended_early_counts_as_an_epoch(loader, numbers_of):
     once = loader()
     next(iter(once))
     assert numbers_of(once) == order(N, 0, 1).tolist()
@@ -92,7 +92,7 @@ def test_shards(n, equal, loader, numbers_of):
         assert counts.max() - counts.min() <= 1
 
 
-def test_what_a_loader_is_can_be_read(loader):
+def test_the_repr_describes_a_loader(loader):
     assert repr(loader(seed=4)) == "Loader('toy', split='train', 4 batches of 8, shuffled by seed 4)"
     assert repr(loader(split="test", shuffle=False, batch_size=5)) == (
         "Loader('toy', split='test', 3 batches of 5, in the files' order)"
@@ -112,7 +112,7 @@ def test_what_a_loader_is_can_be_read(loader):
     ],
     ids=str,
 )
-def test_an_argument_that_there_is_not(changes, says, loader):
+def test_an_unknown_argument_is_refused_with_the_choices(changes, says, loader):
     if "framework" in changes:
         need(changes["framework"])
     with pytest.raises(errors.UnknownNameError, match="Choices: name, batch_size, framework, split, ") as caught:
@@ -156,7 +156,7 @@ def test_set_epoch_takes_epochs(epoch, loader):
         loader().set_epoch(epoch)
 
 
-def test_batches_are_their_owners(loader, numbers_of):
+def test_writing_into_a_batch_changes_nothing_else(loader, numbers_of):
     once = loader(shuffle=False)
     for batch, labels in once:
         batch[:] = 0
@@ -170,7 +170,7 @@ def test_prefetching_changes_nothing(prefetch, loader, numbers_of):
 
 
 @pytest.mark.parametrize("prefetch", [0, 2, 10**9])
-def test_no_more_is_prefetched_than_there_is(prefetch, loader, monkeypatch):
+def test_prefetching_makes_no_more_batches_than_the_epoch_has(prefetch, loader, monkeypatch):
     asked = []
     loaders = idxhub.data.loader
     real = loaders._prefetch_batches
@@ -210,7 +210,7 @@ def test_layout_and_dtype(loader):
     assert (batch.shape, batch.dtype, labels.dtype) == ((8, 6, 5, 1), np.float32, np.int64)
 
 
-def test_a_pass_that_is_broken_off_waits_for_no_batch_behind_the_one_in_hand(loader):
+def test_ending_a_pass_early_waits_for_one_batch_at_most(loader):
     made, going_on = [], threading.Event()
     once = loader(batch_size=1, prefetch=20)
     native = once._make_batches
@@ -231,7 +231,7 @@ def test_a_pass_that_is_broken_off_waits_for_no_batch_behind_the_one_in_hand(loa
 
 
 @pytest.mark.parametrize("dtype", [None, "float32"])
-def test_gathering_knows_no_index_but_those_there_are(dtype, loader):
+def test_gathering_refuses_indices_out_of_range(dtype, loader):
     split = loader(dtype=dtype).split
     assert len(split.gather(np.empty(0, np.int64))) == 0
     assert (split.gather(np.array([N - 1])) == split.batch(slice(N - 1, N))).all()

@@ -265,7 +265,7 @@ def test_a_spec_shows_no_secret(toy, load_from, server):
     assert SECRET not in str(caught.value)
 
 
-def test_no_address_that_cannot_be_requested_is_repeated(toy, load_from):
+def test_an_address_that_cannot_be_requested_is_not_repeated_in_the_error(toy, load_from):
     for login in ("user:hunter2/x", "user:/hunter2", "user:hunter2#x", "user:hunter2\u20ac", "user:1#hunter2"):
         with pytest.raises(DownloadError) as caught:
             load_from("", toy.mirrored(f"http://{login}@mirror.invalid"))

@@ -38,7 +38,7 @@ def test_names_that_no_system_takes_are_passed_over(where, get, toy, monkeypatch
         get(data_dir=f"/{where}", cache_dir="elsewhere")
 
 
-def test_a_folder_that_may_not_be_looked_into_stops_nobody(toy, open_dir):
+def test_a_folder_without_permission_is_passed_over(toy, open_dir):
     (open_dir / "closed").mkdir(mode=0o700)
     (open_dir / "cache").mkdir()
     (open_dir / "cache").chmod(0o777)
@@ -61,7 +61,7 @@ def test_a_working_directory_that_is_gone(get, toy, tmp_path, monkeypatch, cache
     assert len(get(replace(toy.spec, folders=("data", str(toy.folder))), data_dir=None, cache_dir=cache_dir)) == 30
 
 
-def test_a_home_that_nobody_has(get, monkeypatch):
+def test_a_home_of_an_unknown_user_in_the_setting(get, monkeypatch):
     monkeypatch.setenv("IDXHUB_CACHE", "~nobody-of-this-name/cache")
     monkeypatch.chdir(os.environ["HOME"])
     assert len(get()) == 30

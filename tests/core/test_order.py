@@ -60,7 +60,7 @@ def test_the_global_random_state_is_neither_read_nor_changed():
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "1", None, True], ids=repr)
 @pytest.mark.parametrize("name", ["n", "seed", "epoch"])
-def test_what_is_no_count_is_refused(name, wrong):
+def test_numbers_that_are_no_counts_are_refused(name, wrong):
     with pytest.raises(ArgumentError, match=f"^{name} is {wrong!r}; it must be an integer of 0 or more$"):
         order(**{"n": 1, "seed": 0, "epoch": 0, name: wrong})
 
@@ -70,6 +70,6 @@ def test_numpy_integers_will_do(arguments):
     np.testing.assert_array_equal(order(*arguments), order(10, 1, 2))
 
 
-def test_more_than_an_index_can_count_is_refused():
+def test_more_than_an_int64_holds_is_refused():
     with pytest.raises(ArgumentError, match=f"^n is {2**63}; it must be an integer of {2**63 - 1} or less$"):
         order(2**63, 0, 0)

@@ -39,7 +39,7 @@ STREAMS = {
     "a pipe that nobody reads": "sys.stderr = stream(write=raises(BrokenPipeError(32, 'Broken pipe')))",
     "flush raises": "sys.stderr = stream(flush=raises(BrokenPipeError(32, 'Broken pipe')))",
     "write raises anything": "sys.stderr = stream(write=raises(RuntimeError('no')))",
-    "an encoding that there is not": "sys.stderr = stream(encoding='none such')",
+    "an unknown encoding": "sys.stderr = stream(encoding='none such')",
     "tqdm's own lock is held": "import tqdm; sys.stderr = stream(); tqdm.tqdm.get_lock().acquire()",
     "a format for tqdm that makes no sense": "sys.stderr = stream(); os.environ['TQDM_BAR_FORMAT'] = '{{no such}}'",
 }

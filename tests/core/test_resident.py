@@ -29,7 +29,7 @@ def loader(toy, plugins, **arguments):
     return get_loader(toy.spec, framework="a", plugins=plugins, **asked)
 
 
-def test_an_adapter_gets_the_split_the_device_and_a_passs_indices(adapters, toy):
+def test_an_adapter_gets_the_split_the_device_and_the_indices_of_a_pass(adapters, toy):
     once = loader(toy, adapters(a=RESIDENT), device="there", shard=(1, 2), drop_last=True, dtype="float32")
     ((split, device, indices, size),) = once
     assert (split, device, split.dtype) == (once.split, "there", "float32")
@@ -91,5 +91,5 @@ def test_an_adapter_that_gives_nothing_is_an_error(toy, plugins):
         loader(toy, plugins, device="there")
 
 
-def test_the_built_in_adapters_that_have_it():
+def test_the_built_in_adapters_that_keep_data_on_a_device():
     assert Plugins().resident() == ("jax", "torch")

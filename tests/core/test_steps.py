@@ -148,7 +148,7 @@ def test_records_say_what_was_done(spec, folder):
     assert (images.archive, images.member) == (None, None)
 
 
-def test_a_damaged_range_in_the_record_does_not_refuse_right_labels(spec, truth, cache_dir):
+def test_a_damaged_label_range_in_a_record_does_not_refuse_right_labels(spec, truth, cache_dir):
     load(spec, plugins=Plugins([]))
     path = Cache(cache_dir, spec).record_file(spec.arrays[1])
     path.write_text(json.dumps(json.loads(path.read_text()) | {"highest": 99}))
@@ -188,7 +188,7 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("what", NONSENSE)
-def test_a_split_that_makes_no_sense_is_refused(what):
+def test_an_impossible_split_is_refused(what):
     with pytest.raises(errors.SpecError) as caught:
         SplitSpec(**({"images": RESOURCE, "labels": LABELS} | NONSENSE[what]))
     assert isinstance(caught.value, ValueError)

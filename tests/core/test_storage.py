@@ -36,7 +36,7 @@ def test_what_was_there_is_replaced(tmp_path):
     path.write_bytes(b"a longer content")
     with path.open("rb") as before:
         write_atomically(path, b"new")
-        assert before.read() == b"a longer content"  # whoever had it open keeps it whole
+        assert before.read() == b"a longer content"  # a reader that has it open keeps the whole file
     assert path.read_bytes() == b"new"
 
 

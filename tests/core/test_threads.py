@@ -39,7 +39,7 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_all_is_done_in_line(use, tmp_path):
+def test_without_threads_all_work_is_done_in_line(use, tmp_path):
     code = textwrap.dedent(NONE_MORE) + textwrap.dedent(USES[use])
     assert python(code, tmp_path / "cache").stdout.strip() == "2000"
 
@@ -60,7 +60,7 @@ def only_one(monkeypatch):
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_work_that_two_might_do_is_done_once(only_one, busy):
+def test_work_is_done_once_where_a_second_thread_cannot_start(only_one, busy):
     done, held = [], threading.Event()
     with Threads(2) as pool:
         first = pool.submit(held.wait, 10 if busy else 0)
@@ -72,7 +72,7 @@ def test_work_that_two_might_do_is_done_once(only_one, busy):
     assert len(only_one) == 1
 
 
-def test_an_error_comes_where_the_result_is_asked_for(monkeypatch):
+def test_an_error_is_raised_where_the_result_is_asked_for(monkeypatch):
     def start(self):
         raise RuntimeError("can't start new thread")
 

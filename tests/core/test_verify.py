@@ -1,4 +1,4 @@
-"""Which bytes are accepted as a file, in which forms, and what is said of those that are not."""
+"""Which bytes are accepted as a file, in which forms, and what the error says of others."""
 
 import gzip
 import lzma

@@ -92,7 +92,7 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("what", NONSENSE)
-def test_an_archive_that_makes_no_sense_is_refused(what):
+def test_an_impossible_archive_is_refused(what):
     with pytest.raises(errors.SpecError):
         Archive(**({"filename": "a.zip", "md5": "0" * 32, "size": 5} | NONSENSE[what]))
 

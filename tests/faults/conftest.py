@@ -1,4 +1,4 @@
-"""Counts the rows of the fault matrix: each has a test that ran and that checked the invariant, or the run says not.
+"""Counts the rows of the fault matrix: the run says which rows have no test that passed and checked the invariant.
 
     pytest tests/faults --all-rows
 
@@ -7,7 +7,7 @@ What the machine could not do is listed as not run.
 
     pytest tests/faults --collect-only --write-page
 
-writes that table anew.
+writes that table again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TALLY = pytest.StashKey["Tally"]()
 
 
 class Tally:
-    """What became of the tests of each row."""
+    """The results of the tests of each row."""
 
     def __init__(self) -> None:
         self.collected: dict[int, list[str]] = {row: [] for row in ROWS}
@@ -51,7 +51,7 @@ class Tally:
             yield f"{PAGE.name} is out of date: pytest tests/faults --collect-only --write-page"
 
     def page(self) -> str:
-        """The page with the table as it is to be."""
+        """The text of the page with the right table."""
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
         lines = ["", "| # | fault | what idxhub must do | tests |", "| --- | --- | --- | --- |"]
         for row, each in ROWS.items():
@@ -63,7 +63,7 @@ class Tally:
 def pytest_addoption(parser: pytest.Parser) -> None:
     # known only where the command line names this folder
     parser.addoption("--all-rows", action="store_true", help="fail unless every row of the fault matrix was proven")
-    parser.addoption("--write-page", action="store_true", help=f"write the table of {PAGE.name} anew")
+    parser.addoption("--write-page", action="store_true", help=f"write the table of {PAGE.name} again")
     parser.addoption("--kill-points", type=int, default=200, help="how many times a process is killed (200)")
 
 

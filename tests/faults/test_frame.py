@@ -1,4 +1,4 @@
-"""The invariant and the count of rows themselves: each is tried on what it must not let pass."""
+"""The invariant and the count of rows: each is tried on something that it must report."""
 
 import json
 import os

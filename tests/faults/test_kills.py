@@ -131,7 +131,7 @@ def test_a_signal_in_the_middle_of_a_write(toy, cache_dir, invariant, what, mome
 
 @pytest.mark.row(27)
 def test_a_program_keeps_its_own_handler(toy, cache_dir, invariant):
-    """Whoever has said what SIGTERM is to do finds that it still does that."""
+    """A program's own handler of SIGTERM is not replaced."""
     mine = lambda number, frame: None  # noqa: E731 -- the handler
     before = signal.signal(signal.SIGTERM, mine)
     try:

@@ -49,10 +49,10 @@ def hasty(monkeypatch):
 
 @dataclass(frozen=True)
 class Fault:
-    """What one mirror does, for good: how it answers for a file's bytes, what the error says of it, and how often it
-    is asked for a file before it is given up. `url` is for a mirror that is not there at all; `limits` are deadlines.
-    `expected` is what the error says should have come, if it can; `limit` is how many bytes of a body that starts like
-    this one can be right, where more than that comes. What came whole and is another file is a `ChecksumError`.
+    """What one mirror does, each time: how it answers for a file's bytes, what the error says of it, and how often it
+    is asked for a file before the next mirror is tried. `url` is for a mirror that does not exist; `limits` are
+    deadlines. `expected` is what the error says was expected, if anything; `limit` is how many bytes of such a body
+    are read if it has more. A whole body that is another file is a `ChecksumError`.
     """
 
     row: int

@@ -46,7 +46,7 @@ def test_offline_by_setting(toy, server, cache_dir, invariant, monkeypatch, swit
 @pytest.mark.row(39)
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 def test_no_network_at_all(toy, server, cache_dir, invariant, warm):
-    """In a network namespace without so much as a loopback interface that is up."""
+    """In a network namespace in which not even the loopback interface is up."""
     unshare = shutil.which("unshare")
     if not unshare or subprocess.run([unshare, "-rn", "true"], capture_output=True, check=False).returncode:
         without("network namespaces (unshare -rn)")

@@ -63,7 +63,7 @@ WITH_C = {"stuck", "a write that fails", "Ctrl-C", "SIGTERM"}  # by a library th
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_what_a_loader_does_is_told_apart(name, truth, tmp_path):
+def test_the_judge_distinguishes_what_loaders_do(name, truth, tmp_path):
     act, mark, after = FOUND[name]
     if name in WITH_C and not shutil.which("cc"):
         without("a C compiler")
@@ -127,7 +127,7 @@ def test_a_word_for_a_wrong_file_counts_the_same_in_each_row(said):
     assert {case.mark_of(*said) for case in rows} == {"error"}
 
 
-def test_an_error_is_no_way_out_where_the_data_are_asked_for():
+def test_where_the_data_are_asked_for_an_error_is_a_failure():
     asked = {case.row for case in CASES if case.asks == cases.DATA}
     assert asked > {5, 10, 23, 24, 25, 26, 31, 36, 40}
     assert not asked & {1, 2, 3, 6, 8, 9, 12, 15, 16, 17, 18, 19, 20, 22, 27, 29, 30, 32, 33, 41, 42, 43, 44}
@@ -144,7 +144,7 @@ def test_an_error_is_no_way_out_where_the_data_are_asked_for():
     ],
     ids=str,
 )
-def test_of_a_races_runs_the_worst_is_told_and_how_many_were_well(kinds, mark, note):
+def test_the_worst_run_of_a_race_is_shown_with_the_number_of_good_ones(kinds, mark, note):
     case = Case(0, "", processes.sixteen, asks=cases.DATA, times=3)
     found = worst_of(case, [(Found(Attempt(kind)), Attempt("right")) for kind in kinds])
     assert (found["mark"], found["note"]) == (mark, note)
@@ -168,7 +168,7 @@ def test_what_is_partly_as_asked_is_judged_again_by_its_exception(row, mark, kin
     assert found["mark"] == again
 
 
-def test_half_a_file_that_lies_under_its_own_name_is_no_temp_file(truth, tmp_path):
+def test_half_a_file_under_its_final_name_is_no_temporary_file(truth, tmp_path):
     if not shutil.which("cc"):
         without("a C compiler")
     with (
@@ -186,7 +186,7 @@ def test_a_link_that_is_written_through_is_noticed(truth, tmp_path):
     assert found.attempt.kind == "raised"
 
 
-def test_what_a_loader_never_calls_does_not_apply_to_it(truth, tmp_path):
+def test_faults_of_calls_that_a_loader_never_makes_do_not_apply(truth, tmp_path):
     with staged(PLAIN, truth, tmp_path / "work", 20.0) as stage:
         with pytest.raises(NotApplicableError, match="no call of its own to sync"):
             disks.broken("SYNC", "1")(stage)
@@ -200,7 +200,7 @@ def test_what_a_loader_never_calls_does_not_apply_to_it(truth, tmp_path):
     [(["right"] * 16, "right"), (["right", "raised"], "raised"), ([*["raised"] * 15, "wrong", "right"], "wrong")],
     ids=str,
 )
-def test_of_many_attempts_the_worst_is_judged(kinds, judged_by):
+def test_the_worst_of_several_attempts_is_judged(kinds, judged_by):
     assert worst(map(Attempt, kinds)).kind == judged_by
 
 

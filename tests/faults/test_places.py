@@ -149,7 +149,7 @@ def test_a_link_planted_at_a_temp_path(toy, fill, cache_dir, tmp_path, invariant
 @pytest.mark.row(38)
 @pytest.mark.parametrize("user", ["one with an entry", "one without"])
 def test_no_home(toy, tmp_path, invariant, user):
-    """Without HOME the user's entry tells the folder; without an entry too there is none, and the error says so."""
+    """Without HOME the user's entry names the folder; without an entry too, the error says that none is known."""
     if os.name != "posix":
         without("entries of users (POSIX)")
     code = """

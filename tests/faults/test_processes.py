@@ -31,7 +31,7 @@ FETCH = """
     import idxhub.acquire.build, filelock  # the slow part of starting
 
     spec, cache, locks, storage._HEARTBEAT_TIMEOUT, connection.READ_TIMEOUT = given
-    if locks == "nothing":  # as on some NFS: every lock is to be had at any time
+    if locks == "nothing":  # as on some NFS: every lock is granted at any time
         import fcntl
 
         fcntl.flock = lambda descriptor, operation: None
@@ -54,7 +54,7 @@ FETCH = """
 
 @pytest.fixture(params=["made", "real"])
 def dataset(request, toy):
-    """The toy dataset, and Fashion-MNIST where its four files are to be had."""
+    """The toy dataset, and Fashion-MNIST if its four files are on this machine."""
     if request.param == "made":
         return toy
     folder, arrays = request.getfixturevalue("full_data_dir"), {}
@@ -176,7 +176,7 @@ def test_the_lock_holder_is_killed_or_stopped(toy, server, tell, invariant, numb
         holder.send_signal(getattr(signal, number))
         assert [child.stdout.readline().strip() for child in others] == [digest_of(toy)] * 3
     if number == "SIGKILL":
-        assert server.count() == 6  # two were asked for in vain
+        assert server.count() == 6  # two requests failed
     invariant()
 
 
@@ -223,7 +223,7 @@ def wait_until(true):
         if true():
             return
         threading.Event().wait(0.01)
-    pytest.fail("waited in vain")
+    pytest.fail("it did not happen within 10 s")
 
 
 @pytest.mark.row(40)

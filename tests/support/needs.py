@@ -1,4 +1,4 @@
-"""What a test needs and a machine may lack: skipped in a bare run, red where an environment exists for it."""
+"""What a test needs and a machine may lack: the test is skipped, but fails in the environment made for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def need(module: str) -> ModuleType:
 
 
 def need_elsewhere(module: str) -> None:
-    """As `need`, for what a child process imports: here it would bring its threads, and cannot always be imported."""
+    """As `need`, for what a child process imports: importing it here would start its threads, or can fail."""
     if importlib.util.find_spec(module) is None:
         need(module)

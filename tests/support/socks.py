@@ -19,7 +19,7 @@ _IPV4 = 1
 
 
 class Socks(Serving):
-    """Serves in threads of its own until the `with` block ends, and only whoever has the `credentials`, if any."""
+    """Serves until the `with` block ends; with `credentials`, it serves only clients that send them."""
 
     def __init__(self, credentials: str | None = None) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Servers that speak HTTPS, with certificates that hold or do not, by an authority of the test's own."""
+"""Servers that speak HTTPS, with valid and with invalid certificates, by an authority of the test's own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def self_signed() -> Server:
     return Server(context)
 
 
-# what to make of an authority that the client trusts
+# servers made with an authority that the client trusts
 UNSOUND: dict[str, Callable[[trustme.CA], Server]] = {
     "self-signed": lambda authority: self_signed(),
     "of an unknown authority": lambda authority: secure(trustme.CA()),

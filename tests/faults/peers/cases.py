@@ -29,7 +29,7 @@ _QUOTED = re.compile(
 )
 
 
-DATA = "data"  # an error is no way out
+DATA = "data"  # an error is a failure
 
 
 @dataclass(frozen=True)

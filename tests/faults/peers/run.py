@@ -151,14 +151,14 @@ class Program:
         return outcome
 
     def _once(self, loader: Loader, case: Case) -> tuple[Found, Attempt]:
-        """What came of the fault, and of the next call."""
+        """The outcome under the fault, and that of the next call."""
         with staged(loader, self.truth, self.work / f"{loader.name}-{CASES.index(case)}", case.limit) as stage:
             found = case.act(stage)
             return found, found.after or _healthy(stage)
 
 
 def worst_of(case: Case, found: list[tuple[Found, Attempt]]) -> dict[str, Any]:
-    """The outcome of the run, of a race's runs, that came off worst; and how many of them did as asked."""
+    """The outcome of the worst run, if a race was run several times, and how many runs were as asked."""
     outcomes = [judged(case, each) | {"next": after.kind, "next_message": _short(after)} for each, after in found]
     outcomes.sort(key=lambda one: (list(page.MARKS).index(one["mark"]), one["next"] != "right"))
     if case.times > 1:
@@ -169,7 +169,7 @@ def worst_of(case: Case, found: list[tuple[Found, Attempt]]) -> dict[str, Any]:
 
 
 def judged(case: Case, found: Found) -> dict[str, Any]:
-    """The mark, by what came back and by the words of what was raised."""
+    """The mark, by the returned data or by the words of the exception."""
     attempt = found.attempt
     mark = {"right": "right", "wrong": "wrong", "hang": "hang", "crash": "crash"}.get(attempt.kind)
     if mark is None:
@@ -224,7 +224,9 @@ def _options() -> argparse.Namespace:
         "--peer-python", action="append", default=[], metavar="PEER=PYTHON", help="another interpreter for a loader"
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="loaders at a time (2)")
-    parser.add_argument("--again", action="store_true", help="no run: the page anew, from the outcomes in --json")
+    parser.add_argument(
+        "--again", action="store_true", help="run nothing: write the page again from the outcomes in --json"
+    )
     parser.add_argument("--remark", default="", metavar="TEXT", help="what a reader has to know of how it was made")
     parser.add_argument(
         "--json", metavar="FILE", help="write the outcome of each case; a part replaces that part of it"

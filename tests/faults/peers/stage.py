@@ -126,7 +126,7 @@ class Stage:
         return PARQUET if self.loader.is_parquet else IMAGES
 
     def serve(self, *answers: Answer, server: Server | None = None) -> None:
-        """Serve everything as it should be, but answer so for the target."""
+        """Serve the right files, but give these answers for the target."""
         for name, body in self.truth.files.items():
             # as servers of files do: without it a loader cannot know that a file has changed
             etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
@@ -135,7 +135,7 @@ class Stage:
             self.route(self.target, *answers, server=server)
 
     def route(self, name: str, *answers: Answer, server: Server | None = None) -> None:
-        """Answer so for one file, wherever it is looked for."""
+        """Give these answers for one file, under each path where loaders request it."""
         for prefix in PREFIXES:
             (server or self.server).route(f"{prefix}/{name}", *answers)
 
@@ -148,7 +148,7 @@ class Stage:
         return self.finish(process, out, limit)
 
     def start(self, *, prefix: tuple[str, ...] = (), **options: Any) -> tuple[subprocess.Popen[str], Path]:
-        """Begin a call; `finish` has what comes of it."""
+        """Start a call; `finish` returns its result."""
         self._calls += 1
         out = self.home.parent / f"answer-{self._calls}"
         out.unlink(missing_ok=True)
@@ -168,7 +168,7 @@ class Stage:
         return process, out
 
     def finish(self, process: subprocess.Popen[str], out: Path, limit: float | None = None) -> Attempt:
-        """Wait for a call, and judge it by what came back."""
+        """Wait for a call, and judge it by the data that it returned."""
         began = time.monotonic()
         try:
             printed, _ = process.communicate(timeout=limit or self.limit)
@@ -228,7 +228,7 @@ def staged(loader: Loader, truth: Truth, work: Path, limit: float) -> Iterator[S
 
 
 def _interrupted(process: subprocess.Popen[str]) -> str:
-    """End a call that hangs as a user does, by Ctrl-C, and only then for good; what it has printed."""
+    """End a call that hangs as a user does, with Ctrl-C, and then with SIGKILL; returns what it printed."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
     try:

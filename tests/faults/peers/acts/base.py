@@ -1,4 +1,4 @@
-"""What every act has to do with: what it found, why it could not be done, and the call before the fault."""
+"""What every act uses: its result, the reason why it could not be done, and the call before the fault."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _wait(ended: Callable[[], bool], limit: float) -> None:
     deadline = time.monotonic() + limit
     while not ended():
         if time.monotonic() > deadline:
-            raise SetUpError(f"nothing has come of it in {limit:.0f} s")
+            raise SetUpError(f"it did not happen within {limit:.0f} s")
         time.sleep(0.05)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -67,16 +68,26 @@ def idxhub_resident(split: Split, device: Any) -> Callable[[NDArray[np.int64], i
     _check_dtype(split.dtype)
     stored = jax.device_put((split.images, split.labels, _RECIPROCAL_PARTS), device)
     shape, scale = split.element_shape, split.dtype != split.images.dtype
+    image_bytes = math.prod(shape) * np.dtype(split.dtype).itemsize
+    gather_bytes = _GATHER_BYTES_CPU if device.platform == "cpu" else _GATHER_BYTES
 
     def batches(indices: NDArray[np.int64], size: int) -> Iterator[Arrays[jax.Array]]:
         # the start of the next batch is kept on the device too: from the host it would be a transfer for each batch
         on_device, start = jax.device_put((indices.astype(np.int32), np.int32(0)), device)
-        for first in range(0, len(indices), size):
-            count = min(size, len(indices) - first)
-            images, labels, start = _gather(*stored, on_device, start, count=count, shape=shape, scale=scale)
-            yield Arrays(images, labels)
+        whole, rest = divmod(len(indices), size)
+        together = max(1, min(_MOST_BATCHES, gather_bytes // max(1, size * image_bytes)))
+        calls = [(size, together)] * (whole // together) + [(size, 1)] * (whole % together) + [(rest, 1)] * bool(rest)
+        for count, number in calls:
+            made, start = _gather(*stored, on_device, start, count=count, number=number, shape=shape, scale=scale)
+            for images, labels in made:
+                yield Arrays(images, labels)
 
     return batches
+
+
+# Calling a jitted function takes as long as making batches of about so many bytes: one call makes several small batches.
+_GATHER_BYTES, _GATHER_BYTES_CPU = 1 << 24, 1 << 18
+_MOST_BATCHES = 16  # of one call: each further one makes compiling take longer
 
 
 # For arrays as small as a batch, what JAX does around the copy takes longer than the copy: a jitted function takes two
@@ -113,19 +124,35 @@ def _resolve_device(device: Any) -> jax.Device:
     raise errors.ArgumentError("device", device, must_be)
 
 
-def _gather_batch(
-    images: Any, labels: Any, parts: Any, indices: Any, start: Any, *, count: int, shape: tuple[int, ...], scale: bool
-) -> tuple[Any, Any, Any]:
-    """Images (count, *shape) and labels (count,) at `indices[start:start + count]`, and the start of the next batch."""
-    rows = jax.lax.dynamic_slice(indices, (start,), (count,))
-    batch = images.at[rows].get(mode="promise_in_bounds")
-    if scale:
-        batch = batch.astype("float32")
-        batch = batch * parts[0] + batch * parts[1]
-    return batch.reshape(count, *shape), labels.at[rows].get(mode="promise_in_bounds"), start + count
+def _gather_batches(
+    images: Any,
+    labels: Any,
+    parts: Any,
+    indices: Any,
+    start: Any,
+    *,
+    count: int,
+    number: int,
+    shape: tuple[int, ...],
+    scale: bool,
+) -> tuple[list[tuple[Any, Any]], Any]:
+    """`number` batches of images (count, *shape) and labels (count,), and the start of the next batch.
+
+    The first one holds the rows at `indices[start : start + count]`.
+    """
+    made = []
+    for _ in range(number):
+        rows = jax.lax.dynamic_slice(indices, (start,), (count,))
+        batch = images.at[rows].get(mode="promise_in_bounds")
+        if scale:
+            batch = batch.astype("float32")
+            batch = batch * parts[0] + batch * parts[1]
+        made.append((batch.reshape(count, *shape), labels.at[rows].get(mode="promise_in_bounds")))
+        start = start + count
+    return made, start
 
 
-_gather = jax.jit(_gather_batch, static_argnames=("count", "shape", "scale"))
+_gather = jax.jit(_gather_batches, static_argnames=("count", "number", "shape", "scale"))
 
 # 1/255 in two parts. XLA does not divide by a number that all pixels share: it multiplies by the reciprocal, and 126 of
 # the 256 products differ from pixel/255. Here the first part has so few bits that its product with a pixel is exact.

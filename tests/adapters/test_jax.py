@@ -141,6 +141,19 @@ def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again
     assert adapter._gather._cache_size() == traced
 
 
+@pytest.mark.parametrize(("size", "most"), [(1, 150), (7, 30), (64, 10), (2000, 1), (5000, 1)])
+def test_small_batches_are_made_several_at_a_time(size, most, monkeypatch):
+    ordinary, resident = both(batch_size=size, seed=3)
+    calls = []
+    gather = adapter._gather
+    monkeypatch.setattr(adapter, "_gather", lambda *args, **how: calls.append(how) or gather(*args, **how))
+    made = list(resident)
+    assert len(calls) <= most
+    for mine, expected in zip(made, ordinary, strict=True):
+        assert np.array_equal(mine.images, expected.images)
+        assert np.array_equal(mine.labels, expected.labels)
+
+
 @pytest.mark.parametrize("device", ["gpu:99", "cpu:99", "cpu:x", "cpu:-1", "cpu:", "", "tpo", 3, True], ids=repr)
 @pytest.mark.parametrize("function", [idxhub.get_dataset, idxhub.get_loader])
 def test_an_unknown_device_is_refused(function, device, cache_dir):

@@ -1,5 +1,6 @@
 """The search for a resource: the places, their order, and what is said if none has it."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -139,21 +140,21 @@ def test_every_place_and_reason_is_listed(toy, find_images, tmp_path, server):
     assert "refused" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
-def test_offline_is_offline(toy, find_images, server, monkeypatch, value):
+@pytest.mark.parametrize(
+    ("value", "offline"),
+    [
+        *[(value, True) for value in ("1", "true", "YES", " on ")],
+        *[(value, False) for value in ("", "0", "false", "No", "off")],
+    ],
+)
+def test_the_setting_for_offline(toy, find_images, server, monkeypatch, value, offline):
     server.serve(toy.folder)
     monkeypatch.setenv("IDXHUB_OFFLINE", value)
-    with pytest.raises(DownloadError, match="not tried: IDXHUB_OFFLINE is set"):
-        find_images(spec=toy.mirrored(server.url))
-    assert server.count() == 0
-    assert find_images(toy.folder, spec=toy.mirrored(server.url)).form == "published"
-
-
-@pytest.mark.parametrize("value", ["", "0", "false", "No", "off"])
-def test_not_offline(toy, find_images, server, monkeypatch, value):
-    server.serve(toy.folder)
-    monkeypatch.setenv("IDXHUB_OFFLINE", value)
-    assert find_images(spec=toy.mirrored(server.url)).form == "published"
+    spec = toy.mirrored(server.url)
+    with pytest.raises(DownloadError, match="IDXHUB_OFFLINE is set") if offline else contextlib.nullcontext():
+        find_images(spec=spec)
+    assert server.count() == (0 if offline else 1)
+    assert find_images(toy.folder, spec=spec).form == "published"
 
 
 def test_known_folders_expand(monkeypatch, tmp_path, toy):

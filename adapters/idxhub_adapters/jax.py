@@ -85,7 +85,7 @@ def idxhub_resident(split: Split, device: Any) -> Callable[[NDArray[np.int64], i
     return batches
 
 
-# Calling a jitted function takes as long as making batches of about so many bytes: one call makes several small batches.
+# Calling a jitted function takes as long as making batches of about so many bytes: one call makes several small ones.
 _GATHER_BYTES, _GATHER_BYTES_CPU = 1 << 24, 1 << 18
 _MOST_BATCHES = 16  # of one call: each further one makes compiling take longer
 

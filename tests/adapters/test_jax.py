@@ -141,7 +141,7 @@ def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again
     assert adapter._gather._cache_size() == traced
 
 
-@pytest.mark.parametrize(("size", "most"), [(1, 150), (7, 30), (64, 10), (2000, 1), (5000, 1)])
+@pytest.mark.parametrize(("size", "most"), [(1, 150), (7, 40), (64, 10), (2000, 1), (5000, 1)])
 def test_small_batches_are_made_several_at_a_time(size, most, monkeypatch):
     ordinary, resident = both(batch_size=size, seed=3)
     calls = []

@@ -42,12 +42,16 @@ ONE_PLACE = (
 NEVER_REWOUND = ONE_PLACE.replace("self.start = 0", "self.start = getattr(self, 'start', 0)", 1) + (
     "        self.start = 0\n"
 )
+BLACK_WHEN_UNPICKLED = (
+    "    def __setstate__(self, state):\n        self.__dict__ |= state | {'images': state['images'] * 0}\n\n"
+)
 BATCH = "    return images, labels\n"
 RESIDENT = "    images, labels = split.batch(), split.labels\n"
 
 
-def meddling(statement: str) -> tuple[str, str]:
-    return "KEPT = {}", f"KEPT = {{}}\nimport idxhub.data.loader as _l\n{statement}"
+def meddling(statement: str, module: str = "data.loader") -> tuple[str, str]:
+    """The change that makes an adapter change a module of the core, `_l`, when it is imported."""
+    return "KEPT = {}", f"KEPT = {{}}\nimport idxhub.{module} as _l\n{statement}"
 
 
 EVERY_WORKER_ALL = "[(start, size) for start in (*starts, *starts)]"
@@ -80,15 +84,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (INIT, MEMO),
         ("self.images[start : start + size].copy()", "self.images[start : start + size]"),
     ],
-    "pickling": [
-        (
-            "    def __len__",
-            (
-                "    def __setstate__(self, state):\n        self.__dict__ |= state | "
-                "{'images': state['images'] * 0}\n\n    def __len__"
-            ),
-        )
-    ],
+    "pickling": [("    def __len__", BLACK_WHEN_UNPICKLED + "    def __len__")],
     "workers-fork": [("[(start, size) for start in starts]", EVERY_WORKER_ALL)],
     "workers-spawn": [
         # what the parent noted in a global is there after fork and not after spawn
@@ -98,23 +94,15 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "no-warnings": [(INIT, "        warnings.warn('the array is not writable')\n" + INIT)],
     "random-state-untouched": [(INIT, "        np.random.rand()\n" + INIT)],
     "unknown-option": [
-        # an adapter that meddles with the core
-        (
-            "KEPT = {}",
-            "KEPT = {}\nimport idxhub.plugins.adapter as _a\n_a.Adapter.check_options = lambda *_: None",
-        ),
+        meddling("_l.Adapter.check_options = lambda *_: None", "plugins.adapter"),
         ("Rows(split, **options)", "Rows(split)"),
     ],
     "known-options": [("Rows(split, **options)", "Rows(split, *options, *options)")],
     "wrong-options": [('arguments.boolean("reverse"', '("reverse"')],
     "unknown-split": [
-        # an adapter that meddles with the core
-        (
-            "KEPT = {}",
-            (
-                "KEPT = {}\nimport idxhub.catalog.split_string as _s\n_parse = _s.parse\n"
-                "_s.parse = lambda text, *names: _parse('train' if text == 'tran' else text, *names)"
-            ),
+        meddling(
+            "_parse = _l.parse\n_l.parse = lambda text, *names: _parse('train' if text == 'tran' else text, *names)",
+            "catalog.split_string",
         ),
     ],
     "missing-framework": [

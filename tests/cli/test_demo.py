@@ -99,7 +99,6 @@ def test_demo_says_each_cause_once(causes, same, says, capsys):
     assert all(line.startswith(said) for line, said in zip(lines, says, strict=True)), lines
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize("terminal", [True, False])
 def test_demo_names_on_a_terminal_what_it_reads(terminal):
     if terminal:
@@ -182,7 +181,6 @@ def test_what_is_not_installed_is_one_line_with_the_commands(verbose, capsys):
     assert shown == (list(messages.values()) if verbose else ["Not installed: a (pip install a), b (pip install b)."])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 def test_nothing_is_read_with_a_framework_that_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     plugins = Plugins([entry("absent", "no_such_framework")])

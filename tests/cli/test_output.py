@@ -134,7 +134,6 @@ def on_a_terminal(arguments, columns, **environment):
     return shown_on_a_terminal([*COMMAND, *arguments], columns=columns, stderr=subprocess.DEVNULL, env=environment)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize("columns", [40, 60, 120])
 @pytest.mark.parametrize("arguments", [["list"], ["info", SAMPLE], ["demo", "--offline"]], ids=" ".join)
 def test_tables_fit_the_terminal_and_lose_nothing(arguments, columns):
@@ -147,7 +146,6 @@ def test_tables_fit_the_terminal_and_lose_nothing(arguments, columns):
     assert words <= set(re.findall(r"[\w-]+", shown))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize(
     ("setting", "bold"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
 )
@@ -181,7 +179,6 @@ def test_wide_characters_take_two_columns(capsys):
     assert capsys.readouterr().out.splitlines() == ["FILE  STATE", "写真  a", "e\u0301t\u0301    b"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 def test_sentences_and_errors_are_wrapped_between_words(nowhere):
     for line in re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(["demo", "--offline"], 50)).splitlines():
         assert len(line) <= 50, line

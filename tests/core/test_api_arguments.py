@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.installed import ByHand
 
 import idxhub
 from idxhub import Conventions, Plugins, errors, get_dataset, hookimpl, load
@@ -78,7 +79,7 @@ def test_an_argument_of_another_type_is_named(toy, argument, value, cache_dir):
     assert not cache_dir.exists()
 
 
-class Strict:
+class Strict(ByHand):
     """An adapter that refuses all values of its option, and all devices."""
 
     @hookimpl
@@ -93,14 +94,6 @@ class Strict:
     @hookimpl
     def idxhub_check_device(self, device):
         raise errors.ArgumentError("device", device, "here")
-
-    @hookimpl
-    def idxhub_dataset(self, split):
-        return split
-
-    @hookimpl
-    def idxhub_batch(self, images, labels):
-        return images, labels
 
     @hookimpl
     def idxhub_resident(self, split, device):

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from support.installed import ADAPTER, entry, install
+from support.installed import ADAPTER, ByHand, entry, install
 from support.processes import python
 
 from idxhub import Conventions, Plugins, hookimpl
@@ -180,7 +180,7 @@ def test_an_adapter_may_be_an_object_in_a_module(write, get):
     assert len(get(Plugins([entry("a", "adapter_a:adapter")]))) == 30
 
 
-class Own:
+class Own(ByHand):
     """An adapter that is registered, with conventions and an option."""
 
     @hookimpl
@@ -190,10 +190,6 @@ class Own:
     @hookimpl
     def idxhub_dataset(self, split, options):
         return split, options
-
-    @hookimpl
-    def idxhub_batch(self, images, labels):
-        return images, labels
 
 
 def test_a_registered_adapter_serves_and_its_conventions_hold(plugins, get):
@@ -224,13 +220,9 @@ def test_registering_again_replaces(plugins, get):
 
 
 def test_adapters_do_not_answer_for_each_other(plugins, get):
-    class Plain:
+    class Plain(ByHand):
         @hookimpl
         def idxhub_dataset(self, split):
-            return "plain"
-
-        @hookimpl
-        def idxhub_batch(self, images, labels):
             return "plain"
 
     plugins.register("own", Own())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from support.installed import ADAPTER, entry
+from support.installed import ADAPTER, ByHand, entry
 
 from idxhub import Plugins, get_loader, hookimpl
 from idxhub.errors import AdapterError, ArgumentError
@@ -56,18 +56,6 @@ def test_an_adapter_that_keeps_no_data_on_a_device_names_those_that_do(adapters,
         loader(toy, plugins, device="there", data_dir=tmp_path)  # before anything is looked for
     assert str(caught.value) == "device is 'there'; it must be None for a; loaders that keep the data on a device: b, c"
     assert not {"adapter_b", "adapter_c", "adapter_d"} & sys.modules.keys()
-
-
-class ByHand:
-    """A plugin that is registered, with hooks as attributes."""
-
-    @hookimpl
-    def idxhub_dataset(self, split):
-        return split
-
-    @hookimpl
-    def idxhub_batch(self, images, labels):
-        return images, labels
 
 
 class Forgetful(ByHand):

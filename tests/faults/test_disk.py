@@ -133,12 +133,11 @@ def test_a_file_system_that_is_full(tmp_path, invariant):
 
 
 @pytest.mark.row(29)
-def test_a_limit_on_the_size_of_files(tmp_path, invariant):
+def test_a_limit_on_the_size_of_files(large, tmp_path, invariant):
     try:
         import resource  # noqa: F401, PLC0415 -- POSIX alone has it
     except ImportError:
         without("resource limits (POSIX)")
-    toy = made.make(tmp_path / "large", sizes={"train": 500, "test": 20}, shape=(28, 28))
     cache = tmp_path / "cache"
     raised = raised_in(
         """
@@ -149,9 +148,9 @@ def test_a_limit_on_the_size_of_files(tmp_path, invariant):
         toy, cache = given
         load(toy.spec, "all", data_dir=toy.folder, cache_dir=cache, plugins=Plugins([]))
         """,
-        given=(toy, cache),
+        given=(large, cache),
     )
-    invariant(raised, of=toy, cache=cache, file=str(cache), found="File too large")
+    invariant(raised, of=large, cache=cache, file=str(cache), found="File too large")
 
 
 TRACED = """

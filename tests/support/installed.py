@@ -8,6 +8,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 
+from idxhub import Split, hookimpl
+
 ADAPTER = """
     from idxhub import hookimpl
 
@@ -19,6 +21,18 @@ ADAPTER = """
     def idxhub_batch(images, labels):
         return (images, labels)
 """
+
+
+class ByHand:
+    """An adapter to register: the split is the dataset, and a batch is a pair."""
+
+    @hookimpl
+    def idxhub_dataset(self, split: Split) -> Split:
+        return split
+
+    @hookimpl
+    def idxhub_batch(self, images: object, labels: object) -> tuple[object, object]:
+        return images, labels
 
 
 def entry(name: str, value: str, group: str = "idxhub.adapters") -> EntryPoint:

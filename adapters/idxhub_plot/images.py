@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,8 @@ class Images:
 
     @property
     def title(self) -> str:
-        """The name of the dataset as it is written in text."""
-        return self.split.info.spec.title or self.split.info.dataset
+        """The name of the dataset as it is written in text, and the split."""
+        return f"{dataset_title(self.split)}, {self.split.info.split}"
 
     def chosen(self, per_class: int, seed: int) -> list[NDArray[np.int64]]:
         """For each class the indices of at most `per_class` examples, in the order of `idxhub.order`."""
@@ -44,10 +45,13 @@ class Images:
         uint8 pixels are kept. Pixels of another type are scaled, so that the smallest of these images becomes 0 and the
         largest 255.
         """
-        images = self.split.images[where]
-        if images.dtype != np.uint8:
-            images = _scaled(images)
+        images = as_uint8(self.split.images[where])
         return 255 - images if invert else images
+
+
+def dataset_title(split: Split) -> str:
+    """The name of the dataset as it is written in text."""
+    return split.info.spec.title or split.info.dataset
 
 
 def load_images(
@@ -64,22 +68,29 @@ def load_images(
         raise errors.ArgumentError(kind, loaded.images.shape[1:], "(height, width), as that of an image")
     if not loaded.images.size:
         raise errors.ArgumentError("split", split, f"a part of {loaded.info.dataset} that has examples")
-    names, of_class = _classes(loaded)
-    if len(names) > MOST_CLASSES:
-        kind = f"number of classes of {loaded.info.dataset}"
-        raise errors.ArgumentError(kind, len(names), f"{MOST_CLASSES:,} or less")
+    names, (of_class,) = classes_of([loaded])
     return Images(loaded, names, of_class)
 
 
-def _classes(split: Split) -> tuple[tuple[str, ...], NDArray[Any]]:
-    """The names of the classes, and the class of each example. Without names, each label that occurs is a class."""
-    if split.classes:
-        return split.classes, split.labels
-    found, of_class = np.unique(split.labels, return_inverse=True)
-    return tuple(map(str, found.tolist())), of_class
+def classes_of(splits: Sequence[Split]) -> tuple[tuple[str, ...], list[NDArray[Any]]]:
+    """The names of a dataset's classes, and for each split the class of each example, as its position in these names.
+
+    If the dataset does not name its classes, each label that occurs is a class. Raises `ArgumentError` for too many.
+    """
+    names, labels = splits[0].classes, [split.labels for split in splits]
+    if not names:
+        found = np.unique(np.concatenate(labels))
+        names, labels = tuple(map(str, found.tolist())), [np.searchsorted(found, each) for each in labels]
+    if len(names) > MOST_CLASSES:
+        kind = f"number of classes of {splits[0].info.dataset}"
+        raise errors.ArgumentError(kind, len(names), f"{MOST_CLASSES:,} or less")
+    return names, labels
 
 
-def _scaled(images: NDArray[Any]) -> NDArray[np.uint8]:
+def as_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """The images themselves if they are uint8; otherwise scaled: the smallest value becomes 0, the largest 255."""
+    if images.dtype == np.uint8:
+        return images
     values = np.nan_to_num(images.astype(np.float64))
     least, most = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
     return ((values - least) * (255 / (most - least or 1))).round().astype(np.uint8)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -72,6 +72,21 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         for written in temporary.values():
             with contextlib.suppress(OSError):
                 os.unlink(written)
+
+
+@contextlib.contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A context with this folder. If it is new and nothing was written into it, it is removed at the end."""
+    existed = folder.is_dir()
+    try:
+        folder.mkdir(exist_ok=True)
+        yield
+    except OSError as error:
+        raise click.ClickException(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def _remove_orphans(path: Path) -> None:

@@ -57,9 +57,9 @@ def read_predictions(given: str | os.PathLike[str] | ArrayLike, class_names: Seq
     wrong = np.flatnonzero((array < 0) | (array >= len(class_names)) | (array != np.floor(array)))
     if len(wrong):
         what = f"row {wrong[0]} of {source}, counted from 0,"
-        raise errors.ArgumentError(
-            what, array[wrong[0]].item(), f"a class: an integer from 0 to {len(class_names) - 1}"
-        )
+        value = array[wrong[0]].item()
+        shown = int(value) if value == int(value) else value
+        raise errors.ArgumentError(what, shown, f"a class: an integer from 0 to {len(class_names) - 1}")
     return Predictions(array.astype(np.int64), None, source)
 
 

@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.processes import python
 from support.terminal import shown_on_a_terminal
 
+import idxhub
 from idxhub.cli import output
 from idxhub.cli.output import format_error, print_table, print_text, printable_line, printable_lines
 from idxhub.errors import IdxHubError
@@ -144,6 +146,20 @@ def test_tables_fit_the_terminal_and_lose_nothing(arguments, columns):
     whole = started(arguments, stdout=subprocess.PIPE).stdout
     words = {word for word in re.findall(r"[\w-]{8,}", whole) if not word.isdigit()}
     assert words <= set(re.findall(r"[\w-]+", shown))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "columns"),
+    [(["audit", "{sample}"], 60), (["audit", "{sample}"], 120), (["conformance", "numpy"], 60)],
+    ids=str,
+)
+def test_audit_and_conformance_break_their_lines_between_words(arguments, columns):
+    sample = Path(idxhub.__file__).parent / "catalog" / "sample"
+    arguments = [each.format(sample=sample) for each in arguments]
+    shown = re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(arguments, columns)).replace("\r", "")
+    assert [line for line in shown.splitlines() if len(line) > columns and " " in line.strip()] == []
+    whole = started(arguments, stdout=subprocess.PIPE).stdout
+    assert set(shown.split()) >= set(whole.partition("\n")[2].split())  # the headings are on the first line
 
 
 @pytest.mark.parametrize(

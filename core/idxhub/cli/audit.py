@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -19,7 +21,7 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import DatasetSpec, Resource
 from idxhub.cli.options import json_option
-from idxhub.cli.output import print_json, print_table, print_text, printable_line
+from idxhub.cli.output import is_terminal, print_json, print_table, print_text, printable_line
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.paths import absolute_path
 from idxhub.plugins.manager import installed
@@ -102,14 +104,17 @@ def _adopt_best(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict
 def _show(searched: Sequence[Path], report: Report, *, has_paths: bool) -> None:
     rows = [(_format_name(finding), finding.claim or "-", _format_found(finding)) for finding in report.findings]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-    if rows:
+    is_too_wide = is_terminal(sys.stdout) and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns
+    if rows and not is_too_wide:
         click.secho(_format_row(_HEADINGS, widths), bold=True)
     for folder, group in groupby(zip(report.findings, rows, strict=True), lambda each: each[0].path.parent):
         print_text(printable_line(folder))
         for finding, row in group:
-            click.secho(_format_row(row, widths), fg="red" if finding.state == "wrong" else None)
+            block = f"{row[0]}\n    {_HEADINGS[1]}: {row[1]}\n    {_HEADINGS[2]}: {row[2]}"
+            text = block if is_too_wide else _format_row(row, widths)
+            print_text(text, fg="red" if finding.state == "wrong" else None)
     for mixed in report.mixed:
-        click.secho(f"WRONG: {printable_line(mixed)}", fg="red")
+        print_text(f"WRONG: {printable_line(mixed)}", fg="red")
     if not searched:
         click.echo("none of the folders that usually contain such files exists; name the folders to examine")
     elif not rows and not has_paths:

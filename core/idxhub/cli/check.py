@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from idxhub.cli.options import framework_argument, json_option
-from idxhub.cli.output import print_json
+from idxhub.cli.output import print_json, print_text
 
 
 @click.command()
@@ -23,7 +23,7 @@ def conformance(ctx: click.Context, framework: str, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
     else:
-        click.echo(str(report))
+        print_text(report)
     if not report.ok:
         ctx.exit(1)
 

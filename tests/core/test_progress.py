@@ -42,6 +42,7 @@ STREAMS = {
     "an unknown encoding": "sys.stderr = stream(encoding='none such')",
     "tqdm's own lock is held": "import tqdm; sys.stderr = stream(); tqdm.tqdm.get_lock().acquire()",
     "a format for tqdm that makes no sense": "sys.stderr = stream(); os.environ['TQDM_BAR_FORMAT'] = '{{no such}}'",
+    "a setting with which tqdm cannot be imported": "sys.stderr = stream(); os.environ['TQDM_MININTERVAL'] = 'often'",
 }
 
 

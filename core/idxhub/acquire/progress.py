@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import sys
@@ -9,8 +10,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 from weakref import WeakSet
-
-from tqdm import tqdm
 
 
 class ProgressBar:
@@ -21,7 +20,7 @@ class ProgressBar:
         terminal = _Terminal(sys.stderr)
         if terminal.is_working:
             self._bar = _draw(
-                lambda: _Bar(total=total, desc=filename, unit="B", unit_scale=True, leave=False, file=terminal)
+                lambda: _bar_class()(total=total, desc=filename, unit="B", unit_scale=True, leave=False, file=terminal)
             )
 
     def update(self, count: int) -> None:
@@ -46,12 +45,19 @@ class _NoLock:
     def __exit__(self, *_: object) -> None: ...
 
 
-class _Bar(tqdm):  # type: ignore[type-arg]  # tqdm is generic in its stubs, but not at run time
-    _instances: ClassVar[WeakSet[Any]] = WeakSet()  # not tqdm's own set, which tqdm's lock protects
-    monitor_interval = 0  # start no monitor thread, which would run longer than the download
+@functools.cache
+def _bar_class() -> Any:
+    """The class of bars. Importing tqdm raises an error if a variable such as TQDM_MININTERVAL has a wrong value."""
+    from tqdm import tqdm  # noqa: PLC0415 -- see the docstring
+
+    class Bar(tqdm):  # type: ignore[type-arg]  # tqdm is generic in its stubs, but not at run time
+        _instances: ClassVar[WeakSet[Any]] = WeakSet()  # not tqdm's own set, which tqdm's lock protects
+        monitor_interval = 0  # start no monitor thread, which would run longer than the download
+
+    Bar.set_lock(_NoLock())
+    return Bar
 
 
-_Bar.set_lock(_NoLock())
 _lock = threading.Lock()
 
 

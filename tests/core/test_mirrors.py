@@ -129,7 +129,11 @@ SHOWN = {
 REFUSED = {
     "https:/user:hunter2@host/x": "https:/host/x",
     "https:user:hunter2@host/x": "host/x",
+    "https//user:hunter2@host/x": "https//host/x",
     "user:hunter2@host/x": "host/x",
+    "user:a\nhunter2@host/x": "host/x",
+    "file://user:[hunter2@host/x": "file://host/x",
+    "file://[host/x": "file://[host/x",
     "user:hunt/er2@host/x": "host/x",
     "u:hunter2@host/x": "host/x",
     "//user:hunter2@host/x": "//host/x",

@@ -21,16 +21,16 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:|//", re.IGNORECASE)  # the start of a URL
 _COMPLETE_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # After a colon, everything up to the last @ may be a password, even if it has a slash or an @ that is not escaped.
 _LOGIN = re.compile(
-    rf"\A(?!{_DRIVE})((?>[a-z][a-z0-9+.-]*:/+|//|))(?:[^/:]*:.*|(?<=/)[^/]*)@", re.IGNORECASE | re.DOTALL
+    rf"\A(?!{_DRIVE})((?>[a-z][a-z0-9+.-]*:/+|https?//|//|))(?:[^/:]*:.*|(?<=/)[^/]*)@", re.IGNORECASE | re.DOTALL
 )
 _MALFORMED = re.compile(
     rf"(?!https?://|file:|{_DRIVE})("
     r"[a-z][a-z0-9+.-]+://"  # an unknown scheme
-    r"|https?:(?!//)"  # without the slashes
+    r"|https?(:(?!//)|//)"  # without the slashes, or without the colon
     r"|(//)?[^/]+:.*@"  # a login without a scheme
     r"|(//)?[^/~.\\][^?]*\?[^=]*="  # a query without a scheme
     r")",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 _REDACTED = "(not shown)"
 
@@ -111,6 +111,11 @@ def _is_http_url(mirror: str) -> bool:
 
 def _is_malformed(mirror: str) -> bool:
     """Whether a mirror is a URL with an unknown scheme, or one whose beginning is mistyped."""
+    if mirror.startswith("file:"):
+        try:
+            urlsplit(mirror)
+        except ValueError:  # such as file://[x
+            return True
     return _MALFORMED.match(mirror) is not None
 
 

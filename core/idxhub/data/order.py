@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
 
 Equal = Literal["drop", "pad"] | None
-_MAX_INT64 = 2**63 - 1
+_MAX_EXAMPLES = 2**60 - 1  # NumPy makes no int64 array with more elements
 
 
 def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -24,7 +24,7 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     `SeedSequence([seed, epoch])`. The global random state is neither read nor changed. Raises `ArgumentError` unless
     all three arguments are integers of 0 or more.
     """
-    n, seed, epoch = integer("n", n, most=_MAX_INT64), integer("seed", seed), integer("epoch", epoch)
+    n, seed, epoch = integer("n", n, most=_MAX_EXAMPLES), integer("seed", seed), integer("epoch", epoch)
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(n).astype(np.int64, copy=False)
 

@@ -79,6 +79,8 @@ class HuggingFaceOptions(Common, total=False):
     image: Literal["png", "array"]
 
 class RayOptions(Common, total=False):
+    shuffle: bool
+    seed: int
     override_num_blocks: int | None
 
 class Batching(Common, total=False):

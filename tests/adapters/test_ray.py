@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import sys
 import time
 import warnings
 
@@ -202,3 +203,65 @@ def test_ray_is_started_without_the_one_warning_that_does_not_apply(warning, sho
     monkeypatch.setattr(ray, "init", lambda **_: warnings.warn(warning, RuntimeWarning, stacklevel=1))
     conformance.subject("ray").start()
     assert len(recwarn) == shown
+
+
+@pytest.fixture
+def by_value():
+    """Functions of this module are sent to the workers, which cannot import it."""
+    module = sys.modules[__name__]
+    ray.cloudpickle.register_pickle_by_value(module)
+    yield
+    ray.cloudpickle.unregister_pickle_by_value(module)
+
+
+def pairs(batches):
+    """What batches hold: a list of (bytes of an image, label)."""
+    return [(image.tobytes(), int(label)) for b in batches for image, label in zip(b["image"], b["label"], strict=True)]
+
+
+def epoch_of(seed, epoch, **arguments):
+    loader = idxhub.get_loader(NAME, batch_size=100, seed=seed, **arguments)
+    loader.set_epoch(epoch)
+    return [(i.tobytes(), int(label)) for images, labels in loader for i, label in zip(images, labels, strict=True)]
+
+
+@pytest.mark.parametrize("blocks", [None, 1, 7])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_each_pass_over_a_shuffled_dataset_is_the_next_epoch_of_the_shared_order(blocks, dtype):
+    dataset = get(shuffle=True, seed=3, override_num_blocks=blocks, dtype=dtype)
+    assert dataset.count() == 2000  # not a pass
+    for epoch in range(3):
+        assert pairs(dataset.iter_batches(batch_size=128)) == epoch_of(3, epoch, dtype=dtype)
+    assert pairs(get(shuffle=True, seed=4).iter_batches(batch_size=128)) == epoch_of(4, 0)
+
+
+def test_what_is_made_from_a_shuffled_dataset_is_shuffled_too(by_value):
+    halved = get(shuffle=True).map_batches(lambda batch: {**batch, "image": batch["image"] // 2})
+    assert [label for _, label in pairs(halved.iter_batches(batch_size=50))] == [label for _, label in epoch_of(0, 0)]
+
+
+def test_two_workers_of_a_shuffled_dataset_have_one_epoch_together(by_value):
+    @ray.remote(num_cpus=0)  # the tasks that read need the CPUs
+    def read(iterator):
+        return [pairs(iterator.iter_batches(batch_size=64)) for _ in range(2)]
+
+    parts = ray.get([read.remote(each) for each in get(shuffle=True, override_num_blocks=8).streaming_split(2)])
+    for epoch in range(2):
+        together = sorted([*parts[0][epoch], *parts[1][epoch]])
+        assert together == sorted(epoch_of(0, epoch))
+
+
+@pytest.mark.parametrize(("option", "value"), [("shuffle", 1), ("shuffle", "yes"), ("seed", -1), ("seed", 1.5)])
+def test_wrong_values_are_refused_before_anything_is_loaded(option, value, cache_dir):
+    with pytest.raises(idxhub.errors.ArgumentError, match=f"^{option} is {value!r}; it must be "):
+        idxhub.get_dataset("fashion-mnist", framework="ray", download=False, **{option: value})
+    assert not cache_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "cpus", "blocks"),
+    [(0, 2, 1), (1000, 64, 1), (47 << 20, 2, 2), (47 << 20, 16, 16), (47 << 20, 100, 47), (188 << 20, 2, 6)],
+)
+def test_blocks_are_as_many_as_cpus_and_neither_small_nor_large(size, cpus, blocks, monkeypatch):
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": float(cpus)})
+    assert adapter._default_blocks(size) == blocks

@@ -37,8 +37,8 @@ SUBJECT = Subject(
     pair=lambda batch: (batch["image"], batch["label"]),
     length=lambda native: native.count(),
     package="ray",
-    options={"override_num_blocks": 3},
-    wrong_options={"override_num_blocks": 0},
+    options={"override_num_blocks": 3, "shuffle": False, "seed": 1},
+    wrong_options={"override_num_blocks": 0, "shuffle": "yes", "seed": -1},
     records=lambda native: [record._asdict() for record in native.info.records],
     minimum=46,
 )

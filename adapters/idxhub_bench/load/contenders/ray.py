@@ -15,7 +15,7 @@ from idxhub_bench.load.contenders import hub
 
 
 class Ray(hub.Dataset):
-    """`get_dataset(framework="ray").random_shuffle().iter_batches(batch_size=...)`; Ray is started beforehand."""
+    """`get_dataset(framework="ray", shuffle=True).iter_batches(batch_size=...)`; Ray is started beforehand."""
 
     framework = "ray"
 
@@ -26,8 +26,11 @@ class Ray(hub.Dataset):
             ray.data.DataContext.get_current().enable_progress_bars = False
             logging.getLogger("ray.data").setLevel(logging.ERROR)
 
+    def open(self, dtype: str) -> Any:
+        return self.get(dtype=dtype, shuffle=True, cache_dir=self.place.folder("cache"))
+
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
-        return iter(dataset.random_shuffle().iter_batches(batch_size=size, batch_format="numpy"))
+        return iter(dataset.iter_batches(batch_size=size, batch_format="numpy"))
 
     def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         return np.asarray(batch["image"]), np.asarray(batch["label"])

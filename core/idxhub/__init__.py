@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from idxhub import arguments, errors, idx
-from idxhub._api import adapters, datasets, load
+from idxhub._api import adapters, datasets, export, exporters, load
 from idxhub._version import __version__
 from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
 from idxhub.data.arrays import as_layout, to_float32
@@ -11,8 +11,8 @@ from idxhub.data.load import DatasetInfo
 from idxhub.data.loader import Loader
 from idxhub.data.order import order
 from idxhub.data.split import Arrays, Split
-from idxhub.plugins.hookspecs import Conventions, hookimpl
-from idxhub.plugins.manager import FrameworkName, Plugins
+from idxhub.plugins.hookspecs import Conventions, ExportFormat, ExportSplit, hookimpl
+from idxhub.plugins.manager import ExporterSummary, FrameworkName, Plugins
 
 if TYPE_CHECKING:
     # the same function, with the type that each framework's name gives
@@ -26,6 +26,9 @@ __all__ = [
     "Conventions",
     "DatasetInfo",
     "DatasetSpec",
+    "ExportFormat",
+    "ExportSplit",
+    "ExporterSummary",
     "FrameworkName",
     "Loader",
     "Plugins",
@@ -38,6 +41,8 @@ __all__ = [
     "as_layout",
     "datasets",
     "errors",
+    "export",
+    "exporters",
     "get_dataset",
     "get_loader",
     "hookimpl",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from idxhub.arguments import boolean
-from idxhub.catalog import split_string as splits
+from idxhub.catalog import split_string
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.data.arrays import LAYOUTS, Layout, check_choice
 from idxhub.data.load import Source
@@ -20,6 +21,7 @@ from idxhub.data.split import Split, load_splits, with_format
 from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
 from idxhub.paths import absolute_path
 from idxhub.plugins.adapter import Adapter
+from idxhub.plugins.hookspecs import ExportSplit
 from idxhub.plugins.manager import FrameworkName, Plugins, installed
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
@@ -231,6 +233,90 @@ def load(
     return _load(_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
 
 
+def export(
+    name: str | DatasetSpec,
+    format: str,  # noqa: A002 -- the word that users look for
+    path: str | os.PathLike[str],
+    *,
+    splits: str | Sequence[str] | Mapping[str, str] | None = None,
+    force: bool = False,
+    progress: bool | Callable[[int], None] = True,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    verify: bool = True,
+    plugins: Plugins | None = None,
+    **options: Any,
+) -> Path:
+    """Write a dataset to a file or a folder, in a format that other programs read.
+
+    Example:
+        >>> from idxhub import export
+        >>> path = export("fashion-mnist", "npz", "fashion-mnist.npz")
+        >>> import numpy as np
+        >>> np.load(path)["x_train"].shape
+        (60000, 28, 28)
+
+    Args:
+        name (str or DatasetSpec): as for `get_dataset`.
+        format (str): one of `exporters()`.
+        path (path): where to write. Its folder must exist. If the export fails, nothing is there.
+        splits (str, sequence of str, mapping or None): which splits, as for `get_dataset`. A split is exported under
+            its name, "train[:80%]" as "train". A mapping gives other names: `{"valid": "train[80%:]"}`. None for the
+            splits that "all" means, each by itself. Default: None.
+        force (bool): whether to replace what is at `path`. A folder is replaced as a whole. Default: False.
+        progress (bool or callable): whether to draw a progress bar, if the standard error is a terminal; or a function
+            that is called after each n examples, with n. Default: True.
+        data_dir (path or None): as for `get_dataset`. Default: None.
+        cache_dir (path or None): as for `get_dataset`. Default: None.
+        download (bool): as for `get_dataset`. Default: True.
+        verify (bool): as for `get_dataset`. Default: True.
+        plugins (Plugins or None): as for `get_dataset`. Default: None.
+        **options: the options of the format: see its section in the documentation.
+
+    Returns:
+        The absolute path of the file or folder.
+
+    Raises:
+        UnknownNameError: a dataset, format, split or option does not exist.
+        ArgumentError: an argument is out of range or of the wrong type.
+        MissingFrameworkError: a package that the format needs is not installed.
+        ExportError: there is something at `path`, or it cannot be written.
+        IdxHubError: the errors of `load`.
+    """
+    from idxhub import exporting  # noqa: PLC0415 -- who loads data does without it
+
+    plugins = _plugins_or_installed(plugins)
+    spec = plugins.dataset(name)
+    exporter = plugins.exporter(format)
+    exporter.check_options(options, _parameters(export))
+    exporting.check_progress(progress)
+    force = boolean("force", force)
+    target = Path(_absolute_path("path", path) or "")
+    exporting.check_target(target, is_folder=exporter.format.is_folder, force=force)
+    named = exporting.name_splits(spec, splits)
+    exporter.check(options, {each: _describe_split(spec, text) for each, text in named.items()})
+    source = _source(spec, data_dir, cache_dir, download, verify)
+    loaded = dict(zip(named, _load(source, [*named.values()], plugins), strict=True))
+    with (
+        exporting.write_target(target, is_folder=exporter.format.is_folder, force=force) as temporary,
+        exporting.show_progress(progress, f"{spec.name} as {format}", sum(map(len, loaded.values()))) as report,
+    ):
+        exporter.export(loaded, temporary, options, report)
+    return target
+
+
+def exporters() -> tuple[str, ...]:
+    """The formats that `export` accepts, sorted, whether or not what they need is installed. None is imported.
+
+    Example:
+        >>> from idxhub import exporters
+        >>> "npz" in exporters()
+        True
+    """
+    return installed().exporters()
+
+
 def datasets() -> tuple[str, ...]:
     """The names that `get_dataset` accepts: the built-in datasets and those that plugins add.
 
@@ -288,7 +374,7 @@ def _check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layo
 
     Raises `UnknownNameError` for a split that does not exist, and for a dtype or layout that its images cannot have.
     """
-    ranges = splits.resolve(splits.parse(split, spec.splits, spec.everything), spec.sizes)
+    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
     for part in ranges:
         images = spec.splits[part.name].images
         stored = images.dtype
@@ -302,6 +388,12 @@ def _check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layo
                     "layout", layout, ["None"], why=f"{spec.name} has arrays of shape {images.shape}"
                 )
     return {spec.splits[part.name].arrays[0] for part in ranges}
+
+
+def _describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
+    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
+    images = spec.splits[ranges[0].name].arrays[0]
+    return ExportSplit(sum(part.size for part in ranges), images.shape[1:], images.dtype, spec.classes)
 
 
 def _plugins_or_installed(plugins: Plugins | None) -> Plugins:

@@ -9,6 +9,7 @@ IdxHubError
 ├── DownloadError        (+ OSError)      the file was found nowhere; lists every place that was tried, with the reason
 ├── ChecksumError                         a file was found, on this machine or at a mirror, but is not the published one
 ├── CacheError           (+ OSError)      the cache cannot be read or written
+├── ExportError          (+ OSError)      an export cannot be written: its target exists, or the disk is full
 ├── StateError           (+ ValueError)   a loader's state that belongs to another loader
 └── IdxFormatError       (+ ValueError)   bytes that are not a sound IDX file, or arrays that cannot be one
 """
@@ -137,6 +138,10 @@ class ChecksumError(_SearchError):
 
 class CacheError(IdxHubError, OSError):
     """The cache folder cannot be used as it is. The message says what to do, such as to set another folder."""
+
+
+class ExportError(IdxHubError, OSError):
+    """An export cannot be written to the path asked for; the message says why and what to do about it."""
 
 
 class StateError(IdxHubError, ValueError):

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal. It can neither make a download fail nor delay it."""
+"""A progress bar on the terminal. It can neither make a download or an export fail nor delay it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from weakref import WeakSet
 
 
 class ProgressBar:
-    """Shows the progress of one download on stderr, if stderr is a terminal."""
+    """Shows the progress of one download or export on stderr, if stderr is a terminal."""
 
-    def __init__(self, filename: str, total: int | None) -> None:
+    def __init__(self, title: str, total: int | None, unit: str = "B") -> None:
         self._bar: Any = None
         terminal = _Terminal(sys.stderr)
         if terminal.is_working:
             self._bar = _draw(
-                lambda: _bar_class()(total=total, desc=filename, unit="B", unit_scale=True, leave=False, file=terminal)
+                lambda: _bar_class()(total=total, desc=title, unit=unit, unit_scale=True, leave=False, file=terminal)
             )
 
     def update(self, count: int) -> None:
-        """Show that `count` more bytes have arrived."""
+        """Show that there are `count` more bytes, or whatever the unit is."""
         if self._bar is not None:
             _draw(lambda: self._bar.update(count))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from idxhub.catalog.recognise.by_digest import identify_bytes
@@ -26,7 +26,8 @@ class VerifiedFile:
 
     `source` is the path or URL that it was read from. `origin` is the URL that it was downloaded from, if `source` is a
     file in the cache. `form` says whether the file was the published one, or a copy that somebody recompressed or
-    decompressed. `sha256` is the digest of the published file; it is None if another form was read.
+    decompressed. `sha256` is the digest of the published file, and `file` its bytes; both are None if another form was
+    read.
     """
 
     payload: bytes | memoryview
@@ -35,6 +36,7 @@ class VerifiedFile:
     payload_sha256: str
     sha256: str | None = None
     origin: str | None = None
+    file: bytes | None = field(default=None, repr=False)
 
 
 def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[DatasetSpec] = ()) -> VerifiedFile:
@@ -56,7 +58,7 @@ def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[D
         sha256 = None if published is None else published.result()
         if sha256 is not None:
             known = resource.payload_sha256 or hashlib.sha256(payload).hexdigest()
-            return VerifiedFile(payload, source, "published", known, sha256)
+            return VerifiedFile(payload, source, "published", known, sha256, file=data)
         payload_sha256 = hashlib.sha256(payload).hexdigest()
         if payload_sha256 == resource.payload_sha256 or (
             resource.payload_sha256 is None and resource.payload_md5 == _md5(payload)

@@ -100,7 +100,7 @@ def _temporary_file(path: Path) -> Iterator[NewFile]:
                 if not belongs_to_another:
                     os.unlink(temp)
             raise
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except IdxHubError:  # raised inside the context, where a download may fail
         raise
     except OSError as error:
@@ -142,14 +142,19 @@ def clean_up_on_sigterm() -> Iterator[None]:
 
 def cache_error(path: Path, error: OSError) -> CacheError:
     """The `CacheError` for an `OSError` at `path`. Its message says what happened and what to do about it."""
+    return CacheError(f"cannot use the cache at {path}: {describe_write_error(path, error, CACHE_FOLDER_ADVICE)}")
+
+
+def describe_write_error(path: Path, error: OSError, another_place: str) -> str:
+    """What happened when `path` was written, and what to do about it; `another_place` says how to name another path."""
     reason = format_os_error(path, error)
     if (remedy := describe_exhaustion(error)) is not None:
         advice = remedy
     elif error.errno == errno.EDQUOT:  # the system does not say how much of the quota is left
-        advice = f"make room, or {CACHE_FOLDER_ADVICE}"
+        advice = f"make room, or {another_place}"
     elif error.errno == errno.ENOSPC and _has_no_inodes(path):
         reason += ": the file system has space, but cannot hold more files (no free inodes)"
-        advice = f"remove files, or {CACHE_FOLDER_ADVICE}"
+        advice = f"remove files, or {another_place}"
     elif error.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
             import shutil  # noqa: PLC0415 -- for this message alone
@@ -157,12 +162,12 @@ def cache_error(path: Path, error: OSError) -> CacheError:
             existing = next(folder for folder in path.parents if folder.is_dir())  # the cache may not be made yet
             free = shutil.disk_usage(existing).free
             reason += f", {free:,} bytes free"
-        advice = f"make room, or {CACHE_FOLDER_ADVICE}"
+        advice = f"make room, or {another_place}"
     elif error.errno in _PATH_IS_OCCUPIED or dangling_link(path):
-        advice = f"remove what is in its place, or {CACHE_FOLDER_ADVICE}"
+        advice = f"remove what is in its place, or {another_place}"
     else:
-        advice = CACHE_FOLDER_ADVICE
-    return CacheError(f"cannot use the cache at {path}: {reason}; {advice}")
+        advice = another_place
+    return f"{reason}; {advice}"
 
 
 def _has_no_inodes(path: Path) -> bool:
@@ -250,7 +255,7 @@ def _make_folder(folder: Path) -> None:
         raise OSError(errno.ELOOP, "its folder is a link, and what is written there would land elsewhere")
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush a folder, if the system can do that, so that a rename in it survives a power cut."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)

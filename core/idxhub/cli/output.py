@@ -36,6 +36,7 @@ _OPTIONS = (
     (re.compile(r"^data_dir=(?=')"), "--data-dir "),
     (re.compile(r"(?<=: not tried: )download=False$", re.MULTILINE), "--offline"),
     (re.compile(r" \(or cache_dir=\)"), ""),
+    (re.compile(r"(?<=; name another path, or replace it with )force=True$"), "--force"),
 )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
+from idxhub.catalog.resource import Resource
 from idxhub.data.arrays import Layout, as_layout, empty_aligned, have_same_bytes, summarize, to_float32
 from idxhub.data.load import DatasetInfo, LoadedArrays, Source, Specs, load_arrays
 from idxhub.errors import ArgumentError, CacheError
@@ -140,6 +141,37 @@ class Split:
         """
         cache = Cache(cache_root(self.source.cache_dir), self.source.spec)
         return cache.derive(filename, make, verify=self.source.verify)
+
+    def published(self, array: Literal["images", "labels"]) -> Resource | None:
+        """The published file that contains exactly these images or labels.
+
+        None if the split is not all of what the file contains, or if idxhub changes the array in the file: see
+        `SplitSpec`.
+        """
+        if len(self.info.parts) != 1:
+            return None
+        (part,) = self.info.parts
+        split = self.info.spec.splits[part.name]
+        stored = split.arrays[0 if array == "images" else 1]
+        is_whole = split.start + part.start == 0 and split.start + part.stop == stored.shape[0]
+        return stored.resource if is_whole and not stored.steps else None
+
+    def read_published(self, resource: Resource) -> bytes:
+        """The bytes of a published file of this dataset, verified by its digests.
+
+        The file is searched for where `load` searches. Copies that somebody recompressed or decompressed are not used.
+        Raises `DownloadError` or `ChecksumError` if the published file is not found.
+        """
+        from idxhub.acquire.find import find_file  # noqa: PLC0415 -- who loads arrays from the cache does without it
+        from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- as above
+
+        spec = self.source.spec
+        exactly = replace(resource, payload_sha256=None, payload_md5=None)  # then no other form is accepted
+        settings = SearchSettings.from_environment(self.source.data_dir, self.source.download)
+        found = find_file(spec, exactly, Cache(cache_root(self.source.cache_dir), spec), settings)
+        if found.file is None:
+            raise AssertionError("only the published form was accepted")
+        return found.file
 
     def __reduce__(self) -> tuple[Any, ...]:
         by_value = Split, (self.images, self.labels, self.info, self.source, self.dtype, self.layout)

@@ -3,12 +3,14 @@
 An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`, has
 `idxhub_resident` if its loader can keep the data on a device, and `idxhub_check` and `idxhub_check_device` to refuse
 what it cannot do with before anything is loaded; a plugin of the group `idxhub.datasets` must have
-`idxhub_datasets`. An implementation may leave out arguments it does not need.
+`idxhub_datasets`. An exporter (group `idxhub.exporters`) must have `idxhub_export_format` and `idxhub_export`, and has
+`idxhub_check_export` to refuse what it cannot write. An implementation may leave out arguments it does not need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +37,32 @@ class Conventions(NamedTuple):
     layout: Layout = "HW"
     label_dtype: str = "int64"
     options: Mapping[str, str] = MappingProxyType({})
+
+
+class ExportFormat(NamedTuple):
+    """What an exporter writes.
+
+    `description` is one line. `is_folder` says whether the result is a folder or one file, and `suffix` how the name of
+    such a file usually ends. `options` maps each keyword that `export` passes on to a line that says what it does.
+    """
+
+    description: str
+    is_folder: bool
+    suffix: str = ""
+    options: Mapping[str, str] = MappingProxyType({})
+
+
+class ExportSplit(NamedTuple):
+    """What is known of a split before it is loaded.
+
+    `num_examples` is its length, `shape` and `dtype` are those of one image as stored, and `classes` are the names of
+    the labels; they are empty if the dataset has no names.
+    """
+
+    num_examples: int
+    shape: tuple[int, ...]
+    dtype: str
+    classes: tuple[str, ...]
 
 
 @hookspec(firstresult=True)
@@ -75,3 +103,27 @@ def idxhub_check_device(device: Any) -> None:
 def idxhub_datasets() -> Iterable[DatasetSpec]:
     """The datasets that the plugin adds to the catalog."""
     raise NotImplementedError  # a specification: pluggy never calls it
+
+
+@hookspec(firstresult=True)
+def idxhub_export_format() -> ExportFormat:
+    """What the exporter writes, and its options."""
+    raise NotImplementedError  # as above
+
+
+@hookspec
+def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
+    """Raise an error of `idxhub.errors` for options or splits that cannot be exported, before anything is loaded."""
+
+
+@hookspec
+def idxhub_export(
+    splits: Mapping[str, Split], path: Path, options: Mapping[str, Any], progress: Callable[[int], None]
+) -> None:
+    """Write the splits, which are given by their names, to `path`, and call `progress(n)` after each n examples.
+
+    `path` has the name that the user chose, in a temporary folder. For a format that is one file, nothing exists there;
+    for one that is a folder, it is an empty folder. idxhub flushes what was written and puts it in its place. Read a
+    few thousand images at a time, so that a dataset may be larger than the memory. The same splits and options give the
+    same bytes, if the format allows it.
+    """

@@ -6,13 +6,14 @@ import copyreg
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 
 from idxhub.catalog import builtin
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, UnknownNameError
 from idxhub.plugins.adapter import RESIDENT_HOOK, Adapter, load_hooks
 from idxhub.plugins.entry_points import entry_points as find_entry_points
+from idxhub.plugins.exporter import Exporter
 from idxhub.plugins.importing import (
     EntryPoint,
     choose_entry_point,
@@ -27,8 +28,21 @@ from idxhub.plugins.importing import (
 FrameworkName = NewType("FrameworkName", str)
 """For type checkers, the name of a framework that they cannot know: that of another distribution's adapter."""
 
-ADAPTERS, DATASETS = "idxhub.adapters", "idxhub.datasets"
+ADAPTERS, DATASETS, EXPORTERS = "idxhub.adapters", "idxhub.datasets", "idxhub.exporters"
 SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
+
+
+class ExporterSummary(NamedTuple):
+    """What is known of an exporter that is not imported.
+
+    `description` is the first line of its module's documentation. `packages` are those that the extra with the
+    exporter's name asks for, without versions; `missing` are those of them that are not installed.
+    """
+
+    name: str
+    description: str
+    packages: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 class Plugins:
@@ -38,6 +52,7 @@ class Plugins:
         self._given = None if entry_points is None else tuple(entry_points)
         self._found: dict[str, Sequence[EntryPoint]] = {}
         self._adapters: dict[str, Adapter] = {}
+        self._exporters: dict[str, Exporter] = {}
         self._datasets: dict[str, DatasetSpec] | None = None
 
     def __repr__(self) -> str:
@@ -92,6 +107,41 @@ class Plugins:
                 others = sorted(set(metadata.packages_distributions().get(package, ())))
                 versions += [f"{other} {metadata.version(other)}" for other in others]
         return ", ".join(versions)
+
+    def exporters(self) -> tuple[str, ...]:
+        """The names of the export formats, sorted; none is imported."""
+        return tuple(sorted(self._names(EXPORTERS)))
+
+    def exporter(self, name: str) -> Exporter:
+        """The exporter called `name`, imported on the first call.
+
+        Raises `UnknownNameError`, `MissingFrameworkError`, or `AdapterError` if the plugin is not sound.
+        """
+        found = self._named(EXPORTERS, name) if isinstance(name, str) else []
+        if not found:
+            raise UnknownNameError("export format", name, self.exporters())
+        if name not in self._exporters:
+            self._exporters.setdefault(name, Exporter(name, import_plugin(choose_entry_point(name, found))))
+        return self._exporters[name]
+
+    def summarize_exporters(self) -> tuple[ExporterSummary, ...]:
+        """A description of each exporter and of the packages that it needs; none is imported."""
+        from importlib import metadata  # noqa: PLC0415 -- as in `framework_version`
+
+        def is_missing(package: str) -> bool:
+            try:
+                metadata.version(package.partition("[")[0])
+            except metadata.PackageNotFoundError:
+                return True
+            return False
+
+        summaries = []
+        for name in self.exporters():
+            entry_point = self._named(EXPORTERS, name)[0]
+            packages = tuple(requirements_of_extra(entry_point, name))
+            missing = tuple(filter(is_missing, packages))
+            summaries.append(ExporterSummary(name, _first_line(entry_point), packages, missing))
+        return tuple(summaries)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
         """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
@@ -200,18 +250,36 @@ copyreg.pickle(Adapter, _reduce_adapter)
 
 def _defines(entry_point: EntryPoint, name: str) -> bool:
     """Whether the module of an entry point defines a function called so; its code is read, and not run."""
+    code = _read_module(entry_point, "get_code")
+    return code is not None and name in _names(code)
+
+
+def _first_line(entry_point: EntryPoint) -> str:
+    """The first line of the docstring of an entry point's module; empty if it has none."""
+    import ast  # noqa: PLC0415 -- for the list of exporters alone
+
+    source = _read_module(entry_point, "get_source")
+    return "" if source is None else (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def _read_module(entry_point: EntryPoint, method: str) -> Any:
+    """What a method of its loader, `get_code` or `get_source`, says of an entry point's module, which is not run.
+
+    None if it cannot be read: another package may raise anything.
+    """
     from importlib.abc import InspectLoader  # noqa: PLC0415 -- on the way out only, as is the next
     from importlib.util import find_spec  # noqa: PLC0415
 
     module = entry_point.value.partition("[")[0].partition(":")[0].strip()
     try:
         spec = find_spec(module)
-        code = spec.loader.get_code(module) if spec is not None and isinstance(spec.loader, InspectLoader) else None
+        if spec is None or not isinstance(spec.loader, InspectLoader):
+            return None
+        return getattr(spec.loader, method)(module)
     except BaseException as error:
         if is_interruption(error):
             raise
-        return False  # another package may raise anything; it is then not among those named
-    return code is not None and name in _names(code)
+        return None
 
 
 def _names(code: CodeType) -> set[str]:

@@ -1,0 +1,40 @@
+"""The arrays of a split as the formats take them: images in blocks, labels in the type that Keras' datasets have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import Split
+
+_BLOCK = 1 << 22  # bytes: about 5,000 images of 28x28
+
+
+def blocks(split: Split) -> Iterator[NDArray[Any]]:
+    """The images of a split as stored, some MiB at a time: views of the mapped file."""
+    size = block_length(split)
+    for start in range(0, len(split), size):
+        yield split.images[start : start + size]
+
+
+def block_length(split: Split) -> int:
+    """The number of images in a block."""
+    return max(1, _BLOCK // max(1, split.images[:1].nbytes))
+
+
+def small_labels(split: Split) -> NDArray[Any]:
+    """The labels in the first of uint8, int16, int32 and int64 that can hold them."""
+    labels = split.labels
+    lowest, highest = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    for dtype in (np.uint8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= lowest and highest <= np.iinfo(dtype).max:
+            return labels.astype(dtype)
+    return labels.astype(np.int64)
+
+
+def named_arrays(name: str) -> tuple[str, str]:
+    """The names of a split's images and labels, as in Keras' datasets: `x_train` and `y_train`."""
+    return f"x_{name}", f"y_{name}"

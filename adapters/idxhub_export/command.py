@@ -1,0 +1,114 @@
+"""`idxhub export`: the command that joins by entry point (group `idxhub.commands`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idxhub import ExporterSummary, Plugins
+from idxhub import export as export_dataset
+
+
+def _list_formats(*, as_json: bool) -> None:
+    summaries = Plugins().summarize_exporters()
+    text = json.dumps([summary._asdict() for summary in summaries], indent=2) if as_json else _table(summaries)
+    click.echo(text)
+
+
+def _table(summaries: Iterable[ExporterSummary]) -> str:
+    rows = [("FORMAT", "INSTALLED WITH", "WRITES")]
+    for each in summaries:
+        command = f"pip install {' '.join(each.packages)}" if each.missing else "installed"
+        rows.append((each.name, command, each.description))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"{name:{widths[0]}}  {needs:{widths[1]}}  {text}".rstrip() for name, needs, text in rows)
+
+
+@click.command()
+@click.argument("format_name", metavar="FORMAT", required=False)
+@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("path", metavar="PATH", required=False)
+@click.option(
+    "--split",
+    "split_texts",
+    multiple=True,
+    help="A split, such as 'train[:80%]' or, under another name, 'valid=train[80%:]'; may be given several times.  "
+    "[default: every split]",
+)
+@click.option(
+    "--option",
+    "option_texts",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="An option of the format; may be given several times.",
+)
+@click.option("--force", is_flag=True, help="Replace what is at PATH; a folder as a whole.")
+@click.option(
+    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
+)
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+@click.option("--list", "as_list", is_flag=True, help="List the formats, and what installs them.")
+def export(
+    format_name: str | None,
+    name: str | None,
+    path: str | None,
+    split_texts: tuple[str, ...],
+    option_texts: tuple[str, ...],
+    *,
+    data_dir: Path | None,
+    force: bool,
+    offline: bool,
+    as_json: bool,
+    as_list: bool,
+) -> None:
+    """Write a dataset to PATH, in a format that other programs read.
+
+    NAME is fashion-mnist if it is left out. If anything fails, nothing is at PATH.
+    """
+    if as_list:
+        _list_formats(as_json=as_json)
+        return
+    if format_name is None or name is None:
+        raise click.UsageError("FORMAT and PATH are needed; --list shows the formats")
+    if path is None:
+        name, path = "fashion-mnist", name
+    written = export_dataset(
+        name,
+        format_name,
+        path,
+        splits=_splits(split_texts),
+        force=force,
+        data_dir=data_dir,
+        download=not offline,
+        **dict(map(_option, option_texts)),
+    )
+    if as_json:
+        click.echo(json.dumps({"format": format_name, "dataset": name, "path": str(written)}, indent=2))
+    else:
+        click.echo(f"wrote {written}")
+
+
+def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:
+    """None for no text. If one of them has a name, a mapping, in which the others are called as they are written."""
+    if not texts:
+        return None
+    pairs = [text.partition("=") for text in texts]
+    if not any(equals for _, equals, _ in pairs):
+        return list(texts)
+    return {name.strip(): text if equals else name for name, equals, text in pairs}
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """An option by its name; the value as JSON has it, otherwise the text itself."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--option {text}: the form is KEY=VALUE")
+    try:
+        return key.strip(), json.loads(value)
+    except ValueError:
+        return key.strip(), value

@@ -1,0 +1,237 @@
+"""Writing a file or a folder outside of the cache, so that it appears complete or not at all.
+
+What is written lies in a temporary folder beside its final path, `.NAME.<random>.tmp`, until it is complete and
+flushed. The temporary folder holds a lock while its process lives. So the next export into the same folder can remove
+those that killed processes have left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from idxhub.cache.atomic import clean_up_on_sigterm, describe_write_error, flush_folder
+from idxhub.catalog import split_string
+from idxhub.catalog.spec import DatasetSpec
+from idxhub.errors import AdapterError, ArgumentError, ExportError, IdxHubError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+# what a temporary folder contains: its lock, a folder for what is written, a folder for what that replaces
+_LOCK, _NEW, _OLD = "lock", "new", "old"
+_UNLOCKED_AGE = 24 * 3600.0  # seconds, after which a temporary folder is removed where the file system has no locks
+_FLUSHED_ONE_BY_ONE = 1000  # files; more than that are flushed together with all that the system has not yet written
+_ANOTHER_PATH = "name a path that can be written"
+
+
+def name_splits(spec: DatasetSpec, splits: str | Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """The split strings to export, by the names under which they are exported.
+
+    Raises `UnknownNameError` for a split that does not exist, and `ArgumentError` for a name that is no plain name, or
+    that two splits would have.
+    """
+    if splits is None:
+        splits = spec.everything
+    if isinstance(splits, Mapping):
+        pairs = list(splits.items())
+    elif isinstance(splits, Sequence) and not isinstance(splits, (bytes, bytearray)):
+        pairs = [(_usual_name(spec, text), text) for text in ([splits] if isinstance(splits, str) else splits)]
+    else:
+        raise ArgumentError("splits", splits, "a string, a sequence of strings, or a mapping from names to strings")
+    if not pairs:
+        raise ArgumentError("splits", splits, "at least one split")
+    named: dict[str, str] = {}
+    for name, text in pairs:
+        split_string.resolve(split_string.parse(text, spec.splits, spec.everything), spec.sizes)
+        if not isinstance(name, str) or re.fullmatch(r"\w[\w.-]*", name) is None:
+            raise ArgumentError("a name in splits", name, "of letters, digits, '.', '_' and '-'")
+        if name in named:
+            must_be = f"a mapping that gives each a name, because both would be called {name!r}"
+            raise ArgumentError("splits", (named[name], text), must_be)
+        named[name] = text
+    return named
+
+
+def _usual_name(spec: DatasetSpec, text: str) -> str:
+    """The names of the splits that a split string is made of: "train[:80%]+test" is "train-test"."""
+    if text == "all" and "all" not in spec.splits:
+        return text
+    pieces = split_string.parse(text, spec.splits, spec.everything)
+    return "-".join(dict.fromkeys(piece.name for piece in pieces))
+
+
+def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
+    """Raise `ExportError` if a file, or a folder, cannot be put at `path`, or if something is there already."""
+    if not path.parent.is_dir():
+        raise ExportError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not os.path.lexists(path):
+        return
+    if not force:
+        raise ExportError(f"{path} exists; name another path, or replace it with force=True")
+    exists_as_folder = path.is_dir() and not path.is_symlink()
+    if not path.is_symlink() and exists_as_folder != is_folder:
+        kinds = ("a folder", "a file") if exists_as_folder else ("a file", "a folder")
+        raise ExportError(f"{path} is {kinds[0]}, and this format writes {kinds[1]}; name another path, or remove it")
+    if exists_as_folder and (inside := _needed_folder_in(path)) is not None:
+        raise ExportError(f"{path} is not replaced, because it contains {inside}; name another path")
+
+
+def _needed_folder_in(path: Path) -> Path | None:
+    """The user's home or the working directory, if it is in the folder `path`."""
+    real = Path(os.path.realpath(path))
+    for each in (os.path.expanduser("~"), os.curdir):
+        with contextlib.suppress(OSError):
+            inside = Path(os.path.realpath(each))
+            if inside.is_relative_to(real):
+                return inside
+    return None
+
+
+@contextlib.contextmanager
+def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
+    """A context with a temporary path, where a file is to be written; with `is_folder` an empty folder is there.
+
+    When the context ends, what was written is flushed and put at `path`. If anything fails, or Ctrl-C or SIGTERM
+    arrives, it is removed, and what is at `path` is unchanged. Raises `ExportError`.
+    """
+    check_target(path, is_folder=is_folder, force=force)
+    with clean_up_on_sigterm():
+        try:
+            _remove_orphans(path.parent)
+            with _temporary_folder(path) as folder:
+                new = folder / _NEW / path.name
+                if is_folder:
+                    new.mkdir()
+                yield new
+                if not (new.is_dir() if is_folder else new.is_file()):
+                    raise AdapterError(f"the exporter of {path} has written no {'folder' if is_folder else 'file'}")
+                _flush(new)
+                check_target(path, is_folder=is_folder, force=force)  # something may have been put there meanwhile
+                _put_in_place(new, path, folder / _OLD / path.name)
+        except IdxHubError:
+            raise
+        except OSError as error:
+            raise ExportError(f"cannot write {path}: {describe_write_error(path, error, _ANOTHER_PATH)}") from error
+
+
+@contextlib.contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """A context with a new folder beside `path`, locked, which is removed when the context ends."""
+    import shutil  # noqa: PLC0415 -- for this and for what follows an export is needed; `import idxhub` does without
+
+    import filelock  # noqa: PLC0415 -- it imports asyncio
+
+    folder = path.with_name(f".{path.name[:50]}.{os.urandom(6).hex()}.tmp")
+    folder.mkdir()
+    lock = filelock.FileLock(folder / _LOCK)
+    try:
+        # without a lock the folder is safe for a day
+        with contextlib.suppress(NotImplementedError):
+            lock.acquire()
+        (folder / _NEW).mkdir()
+        (folder / _OLD).mkdir()
+        yield folder
+    finally:
+        # Windows removes no open file
+        with contextlib.suppress(OSError, NotImplementedError):
+            lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(new: Path, path: Path, old: Path) -> None:
+    """Rename `new` to `path`. A folder at `path` is first renamed to `old`, and comes back if the next step fails."""
+    if not new.is_dir():
+        os.replace(new, path)
+    elif not os.path.lexists(path):
+        os.rename(new, path)
+    else:
+        os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except BaseException:
+            os.rename(old, path)
+            raise
+    flush_folder(path.parent)
+
+
+def _flush(new: Path) -> None:
+    """Flush a file, or a folder with everything in it."""
+    if not new.is_dir():
+        _flush_file(new)
+        return
+    entries = [(Path(folder), names) for folder, _, names in os.walk(new)]
+    if hasattr(os, "sync") and sum(len(names) for _, names in entries) > _FLUSHED_ONE_BY_ONE:
+        os.sync()
+        return
+    for folder, names in entries:
+        for name in names:
+            _flush_file(folder / name)
+        flush_folder(folder)
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("rb+") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())
+
+
+def _remove_orphans(parent: Path) -> None:
+    """Remove the temporary folders that processes left in `parent` when they were killed."""
+    for name in os.listdir(parent):
+        if _TEMPORARY.fullmatch(name) and os.path.lexists(parent / name / _LOCK):
+            with contextlib.suppress(OSError):
+                _remove_orphan(parent / name)
+
+
+def _remove_orphan(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 -- see `_temporary_folder`
+
+    import filelock  # noqa: PLC0415 -- as above
+
+    lock = filelock.FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:  # its process lives
+        return
+    except NotImplementedError:
+        if time.time() - folder.lstat().st_mtime < _UNLOCKED_AGE:
+            return
+    try:
+        _finish_replacement(folder)
+    finally:
+        with contextlib.suppress(OSError, NotImplementedError):
+            lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _finish_replacement(folder: Path) -> None:
+    """Put a complete folder in place, if its process was killed when only the old folder had been renamed."""
+    for old in (folder / _OLD).iterdir():
+        new, path = folder / _NEW / old.name, folder.parent / old.name
+        if new.exists() and not os.path.lexists(path):
+            os.rename(new, path)
+
+
+@contextlib.contextmanager
+def show_progress(progress: bool | Callable[[int], None], title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A context with a function that an exporter calls after each n examples.
+
+    With True it draws a bar on the terminal, if there is one; with False it does nothing.
+    """
+    if not isinstance(progress, bool):
+        yield progress
+    elif not progress:
+        yield lambda _: None
+    else:
+        from idxhub.acquire.progress import ProgressBar  # noqa: PLC0415 -- it imports tqdm
+
+        with contextlib.closing(ProgressBar(title, total, unit=" examples")) as bar:
+            yield bar.update
+
+
+def check_progress(progress: bool | Callable[[int], None] | None) -> None:
+    """Raise `ArgumentError` if `progress` is neither a boolean nor a function."""
+    if not isinstance(progress, bool) and (progress is None or not callable(progress)):
+        raise ArgumentError("progress", progress, "True, False, or a function of a number of examples")

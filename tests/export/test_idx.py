@@ -1,0 +1,111 @@
+"""`idx` and `idx.gz`, read by python-mnist, idx2numpy and mnists."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+from support.needs import need
+
+from idxhub import errors, idx
+
+FORMATS = ["idx", "idx.gz"]
+
+
+def opened(path):
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_python_mnist(format_name, data, tmp_path, same):
+    reader = need("mnist")
+    path = data.export(format_name, tmp_path / "out", names="mnist")
+    loader = reader.MNIST(str(path), return_type="numpy", gz=format_name == "idx.gz")
+    for read, name in ((loader.load_training(), "train"), (loader.load_testing(), "test")):
+        images, labels = data.splits[name]
+        same(read, (images.reshape(len(images), -1), labels))
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_idx2numpy(format_name, data, tmp_path, same):
+    reader = need("idx2numpy")
+    path = data.export(format_name, tmp_path / "out")
+    for name, split in data.splits.items():
+        files = (data.spec.splits[name].images, data.spec.splits[name].labels)
+        read = []
+        for file in files:
+            with opened(path / (file.stem + format_name.removeprefix("idx"))) as stream:
+                read.append(reader.convert_from_file(stream))
+        same(read, split)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_mnists(format_name, data, tmp_path, same):
+    reader = need("mnists.utils")
+    path = data.export(format_name, tmp_path / "out")
+    for name, split in data.splits.items():
+        files = (data.spec.splits[name].images, data.spec.splits[name].labels)
+        same([reader.read_idx_file(str(path / f"{each.stem}{format_name[3:]}")) for each in files], split)
+
+
+def test_mnists_accepts_the_md5s(fashion_mnist, tmp_path, same):
+    """The whole class, which compares them: a file with another MD5 would be downloaded."""
+    reader = need("mnists")
+    path = fashion_mnist.export("idx.gz", tmp_path / "out")
+    read = reader.FashionMNIST(target_dir=str(path), download=True)
+    same((read.train_images(), read.train_labels()), fashion_mnist.splits["train"])
+    same((read.test_images(), read.test_labels()), fashion_mnist.splits["test"])
+
+
+def test_the_published_files_byte_for_byte(data, tmp_path):
+    path = data.export("idx.gz", tmp_path / "out")
+    assert len(list(path.iterdir())) == len(data.spec.resources)
+    for resource in data.spec.resources:
+        content = (path / resource.filename).read_bytes()
+        assert content == (data.data_dir / resource.filename).read_bytes()
+        assert hashlib.md5(content, usedforsecurity=False).hexdigest() == resource.md5
+
+
+def test_the_content_is_that_of_the_published_files(data, tmp_path):
+    path = data.export("idx", tmp_path / "out")
+    for resource in data.spec.resources:
+        assert hashlib.sha256((path / resource.stem).read_bytes()).hexdigest() == resource.payload_sha256
+
+
+def test_a_part_of_a_split_has_no_published_name(odd, tmp_path):
+    path = odd.export("idx.gz", tmp_path / "out", splits={"small": "train[3:8]", "test": "test"})
+    test = odd.spec.splits["test"]
+    names = {"small-images-idx3-ubyte.gz", "small-labels-idx1-ubyte.gz", test.images.filename, test.labels.filename}
+    assert {each.name for each in path.iterdir()} == names
+    content = (path / "small-images-idx3-ubyte.gz").read_bytes()
+    assert np.array_equal(idx.decode(gzip.decompress(content)), odd.splits["train"][0][3:8])
+    assert content[3:8] == bytes(5)  # the gzip header has no flags, and so no name, and no time
+
+
+def test_without_the_published_file(odd, tmp_path):
+    """It is not replaced in silence by another file of the same name."""
+    odd.export("idx", tmp_path / "warm")
+    for resource in odd.spec.resources:
+        file = odd.data_dir / resource.filename
+        (odd.data_dir / resource.stem).write_bytes(gzip.decompress(file.read_bytes()))
+        file.unlink()
+    with pytest.raises((errors.ChecksumError, errors.DownloadError)):
+        odd.export("idx.gz", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    path = odd.export("idx.gz", tmp_path / "out", recompress=True)
+    for resource in odd.spec.resources:
+        assert hashlib.sha256(gzip.decompress((path / resource.filename).read_bytes())).hexdigest() == (
+            resource.payload_sha256
+        )
+
+
+def test_two_files_of_one_name(odd, tmp_path):
+    with pytest.raises(errors.ArgumentError, match="no two files are called t10k-images-idx3-ubyte"):
+        odd.export("idx", tmp_path / "out", splits={"test": "test", "t10k": "test"}, names="mnist")
+
+
+def test_other_names_than_there_are(odd, tmp_path):
+    with pytest.raises(errors.UnknownNameError, match="did you mean 'mnist'"):
+        odd.export("idx", tmp_path / "out", names="mnis")

@@ -48,15 +48,15 @@ python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(numpy|np|torch|pluggy|pytest|collections|typing|os|pathlib|importlib)(\..*)?",
+        r"(numpy|np|torch|matplotlib|PIL|pluggy|pytest|collections|typing|os|pathlib|importlib)(\..*)?",
     ),
     (
         "py:.*",
         r"(NDArray|DTypeLike|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
     ),
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
-    ("py:.*", r"idxhub(_adapters)?(\.[a-z_]+)+\.\w+"),
-    ("py:.*", r"T|Layout|Batches|Equal"),
+    ("py:.*", r"idxhub(_adapters|_plot)?(\.[a-z_]+)+\.\w+"),
+    ("py:.*", r"T|Layout|Batches|Equal|Side|Part"),
     # a named tuple's fields are shown as they are annotated in its module
     ("py:.*", r"(splits|split_string)\.Range|Record"),
 ]

@@ -126,9 +126,12 @@ def compare(command: str, shown: str, seen: str) -> None:
 
 
 def frameworks(source: str) -> list[str]:
-    """Those that an example names; the demo's output, as it is shown, has torch, and idxhub-arrow's is pyarrow."""
+    """Those that an example names; the demo's output, as it is shown, has torch, idxhub-arrow's is pyarrow, and
+    pictures need matplotlib.
+    """
     named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
     named += ["torch"] * ("idxhub demo" in source)
+    named += ["matplotlib"] * bool(re.search(r"idxhub_plot|idxhub plot \w+", source))
     return named + ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
 
 
@@ -344,6 +347,7 @@ def test_readme_marks_its_two_commands() -> None:
 def test_pages_build_without_a_warning(tmp_path: Path) -> None:
     need("sphinx")
     need("torch")  # whose adapter the reference describes
+    need("matplotlib")  # as above, of the pictures
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", DOCS, tmp_path / "html"],
         capture_output=True,

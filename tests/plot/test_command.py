@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +47,9 @@ def test_json_says_which_files_were_written(plot):
     said = json.loads(done.stdout)
     file = {"path": "a.png", "bytes": os.path.getsize("a.png")}
     assert said == {"picture": "sprite", "datasets": [SAMPLE], "files": [file]}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
+    keys = re.findall(r"^\| `(.*?)` \|", page.partition("\n## plot\n")[2].partition("\n## ")[0], re.MULTILINE)
+    assert keys == ["picture", "datasets[]", "files[].path", "files[].bytes"]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import replace
+from doctest import DocTestFinder, DocTestRunner
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support import made
 from support.needs import need
+from support.processes import raised_in
 
 need("PIL.Image")
 need("matplotlib")
 
 from matplotlib.text import Text  # noqa: E402 -- after the skip where they are absent
 
+import idxhub_plot  # noqa: E402 -- as above
 from idxhub import errors, load, order  # noqa: E402 -- as above
 from idxhub_plot import classes, diff, mean, mistakes, projector, samples, sprite  # noqa: E402 -- as above
 
@@ -196,3 +202,42 @@ def test_labels_that_are_no_classes_are_too_many(tmp_path):
     spec = replace(toy.spec, splits={"train": replace(toy.spec.splits["train"], labels=labels)})
     with pytest.raises(errors.ArgumentError, match="number of classes of toy is 1001; it must be 1,000 or less"):
         classes(spec, data_dir=tmp_path)
+
+
+FUNCTIONS = [getattr(idxhub_plot, name) for name in idxhub_plot.__all__ if name[0].islower()]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_the_example_of_a_docstring(function, full_data_dir, tmp_path, monkeypatch):
+    load(split="train+test", data_dir=full_data_dir)  # into the cache
+    monkeypatch.chdir(tmp_path)
+    (found,) = DocTestFinder(recurse=False).find(function, function.__name__, globs={})
+    assert found.examples
+    failures = io.StringIO()
+    DocTestRunner(verbose=False).run(found, out=failures.write)
+    assert failures.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", idxhub_plot.__all__)
+def test_public_names_are_described(name):
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "plot.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\.\. (auto\w+|py:\w+):: idxhub_plot\.{name}(\(.*\))?$", page, re.MULTILINE)
+    assert name in dir(idxhub_plot)
+
+
+def test_a_name_that_does_not_exist():
+    with pytest.raises(AttributeError, match="module 'idxhub_plot' has no attribute 'sprit'"):
+        idxhub_plot.sprit  # noqa: B018 -- it raises
+
+
+@pytest.mark.parametrize("absent", ["matplotlib", "PIL"])
+def test_a_missing_package_is_named_with_what_installs_it(absent):
+    code = """
+        import sys
+        sys.modules[sys.argv[1]] = None
+        import idxhub_plot  # without any of them
+        idxhub_plot.mean
+    """
+    error = raised_in(code, absent)
+    assert isinstance(error, errors.MissingFrameworkError)
+    assert str(error).endswith("install it with: pip install matplotlib pillow")

@@ -58,8 +58,8 @@ def diff(
         download (bool): as for `idxhub.load`. Default: True.
 
     Returns:
-        A figure of matplotlib: how many images of each split are shared, a matrix of the labels that the shared images
-        have in `a` and in `b`, and examples of what differs.
+        A figure of matplotlib. It shows how many images of each split are shared, a matrix of the labels that the
+        shared images have in `a` and in `b`, and examples of what differs.
 
     Raises:
         ArgumentError: the arrays of a dataset are not images, (N, H, W); also as for `compare`.

@@ -54,7 +54,7 @@ def projector(
         download (bool): as for `idxhub.load`. Default: True.
 
     Returns:
-        The contents by file name: `tensors.tsv` has a line of D numbers for each example, `metadata.tsv` a line of
+        The contents by file name. `tensors.tsv` has a line of D numbers for each example, `metadata.tsv` a line of
         headings and then the position, the label and the class of each example, `sprite.png` all images row by row in
         a square, and `projector_config.pbtxt` names them.
 

@@ -1,7 +1,7 @@
-"""The `idxhub` command. Exit status: 0 well, 1 a problem was found, 2 wrong usage.
+"""The command `idxhub`. Its exit status is 0 if all is well, 1 if a problem was found, and 2 for wrong usage.
 
-The core's own subcommands are in the modules beside this one; others join through the entry-point group
-`idxhub.commands`, whose names are listed without importing anything.
+The core's own subcommands are in the modules beside this one. Other distributions add subcommands through the
+entry-point group `idxhub.commands`. To list them, nothing is imported.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ _AS_JSON = "idxhub.as_json"
 
 
 class JsonError(click.ClickException):
-    """An error of a subcommand that was asked for JSON: it is printed as JSON, on standard output."""
+    """An error of a subcommand with `--json`. It is printed as JSON on standard output."""
 
     def __init__(self, error: IdxHubError | click.ClickException, exit_code: int) -> None:
         super().__init__(str(error))
         self.error = error
-        self.exit_code = exit_code  # type: ignore[misc]  # click reads it of the object
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the object
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it; `file` is click's, and not used."""
+        """Print the error. `file` belongs to the signature of click, and is not used."""
         print_json({"error": error_as_json(self.error)})
 
 
 class Commands(click.Group):
-    """Own subcommands first, then those of other distributions; idxhub's errors become exit statuses."""
+    """The core's subcommands and those of other distributions. It turns idxhub's errors into exit statuses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, without importing a stranger's."""
+        """The names of all subcommands. Those of other distributions are not imported."""
         return [*self.commands, *sorted(set(installed().commands()) - set(self.commands))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The one that runs, imported now if it is a stranger's."""
+        """The subcommand with this name. If another distribution provides it, it is imported now."""
         if cmd_name in self.commands:
             return self.commands[cmd_name]
         command = installed().command(cmd_name)
@@ -55,7 +55,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The core's commands with their summaries, those that joined with the distribution they come from."""
+        """Write the core's subcommands with their summaries, and the others with the names of their distributions."""
         own = [(name, command.get_short_help_str(66)) for name, command in self.commands.items()]
         found = sorted(installed().commands().items())
         others = [(name, f"from {origin}") for name, origin in found if name not in self.commands]
@@ -67,31 +67,31 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The subcommand, noting whether it is asked for JSON: that must be known even if its arguments are wrong."""
+        """Resolve the subcommand, and note whether `--json` is given: an error in its arguments must be JSON too."""
         ctx.meta[_AS_JSON] = "--json" in args[: args.index("--") if "--" in args else None]
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run; an unknown name is wrong usage, everything else that idxhub raises a problem found."""
+        """Run the subcommand. An unknown name is wrong usage (2); any other error of idxhub is a problem (1)."""
         try:
             return super().invoke(ctx)
         except (IdxHubError, click.ClickException) as error:
-            shown = self._as_shown(error, ctx)
+            shown = self._to_click_error(error, ctx)
             if ctx.meta.get(_AS_JSON):
                 raise JsonError(error, shown.exit_code) from error
             raise shown from error
 
-    def _as_shown(self, error: IdxHubError | click.ClickException, ctx: click.Context) -> click.ClickException:
+    def _to_click_error(self, error: IdxHubError | click.ClickException, ctx: click.Context) -> click.ClickException:
         if isinstance(error, click.ClickException):
             return error
         # click puts "Error: " before it
         message = fit_to_terminal(f"Error: {format_error(error)}", sys.stderr).removeprefix("Error: ")
         if isinstance(error, UnknownNameError):
-            return click.UsageError(message, self._innermost(ctx))
+            return click.UsageError(message, self._context_of_subcommand(ctx))
         return click.ClickException(message)
 
-    def _innermost(self, ctx: click.Context) -> click.Context:
-        """The context whose usage an error shows: that of the subcommand, if one was running."""
+    def _context_of_subcommand(self, ctx: click.Context) -> click.Context:
+        """The context whose usage is shown with an error: that of the subcommand that was running, if there is one."""
         name = ctx.invoked_subcommand
         command = self.get_command(ctx, name) if name else None
         return ctx if command is None else click.Context(command, ctx, name)
@@ -101,7 +101,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="idxhub")
 @click.pass_context
 def commands(ctx: click.Context) -> None:
-    """Fashion-MNIST, and every dataset in the IDX format: found, verified, and handed to your framework."""
+    """Read Fashion-MNIST, and any other dataset in the IDX format, in your machine-learning framework."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # see no-color.org
         ctx.color = False
 
@@ -112,48 +112,49 @@ for module in (catalog, files, audit, cache, doctor, demo, check):
 
 
 def main() -> None:
-    """The console script."""
-    # so that `kill` takes the same way out as Ctrl-C, past the code that removes temp files
+    """Run the command: the entry point of the console script."""
+    # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         commands()
     except OSError as error:
-        sys.exit(_end(error))
+        sys.exit(_report_os_error(error))
 
 
-def _end(error: OSError) -> int:
-    """Say in a line what went wrong, and give the exit status."""
+def _report_os_error(error: OSError) -> int:
+    """Print the error in one line, and return the exit status."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    stream = _refusing(frames)
+    stream = _failed_stream(frames)
     message = f"{error.strerror or error}{'' if error.filename is None else f': {error.filename}'}"
     if stream is not None:
-        _give_up(stream)
+        _discard_output(stream)
         message = f"cannot write to standard output: {message}"
     if stream is not sys.stderr:
         try:
             click.echo(f"Error: {printable_line(message)}", err=True)
         except OSError:
-            _give_up(sys.stderr)
-    return _status(frames)
+            _discard_output(sys.stderr)
+    return _exit_status(frames)
 
 
-def _refusing(frames: list[FrameType]) -> IO[str] | None:
-    """The stream that did not take what click wrote to it; None if the error came from elsewhere.
+def _failed_stream(frames: list[FrameType]) -> IO[str] | None:
+    """The stream to which click could not write; None if the error came from elsewhere.
 
-    Known by where it was raised: trying would write, and an unbuffered stream has forgotten what it did not take.
+    It is found in the frame that raised the error. Writing once more would not show it: an unbuffered stream does not
+    keep what it could not write.
     """
     echo = frames[-1] if frames and frames[-1].f_code is click.echo.__code__ else None
     stream: IO[str] | None = None if echo is None else echo.f_locals.get("file")
     return stream
 
 
-def _status(frames: list[FrameType]) -> int:
-    """That of the error that could not be said, if one was being said: it has its status all the same."""
-    unsaid = (frame.f_locals.get("self") for frame in frames)
-    return next((each.exit_code for each in unsaid if isinstance(each, click.ClickException)), 1)
+def _exit_status(frames: list[FrameType]) -> int:
+    """The exit status: that of the error that could not be printed, or 1 if no error was being printed."""
+    errors = (frame.f_locals.get("self") for frame in frames)
+    return next((each.exit_code for each in errors if isinstance(each, click.ClickException)), 1)
 
 
-def _give_up(stream: IO[str]) -> None:
-    """Let what waits to be written go nowhere, or Python would complain on its way out."""
+def _discard_output(stream: IO[str]) -> None:
+    """Discard what is still to be written to a stream; otherwise Python reports an error when it ends."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -16,13 +16,13 @@ from idxhub.cli.output import format_size, print_json, print_table, print_text
 from idxhub.errors import CacheError
 from idxhub.plugins.manager import installed
 
-_NO_LICENCE = "not stated"  # which is not to say that there is none
+_NO_LICENCE = "not stated"  # the dataset may have a licence all the same
 
 
 @click.command("list")
 @json_option
 def list_(*, as_json: bool) -> None:
-    """Show the datasets there are."""
+    """Show all datasets."""
     specs = tuple(installed().datasets().values())
     if as_json:
         print_json([describe(spec) for spec in specs])
@@ -50,13 +50,13 @@ def list_(*, as_json: bool) -> None:
 
 
 def _record(cache: Cache, kept: ArraySpec) -> Record | None:
-    """Of an array that is there as well, and as long as it must be."""
+    """The record of an array in the cache; None if the array is absent, or if its file has a wrong size."""
     record = cache.record(kept)
     if record is None:
         return None
     try:
         return record if cache.open(kept, verify=False) is not None else None
-    except CacheError:  # for `verify` to say; what the dataset is does not depend on it
+    except CacheError:  # `idxhub verify` reports this error; `info` describes the dataset in any case
         return None
 
 
@@ -102,7 +102,7 @@ def info(name: str, *, as_json: bool) -> None:
         ],
     )
     known = [(each.filename, each.sha256) for each in spec.resources if each.sha256]
-    if known:  # in a table of their own: with the MD5s beside them no line would fit a terminal
+    if known:  # in a separate table, because a line with the MD5 too would be wider than a terminal
         click.echo()
         print_table(("FILE", "SHA-256"), known)
     if spec.classes:
@@ -123,7 +123,7 @@ def _sized(spec: DatasetSpec) -> list[str]:
 
 
 def _splits(spec: DatasetSpec) -> str:
-    """The splits, two in a line."""
+    """The splits, two in each line."""
     sized = _sized(spec)
     return ",\n".join(", ".join(sized[i : i + 2]) for i in range(0, len(sized), 2))
 
@@ -137,7 +137,7 @@ COMMANDS = (list_, info)
 
 
 def describe(spec: DatasetSpec) -> dict[str, Any]:
-    """The spec as JSON-able data: what `idxhub info --json` prints."""
+    """The spec as data for JSON: `idxhub info --json` prints it."""
     return {
         "name": spec.name,
         "title": spec.title,

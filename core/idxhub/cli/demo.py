@@ -90,7 +90,7 @@ def _why_unavailable(error: IdxHubError, *, download: bool) -> str:
 
 
 def _show(framework: str, *asked: Any) -> dict[str, Any]:
-    """A framework's row, whatever happens to it: the other frameworks are shown too."""
+    """The row of a framework. If it fails, the row contains the reason, so that the other frameworks are shown too."""
     try:
         installed().adapter(framework)
         if is_terminal(sys.stderr):  # some frameworks need seconds for their first pass
@@ -113,7 +113,9 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
     native = get_dataset(name, **asked)
     loader = get_loader(name, batch_size=batch_size, seed=0, **asked)
     images, labels = next(iter(reader.batches(native, batch_size)))
-    digest = _digest(reader, reader.batches(native, batch_size))  # first: what a framework sets up once is not timed
+    digest = _digest(
+        reader, reader.batches(native, batch_size)
+    )  # before the timed pass, which must not include what a framework does only once
     shuffled = _digest(reader, (reader.pair(batch) for _ in range(epochs) for batch in loader))
     count, seconds = _timed(reader, native, batch_size)
     return {
@@ -127,13 +129,13 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
 
 
 def _brief(reader: Subject, native: Any) -> str:
-    """A native array's type, and its dtype and shape as NumPy has them: not all types have both, or call them so."""
+    """The type of a native array, and the dtype and shape that NumPy sees: not all types have attributes for these."""
     array = np.asarray(reader.to_numpy(native))
     return f"{type(native).__name__} {array.dtype} {array.shape}"
 
 
 def _digest(reader: Subject, batches: Iterable[tuple[Any, Any]]) -> str:
-    """SHA-256 of a stream of batches, whatever the layout and the width of the labels."""
+    """The SHA-256 of all batches. It depends neither on the layout nor on the integer type of the labels."""
     digest = hashlib.sha256()
     for images, labels in batches:
         digest.update(np.ascontiguousarray(reader.to_numpy(images)).data)
@@ -142,7 +144,7 @@ def _digest(reader: Subject, batches: Iterable[tuple[Any, Any]]) -> str:
 
 
 def _timed(reader: Subject, native: Any, batch_size: int) -> tuple[int, float]:
-    """Examples, and seconds, of one pass in which every byte is read."""
+    """The number of examples and the seconds of one pass in which every byte is read."""
     count, total = 0, 0
     start = time.perf_counter()
     for images, labels in reader.batches(native, batch_size):
@@ -171,12 +173,12 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
         False: "The frameworks differ.",
         None: "No framework could be read.",
     }
-    if len(shown) != 1:  # one alone agrees with itself
+    if len(shown) != 1:  # a single framework cannot differ
         print_text(verdicts[same], bold=True)
 
 
 def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:
-    """One line for all frameworks that are not installed; with `verbose` a line for each, with the reason."""
+    """Print a line for all frameworks that are not installed or, with `verbose`, a line for each with the reason."""
     if verbose:
         for why in missing.values():
             print_text(why)

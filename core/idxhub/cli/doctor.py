@@ -30,9 +30,9 @@ _SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Show versions, frameworks, and where data is looked for.
+    """Show versions, frameworks, and where idxhub looks for data.
 
-    Exit status 1 if the cache cannot be written or an adapter is broken; a framework that is not installed is no
+    The exit status is 1 if the cache cannot be written or an adapter is broken; a framework that is not installed is no
     problem.
     """
     report = _examine()
@@ -45,7 +45,9 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 def _examine() -> dict[str, Any]:
-    root = cache_root()  # first: where the working directory is gone, some frameworks end the process that imports them
+    root = (
+        cache_root()
+    )  # first, because some frameworks end the process when they are imported in a removed working directory
     frameworks = {name: _framework(name) for name in installed().adapters()}
     problems = [f"{name}: {state['message']}" for name, state in frameworks.items() if state["state"] == "broken"]
     obstacle = _obstacle(root)
@@ -70,7 +72,7 @@ def _examine() -> dict[str, Any]:
 
 
 def _packages() -> dict[str, str | None]:
-    """The versions of what idxhub needs whatever the framework; None for what is not installed."""
+    """The versions of the packages that idxhub always needs; None for a package that is not installed."""
     try:
         required = distribution("idxhub").requires or []
     except PackageNotFoundError:  # run from its sources
@@ -87,7 +89,7 @@ def _version(package: str) -> str | None:
 
 
 def _setting(name: str) -> str | None:
-    """A variable's value, without the passwords of the mirrors in it: what doctor prints is shown to others."""
+    """The value of a variable, without passwords of mirrors, because people show the output of doctor to others."""
     value = os.environ.get(name)
     if value and name == "IDXHUB_MIRRORS":
         return ", ".join(map(redact_url, parse_mirrors(value)))
@@ -100,7 +102,7 @@ def _framework(name: str) -> dict[str, str]:
     except MissingFrameworkError as error:
         missing = isinstance(error.__cause__, ModuleNotFoundError)
         return {"state": "not installed" if missing else "broken", "message": str(error)}
-    except Exception as error:  # noqa: BLE001 -- whatever a stranger's adapter does, the rest is shown
+    except Exception as error:  # noqa: BLE001 -- an adapter may raise any error; the rest is shown in any case
         said = str(error) if isinstance(error, IdxHubError) else f"{type(error).__name__}: {error}"
         return {"state": "broken", "message": said}
     return {"state": "installed", "message": installed().framework_version(name)}
@@ -111,7 +113,7 @@ def _data(name: str, root: Path) -> dict[str, Any]:
     cache, settings = Cache(root, spec), SearchSettings.from_environment()
     try:
         cached = sum(cache.record(kept) is not None for kept in spec.arrays)
-    except CacheError:  # which is among the problems
+    except CacheError:  # it is reported among the problems
         cached = 0
     return {
         "cached": cached,
@@ -122,8 +124,8 @@ def _data(name: str, root: Path) -> dict[str, Any]:
 
 
 def _obstacle(root: Path) -> str:
-    """Why nothing can be written in the cache, or in the folder above where it is yet to be made; empty if it can."""
-    # a link to nothing is there, and in the way
+    """Why the cache cannot be written, or cannot be made in the folder above; empty if it can."""
+    # a dangling link exists, and no folder can be made there
     existing = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
     error = write_error(existing)
     if error is None:
@@ -132,7 +134,7 @@ def _obstacle(root: Path) -> str:
 
 
 def _closed_folders(root: Path) -> list[str]:
-    """What is wrong with the folders in a cache that can be written itself."""
+    """The folders in a cache that cannot be written, although the cache itself can be."""
     found = []
     for spec in installed().specs():
         cache = Cache(root, spec)
@@ -192,7 +194,7 @@ def _show(report: dict[str, Any]) -> None:
 
 def _advice(framework: dict[str, str]) -> str:
     """The version of an installed framework, or the command that installs it, or what is wrong."""
-    if framework["state"] == "not installed":  # the message ends with the command: see MissingFrameworkError
+    if framework["state"] == "not installed":  # the message ends with this command; see MissingFrameworkError
         return framework["message"].rpartition(": ")[2]
     return framework["message"]
 

@@ -27,10 +27,10 @@ from idxhub.plugins.manager import installed
 @data_dir_option
 @json_option
 def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
-    """Fetch, verify and cache a dataset.
+    """Find or download, verify and cache a dataset.
 
-    Says where each file came from. Looks in --data-dir, in the cache, where other programs keep these files, and at
-    the mirrors.
+    Searches for the files in --data-dir, in the cache, in the folders of other programs, and at the mirrors. Shows
+    where each file came from.
     """
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
@@ -71,7 +71,7 @@ _NOT_FOUND = "NOT FOUND"
 
 @dataclass(frozen=True)
 class Finding:
-    """One copy of a file: whether it is sound, and by which check; `place` is None for a file that was not found."""
+    """The result for one copy of a file, and how it was checked. `place` is None for a file that was not found."""
 
     file: str
     sound: bool
@@ -84,14 +84,14 @@ class Finding:
 
 @click.command()
 @dataset_argument
-@click.option("--data-dir", type=FOLDER, help="Look in this folder alone.")
+@click.option("--data-dir", type=FOLDER, help="Check only the files in this folder.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: bool) -> None:
     """Check a dataset's files against their digests.
 
-    Exit status 1 if one is not sound or not found. Looks at the files in --data-dir; without it, at each file found on
-    this machine and at the decoded arrays in the cache. Downloads nothing.
+    Checks the files in --data-dir. Without it, checks every copy of the files on this machine, and the decoded arrays
+    in the cache. Nothing is downloaded. The exit status is 1 if a file is not sound or not found.
     """
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
@@ -127,7 +127,7 @@ def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, settings: Sea
             findings.append(finding)
             published = published or verified
     if settings.data_dir is None:
-        made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_made(kept, cache)]
+        made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_cached(kept, cache)]
         findings += [_array(kept, cache, published) for kept in made]
     return findings or [
         Finding(
@@ -155,13 +155,13 @@ def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Findi
     return replace(finding, sound=True, state=state, check=check, found_md5=md5), verified
 
 
-def _may_be_made(kept: ArraySpec, cache: Cache) -> bool:
-    """Whether the array is in the cache, or the cache is not to be read."""
+def _may_be_cached(kept: ArraySpec, cache: Cache) -> bool:
+    """Whether the array is in the cache; true too if the cache cannot be read."""
     try:
         os.stat(cache.array_file(kept))
     except FileNotFoundError:
         return False
-    except OSError:  # opening it says why
+    except OSError:  # opening the array gives the reason
         return True
     return True
 

@@ -1,4 +1,4 @@
-"""One adapter: its hooks, called so that what they raise or return is checked."""
+"""One adapter: calling its hooks, and checking what they return and raise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUIRED_HOOKS = ("idxhub_dataset", "idxhub_batch")
 
 
 class Adapter:
-    """One loaded adapter: its hooks, checked on the way in and on the way out."""
+    """A loaded adapter. Its methods call its hooks, and check what they return."""
 
     def __init__(self, name: str, plugin: object) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Adapter:
             conventions = self._hooks.idxhub_conventions()
             self.conventions: Conventions = Conventions() if conventions is None else conventions
             sound = _is_sound(self.conventions)
-            if sound:  # a copy: reading a mapping of the plugin's own could do anything
+            if sound:  # a copy, because a mapping from a plugin may run any code
                 self.conventions = self.conventions._replace(options=dict(self.conventions.options))
         except BaseException as error:
             if is_interruption(error):
@@ -54,7 +54,8 @@ class Adapter:
     ) -> None:
         """Raise `UnknownNameError` for an option that the adapter does not have.
 
-        `common` are everyone's, to choose; `elsewhere` says where others belong.
+        The error also lists the arguments `common`, which all adapters share. `elsewhere` maps an option of another
+        function to an explanation.
         """
         for option in options:
             if option not in self.conventions.options:
@@ -62,7 +63,7 @@ class Adapter:
                 raise UnknownNameError(f"option of {self.name}", option, choices, why=elsewhere.get(option, ""))
 
     def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
-        """Let the adapter refuse values of options, with an error of its own, before anything is loaded."""
+        """Let the adapter refuse values of options with its own error, before anything is loaded."""
         with self._calling("idxhub_check"):
             self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
 
@@ -78,7 +79,7 @@ class Adapter:
 
     def batch(self, images: Any, labels: Any) -> Any:
         """The native batch of two arrays."""
-        try:  # not by _calling, which takes a microsecond: this is called for each batch
+        try:  # without _calling, which takes a microsecond for each batch
             return self._checked("idxhub_batch", self._batch(images, labels))
         except Exception:
             raise
@@ -88,14 +89,14 @@ class Adapter:
             raise AdapterError(f"adapter {self.name!r}: idxhub_batch raised {describe_error(error)}") from error
 
     def resident(self, split: Split, device: Any) -> Batches[Any]:
-        """Batches of a split that is kept on a device; where `has_resident` says that the adapter has them."""
+        """Batches of a split that is kept on a device. Call it only if `has_resident` is true."""
         with self._calling(RESIDENT_HOOK):
             made: Batches[Any] = self._checked(RESIDENT_HOOK, self._hooks.idxhub_resident(split=split, device=device))
         return _CheckedBatches(self.name, made)
 
     @contextlib.contextmanager
     def _calling(self, hook: str) -> Iterator[None]:
-        """Let the errors of a hook through, but not what would end the program, such as `SystemExit`."""
+        """A context that lets the errors of a hook pass, but turns `SystemExit` and the like into `AdapterError`."""
         try:
             yield
         except Exception:
@@ -112,7 +113,7 @@ class Adapter:
 
 
 class _CheckedBatches:
-    """What `idxhub_resident` returned, with its failures told as the adapter's."""
+    """The function that `idxhub_resident` returned. `SystemExit` and the like become an `AdapterError`."""
 
     def __init__(self, adapter: str, made: Batches[Any]) -> None:
         self._adapter, self._made = adapter, made
@@ -130,13 +131,13 @@ class _CheckedBatches:
             except BaseException as error:
                 if is_interruption(error):
                     raise
-                problem = f"what {RESIDENT_HOOK} returned raised {describe_error(error)}"
+                problem = f"the function that {RESIDENT_HOOK} returned raised {describe_error(error)}"
                 raise AdapterError(f"adapter {self._adapter!r}: {problem}") from error
             yield batch
 
 
 def load_hooks(name: str, plugin: object, required: Sequence[str]) -> pluggy.HookRelay:
-    """The hooks of one plugin, in a manager of its own: none answers for another, and a bad one leaves nothing."""
+    """The hooks of one plugin, in its own manager, so that plugins are independent and a bad one leaves no trace."""
     manager = pluggy.PluginManager("idxhub")
     manager.add_hookspecs(hookspecs)
     try:
@@ -152,18 +153,19 @@ def load_hooks(name: str, plugin: object, required: Sequence[str]) -> pluggy.Hoo
 
 
 def _direct_call(hook: pluggy.HookCaller, *parameters: str) -> Callable[..., Any]:
-    """The hook's one implementation, called with the values of `parameters` in their order, past pluggy.
+    """A function that calls the only implementation of a hook without pluggy, with the values of `parameters` in order.
 
-    For what is called for each batch: pluggy's own call takes 7 µs there, as long as all else that is done in Python.
+    It is used for the hook that is called for each batch: a call through pluggy takes 7 µs, as long as everything else
+    that Python does for a batch.
     """
     (implementation,) = hook.get_hookimpls()
     function, wanted = implementation.function, implementation.argnames
-    if implementation.wrapper or implementation.hookwrapper:  # for pluggy to run
+    if implementation.wrapper or implementation.hookwrapper:  # only pluggy can run these
         return lambda *values: hook(**dict(zip(parameters, values, strict=True)))
     if wanted == parameters:
         return function
-    places = [parameters.index(name) for name in wanted]
-    return lambda *values: function(*(values[place] for place in places))
+    positions = [parameters.index(name) for name in wanted]
+    return lambda *values: function(*(values[position] for position in positions))
 
 
 def _is_sound(conventions: object) -> bool:

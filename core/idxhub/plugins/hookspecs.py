@@ -1,10 +1,11 @@
-"""What a plugin can do for idxhub. A plugin is a module (or object) with some of these, marked `@hookimpl`.
+"""The hooks. A plugin is a module or an object that implements some of these functions, marked with `@hookimpl`.
 
-An adapter (entry-point group `idxhub.adapters`) must have `idxhub_dataset` and `idxhub_batch`, has
+An adapter (entry-point group `idxhub.adapters`) must implement `idxhub_dataset` and `idxhub_batch`. It implements
 `idxhub_resident` if its loader can keep the data on a device, and `idxhub_check` and `idxhub_check_device` to refuse
-what it cannot do with before anything is loaded; a plugin of the group `idxhub.datasets` must have
-`idxhub_datasets`. An exporter (group `idxhub.exporters`) must have `idxhub_export_format` and `idxhub_export`, and has
-`idxhub_check_export` to refuse what it cannot write. An implementation may leave out arguments it does not need.
+wrong values before anything is loaded. A plugin in the group `idxhub.datasets` must implement `idxhub_datasets`. An
+exporter (group `idxhub.exporters`) must implement `idxhub_export_format` and `idxhub_export`. It implements
+`idxhub_check_export` to refuse options and splits that it cannot write. An implementation may leave out parameters that
+it does not need.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ hookimpl = pluggy.HookimplMarker("idxhub")
 
 
 class Conventions(NamedTuple):
-    """What users of a framework expect: the layout of an image, the dtype of labels; and the adapter's options.
+    """The layout of an image and the dtype of labels that users of a framework expect, and the adapter's options.
 
     `options` maps each keyword that `get_dataset` passes on to a line that says what it does.
     """
@@ -67,41 +68,43 @@ class ExportSplit(NamedTuple):
 
 @hookspec(firstresult=True)
 def idxhub_conventions() -> Conventions | None:
-    """The framework's conventions; without it, those of NumPy and no options."""
+    """Return the framework's conventions. Without this hook, they are those of NumPy, and there are no options."""
 
 
 @hookspec(firstresult=True)
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Any:
-    """The native dataset of a split; `options` holds those the caller gave."""
+    """Return the native dataset of a split. `options` contains the options that the caller gave."""
 
 
 @hookspec
 def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
-    """Raise an error of `idxhub.errors` for options that images cannot be had with: `shape` is that of one as stored,
-    `dtype` and `layout` are those in which they will be given.
+    """Raise an error of `idxhub.errors` if a value of an option is wrong.
+
+    `shape` is the shape of one image as stored; `dtype` and `layout` are those in which the images will be delivered.
     """
 
 
 @hookspec(firstresult=True)
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Any:
-    """The native batch of two arrays: images, (B, ...), already in the dtype and layout asked for, and labels, (B,)."""
+    """Return the native batch of two arrays: images (B, ...) in the dtype and layout asked for, and labels (B,)."""
 
 
 @hookspec(firstresult=True)
 def idxhub_resident(split: Split, device: Any) -> Batches[Any] | None:
-    """Put the split on `device`; a function that gathers there, by a pass's indices, int64 (n,), and a batch size, its
-    batches.
+    """Copy the split to `device`, and return a function that makes batches there.
+
+    The function takes the indices of a pass, int64 (n,), and the batch size, and returns an iterator of native batches.
     """
 
 
 @hookspec
 def idxhub_check_device(device: Any) -> None:
-    """Raise an error of `idxhub.errors` for a device that `idxhub_resident` cannot put a split on."""
+    """Raise an error of `idxhub.errors` for a device to which `idxhub_resident` cannot copy a split."""
 
 
 @hookspec
 def idxhub_datasets() -> Iterable[DatasetSpec]:
-    """The datasets that the plugin adds to the catalog."""
+    """Return the datasets that the plugin adds to the catalog."""
     raise NotImplementedError  # a specification: pluggy never calls it
 
 

@@ -1,4 +1,4 @@
-"""Importing what an entry point names, so that a plugin that fails, prints or exits harms nothing else."""
+"""Importing plugins. A plugin that fails, prints or exits while it is imported must not harm anything else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EntryPoint: TypeAlias = "entry_points.EntryPoint | metadata.EntryPoint"
 
 
 def choose_entry_point(name: str, found: Sequence[EntryPoint]) -> EntryPoint:
-    """The entry point to use of those with one name: the built-in one, or the only one."""
+    """The entry point to use if several have the same name: the built-in one, or the only one."""
     if len({entry_point.value for entry_point in found}) == 1:
         return found[0]
     built_in = [entry_point for entry_point in found if _is_built_in(entry_point)]
@@ -37,7 +37,7 @@ def _is_built_in(entry_point: EntryPoint) -> bool:
 
 
 def import_plugin(entry_point: EntryPoint) -> object:
-    """What an entry point names. While it is imported, what it prints goes to standard error."""
+    """Import the object that an entry point names. Text that is printed meanwhile goes to standard error."""
     try:
         with stdout_to_stderr():
             return entry_point.load()
@@ -65,15 +65,15 @@ def import_plugin(entry_point: EntryPoint) -> object:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether an exception ends the program by its user's wish, as Ctrl-C does, or what a signal's handler raises.
+    """Whether an exception should end the program: it comes from Ctrl-C, or a handler of a signal raised it.
 
-    Anything else that a plugin raises, `SystemExit` too, is that plugin's failure.
+    If a plugin raises anything else, even `SystemExit`, this is a failure of the plugin.
     """
     if isinstance(error, Exception):
         return False
     if isinstance(error, KeyboardInterrupt):
         return True
-    import signal  # noqa: PLC0415 -- on the way out only, as is the next
+    import signal  # noqa: PLC0415 -- needed for a rare error alone, as is the next
     import traceback  # noqa: PLC0415
 
     handlers = [handler for handler in map(signal.getsignal, signal.valid_signals()) if callable(handler)]
@@ -82,18 +82,19 @@ def is_interruption(error: BaseException) -> bool:
 
 
 class _Redirection:
-    """How many threads import a plugin now, and what `sys.stdout` was before the first of them."""
+    """How many threads are importing a plugin, and what `sys.stdout` was before the first of them began."""
 
-    lock = allocate_lock()  # which is threading.Lock: importing threading takes 0.6 ms
+    lock = allocate_lock()  # the same as threading.Lock; importing threading takes 0.6 ms
     count = 0
     stdout: Any = None
 
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Let what is printed go to standard error, in any number of threads at once.
+    """A context in which printed text goes to standard error. Several threads may be in it at the same time.
 
-    `contextlib.redirect_stdout` is for one thread: of two that overlap, the second would put back the first one's.
+    `contextlib.redirect_stdout` works for one thread only: if two threads overlap, the second one restores the stream
+    that the first one has set.
     """
     with _Redirection.lock:
         if _Redirection.count == 0:
@@ -109,9 +110,10 @@ def stdout_to_stderr() -> Iterator[None]:
 
 
 def _install_command(entry_point: EntryPoint, package: str, *, again: bool = False) -> str:
-    """The command that installs what an adapter needs: the packages of its distribution's extra, or `package`.
+    """The command that installs the packages of the extra of an adapter's distribution, or `package`.
 
-    The extra itself is not named: the distribution need not be in a package index, and another one could have its name.
+    It does not name the extra itself, because the distribution may not be in a package index, where somebody else could
+    register its name.
     """
     packages = requirements_of_extra(entry_point, entry_point.name) or [package]
     quoted = (f"'{each}'" if "[" in each else each for each in packages)
@@ -119,7 +121,7 @@ def _install_command(entry_point: EntryPoint, package: str, *, again: bool = Fal
 
 
 def requirements_of_extra(entry_point: EntryPoint, extra: str) -> list[str]:
-    """The packages, without versions, that the extra of an entry point's distribution asks for."""
+    """The packages, without versions, that an extra of the entry point's distribution requires."""
     requirements = (entry_point.dist.requires if entry_point.dist is not None else None) or []
     found = []
     for requirement in requirements:
@@ -135,6 +137,6 @@ def describe_error(error: BaseException) -> str:
 
 
 def origin_of(entry_point: EntryPoint) -> str:
-    """What an entry point names, and the distribution that it is of."""
+    """The object that an entry point names, and its distribution, for a message."""
     distribution = f" ({entry_point.dist.name})" if entry_point.dist is not None else ""
     return f"{entry_point.value}{distribution}"

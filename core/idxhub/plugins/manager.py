@@ -1,4 +1,4 @@
-"""The plugins of an environment: adapters and datasets, found by their entry points, imported when asked for."""
+"""The plugins of an environment: they are found by their entry points, and imported when they are needed."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
 
 
 class ExporterSummary(NamedTuple):
-    """What is known of an exporter that is not imported.
+    """A description of an exporter that has not been imported.
 
     `description` is the first line of its module's documentation. `packages` are those that the extra with the
-    exporter's name asks for, without versions; `missing` are those of them that are not installed.
+    exporter's name requires, without versions; `missing` are those of them that are not installed.
     """
 
     name: str
@@ -46,10 +46,10 @@ class ExporterSummary(NamedTuple):
 
 
 class Plugins:
-    """The plugins of an environment, or of the entry points given: nothing is imported until asked for."""
+    """The plugins of this environment, or those of `entry_points`. A plugin is imported when it is needed."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._given = None if entry_points is None else tuple(entry_points)
+        self._entry_points_given = None if entry_points is None else tuple(entry_points)
         self._found: dict[str, Sequence[EntryPoint]] = {}
         self._adapters: dict[str, Adapter] = {}
         self._exporters: dict[str, Exporter] = {}
@@ -59,11 +59,11 @@ class Plugins:
         return f"Plugins(adapters={self.adapters()!r})"
 
     def adapters(self) -> tuple[FrameworkName, ...]:
-        """The names of the adapters, sorted; none is imported."""
+        """The names of the adapters, sorted. No adapter is imported."""
         return tuple(map(FrameworkName, sorted({*self._names(ADAPTERS), *self._adapters})))
 
     def register(self, name: str, plugin: object) -> None:
-        """Add an adapter that has no entry point: for tests, and for one's own code in a notebook."""
+        """Add an adapter that has no entry point, for example one that is defined in a notebook or a test."""
         self._adapters[name] = Adapter(name, plugin)
 
     def adapter(self, name: str) -> Adapter:
@@ -78,7 +78,7 @@ class Plugins:
             if not found:
                 raise UnknownNameError("framework", name, self.adapters())
             entry_point = choose_entry_point(name, found)
-            # of several threads that come at once, the first one's is everybody's
+            # if several threads import it at the same time, all of them get the adapter of the first
             self._adapters.setdefault(name, Adapter(name, import_plugin(entry_point)))
         return self._adapters[name]
 
@@ -87,15 +87,15 @@ class Plugins:
         return self._adapters.get(name)
 
     def resident(self) -> tuple[str, ...]:
-        """The adapters whose loaders keep data on a device, sorted, by what their code defines; none is imported."""
+        """The adapters whose loaders can keep data on a device, sorted. Their code is read, but not imported."""
         found = {
             entry_point.name for entry_point in self._entry_points(ADAPTERS) if _defines(entry_point, RESIDENT_HOOK)
         }
         return tuple(sorted(found.union(name for name, adapter in self._adapters.items() if adapter.has_resident)))
 
     def framework_version(self, name: str) -> str:
-        """The installed versions of what an adapter's extra asks for; empty if it asks for nothing."""
-        from importlib import metadata  # noqa: PLC0415 -- a warm get_dataset does without
+        """The installed versions of the packages that an adapter's extra requires; empty if it requires none."""
+        from importlib import metadata  # noqa: PLC0415 -- a warm get_dataset does not need it
 
         found = self._named(ADAPTERS, name)
         versions = []
@@ -109,7 +109,7 @@ class Plugins:
         return ", ".join(versions)
 
     def exporters(self) -> tuple[str, ...]:
-        """The names of the export formats, sorted; none is imported."""
+        """The names of the export formats, sorted. No exporter is imported."""
         return tuple(sorted(self._names(EXPORTERS)))
 
     def exporter(self, name: str) -> Exporter:
@@ -125,7 +125,7 @@ class Plugins:
         return self._exporters[name]
 
     def summarize_exporters(self) -> tuple[ExporterSummary, ...]:
-        """A description of each exporter and of the packages that it needs; none is imported."""
+        """A description of each exporter and of the packages that it needs. No exporter is imported."""
         from importlib import metadata  # noqa: PLC0415 -- as in `framework_version`
 
         def is_missing(package: str) -> bool:
@@ -144,12 +144,12 @@ class Plugins:
         return tuple(summaries)
 
     def datasets(self) -> Mapping[str, DatasetSpec]:
-        """The catalog: the built-in datasets and every plugin's. A plugin that fails is left out with a warning."""
+        """The catalog: the built-in datasets and those of plugins. A plugin that fails is left out with a warning."""
         if self._datasets is None:
             catalog = builtin.datasets()
             for entry_point in self._entry_points(DATASETS):
                 try:
-                    with stdout_to_stderr():  # what it prints must not get into --json
+                    with stdout_to_stderr():  # its output must not get into that of --json
                         catalog |= self._contributed(entry_point, catalog)
                 except BaseException as error:
                     if is_interruption(error):
@@ -166,33 +166,33 @@ class Plugins:
         return self.datasets().values()
 
     def subjects(self) -> tuple[str, ...]:
-        """The frameworks whose adapters the conformance kit can examine, sorted; none is imported."""
+        """The frameworks whose adapters the conformance kit can check, sorted. No adapter is imported."""
         return tuple(sorted(self._names(SUBJECTS)))
 
     def subject(self, framework: str) -> object | None:
-        """What the kit needs to examine an adapter, as its distribution gives it; None if it gives none."""
+        """The subject that an adapter's distribution provides for the conformance kit; None if it provides none."""
         found = self._named(SUBJECTS, framework)
         return import_plugin(choose_entry_point(framework, found)) if found else None
 
     def commands(self) -> dict[str, str]:
-        """The subcommands that distributions add to `idxhub`, with the distribution of each; none is imported."""
+        """The subcommands that distributions add to `idxhub`, and the distribution of each. None is imported."""
         return {
             entry_point.name: entry_point.dist.name if entry_point.dist is not None else entry_point.value
             for entry_point in self._entry_points(COMMANDS)
         }
 
     def command(self, name: str) -> object | None:
-        """The subcommand called `name`, imported; None if there is none."""
+        """Import the subcommand called `name`; None if it does not exist."""
         found = self._named(COMMANDS, name)
         return import_plugin(choose_entry_point(name, found)) if found else None
 
     def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
-        """The spec called `name`; a spec is its own answer."""
+        """The spec called `name`. A spec instead of a name is returned as it is."""
         if isinstance(name, DatasetSpec):
             return name
-        if not isinstance(name, str):  # it may be what no mapping can be asked for
+        if not isinstance(name, str):  # it may not be hashable
             raise UnknownNameError("dataset", name, self.datasets())
-        if name in builtin.NAMES:  # for these no plugin need be looked for
+        if name in builtin.NAMES:  # no plugin needs to be searched for
             return builtin.dataset(name)
         if name in self.datasets():
             return self.datasets()[name]
@@ -219,14 +219,14 @@ class Plugins:
         return [entry_point for entry_point in self._entry_points(group) if entry_point.name == name]
 
     def _entry_points(self, group: str) -> Sequence[EntryPoint]:
-        if self._given is not None:
-            return [entry_point for entry_point in self._given if entry_point.group == group]
-        if group not in self._found:  # once: each look goes through the metadata of all that is installed
+        if self._entry_points_given is not None:
+            return [entry_point for entry_point in self._entry_points_given if entry_point.group == group]
+        if group not in self._found:  # only once: it reads the metadata of all installed distributions
             self._found[group] = find_entry_points(group)
         return self._found[group]
 
 
-_INSTALLED = Plugins()  # nothing is looked for before it is asked for
+_INSTALLED = Plugins()  # it searches for plugins when they are needed
 
 
 def installed() -> Plugins:
@@ -236,8 +236,8 @@ def installed() -> Plugins:
 
 def _reduce_adapter(adapter: Adapter) -> tuple[Any, ...]:
     if installed().loaded(adapter.name) is not adapter:
-        # TypeError is what Python itself raises for what cannot be pickled
-        raise TypeError(f"the adapter {adapter.name!r} is not an installed one, and so cannot be pickled")
+        # Python itself raises TypeError for objects that cannot be pickled
+        raise TypeError(f"the adapter {adapter.name!r} is not an installed one, so it cannot be pickled")
     return _installed_adapter, (adapter.name,)
 
 
@@ -249,9 +249,9 @@ copyreg.pickle(Adapter, _reduce_adapter)
 
 
 def _defines(entry_point: EntryPoint, name: str) -> bool:
-    """Whether the module of an entry point defines a function called so; its code is read, and not run."""
+    """Whether the module of an entry point uses a name. Its code is read and not run."""
     code = _read_module(entry_point, "get_code")
-    return code is not None and name in _names(code)
+    return code is not None and name in _names_in(code)
 
 
 def _first_line(entry_point: EntryPoint) -> str:
@@ -263,11 +263,11 @@ def _first_line(entry_point: EntryPoint) -> str:
 
 
 def _read_module(entry_point: EntryPoint, method: str) -> Any:
-    """What a method of its loader, `get_code` or `get_source`, says of an entry point's module, which is not run.
+    """The result of `get_code` or `get_source`, methods of a loader, for an entry point's module, which is not run.
 
-    None if it cannot be read: another package may raise anything.
+    It is None if the module cannot be read: the module of another distribution may raise any error.
     """
-    from importlib.abc import InspectLoader  # noqa: PLC0415 -- on the way out only, as is the next
+    from importlib.abc import InspectLoader  # noqa: PLC0415 -- needed for an error or a list alone, as is the next
     from importlib.util import find_spec  # noqa: PLC0415
 
     module = entry_point.value.partition("[")[0].partition(":")[0].strip()
@@ -282,6 +282,6 @@ def _read_module(entry_point: EntryPoint, method: str) -> Any:
         return None
 
 
-def _names(code: CodeType) -> set[str]:
-    """The names that code and the classes and functions in it use."""
-    return set(code.co_names).union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))
+def _names_in(code: CodeType) -> set[str]:
+    """The names that are used in a piece of code, and in the classes and functions in it."""
+    return set(code.co_names).union(*(_names_in(each) for each in code.co_consts if isinstance(each, CodeType)))

@@ -82,7 +82,7 @@ class Archive:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Archive:
-        """Describe a .zip of one's own by reading it once, a block at a time. Raises `OSError`."""
+        """Describe your own .zip by reading it once, a block at a time. Raises `OSError`."""
         import hashlib  # noqa: PLC0415 -- see `DatasetSpec.fingerprint`
 
         path = Path(path)
@@ -143,7 +143,7 @@ class Resource:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Resource:
-        """Describe an IDX file of one's own, plain, .gz or .xz, by reading it once.
+        """Describe your own IDX file, plain, .gz or .xz, by reading it once.
 
         Raises `OSError` if the file cannot be read and `IdxFormatError` if it is not a valid IDX file.
         """

@@ -1,7 +1,7 @@
 """A dataset as data: its splits and their files, classes, licence, citation, and where copies are kept.
 
 `idxhub.catalog.builtin` has the specs of the datasets that come with the package. Wherever a dataset's name is
-accepted, a `DatasetSpec` of one's own is accepted too.
+accepted, so is a caller's own `DatasetSpec`.
 """
 
 from __future__ import annotations

@@ -340,7 +340,7 @@ def adapters() -> tuple[FrameworkName, ...]:
 
 
 # arguments of other libraries' loaders, and what takes their place
-_INSTEAD_IN_GET_LOADER = {"num_workers": "batches are made without processes, and with prefetch= ahead of their use"}
+_INSTEAD_IN_GET_LOADER = {"num_workers": "get_loader uses no worker processes; prefetch= makes batches in advance"}
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:

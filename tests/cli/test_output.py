@@ -220,3 +220,14 @@ def test_the_shell_is_offered_names(arguments, offered):
         check=True,
     )
     assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
+
+
+def test_a_warning_is_one_line(tmp_path):
+    folder = tmp_path / "stranger-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[idxhub.datasets]\nd = not_there\n")
+    done = subprocess.run(
+        [*COMMAND, "list"], env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"Warning: no datasets from not_there \(stranger\): ModuleNotFoundError: .*\n", done.stderr)

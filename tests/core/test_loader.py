@@ -105,7 +105,7 @@ def test_the_repr_describes_a_loader(loader):
         ({"foo": 1}, "unknown argument of get_loader 'foo'"),
         (
             {"num_workers": 2},
-            "'num_workers': batches are made without processes, and with prefetch= ahead of their use",
+            "'num_workers': get_loader uses no worker processes; prefetch= makes batches in advance",
         ),
         ({"batchsize": 2}, "did you mean 'batch_size'?"),
         ({"transform": abs, "framework": "torch"}, "'transform': get_dataset has it"),

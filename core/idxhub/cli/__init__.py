@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
-from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, print_json, printable_line
+from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, print_json, print_text, printable_line
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
 
@@ -115,10 +116,18 @@ def main() -> None:
     """Run the command: the entry point of the console script."""
     # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest of the arguments as one
     try:
         commands()
     except OSError as error:
         sys.exit(_report_os_error(error))
+
+
+def _show_warning(message: Warning | str, *where: Any) -> None:
+    """Print a warning in a line; where in the code it was raised says nothing to the user of a command."""
+    del where
+    with contextlib.suppress(OSError):
+        print_text(f"Warning: {str(message).removeprefix('idxhub: ')}", err=True)
 
 
 def _report_os_error(error: OSError) -> int:

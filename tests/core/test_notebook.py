@@ -155,19 +155,19 @@ def test_the_picture_has_the_first_images_of_each_class():
 @pytest.mark.parametrize(
     ("images", "shape"),
     [
-        (noise(9, 6, 5), (3 * 6, 8 * 5)),
-        (noise(9, 1, 6, 5), (3 * 6, 8 * 5)),
-        (noise(9, 6, 5, 1), (3 * 6, 8 * 5)),
-        (noise(9, 6, 5, 3), (3 * 6, 8 * 5)),
-        (noise(9, 100, 50), (3 * 25, 8 * 13)),
-        (noise(9, 1, 1), (3, 8)),
-        (noise(9, 6, 5, dtype=np.int32, high=70_000), (3 * 6, 8 * 5)),
-        (noise(9, 6, 5, high=2, dtype=bool), (3 * 6, 8 * 5)),
-        (np.full((9, 6, 5), np.nan), (3 * 6, 8 * 5)),
-        (np.full((9, 6, 5), -np.inf), (3 * 6, 8 * 5)),
-        (np.full((9, 6, 5), -7.0), (3 * 6, 8 * 5)),
-        (np.array([-1.7e308, 0, 1.7e308]).repeat(90).reshape(9, 6, 5), (3 * 6, 8 * 5)),
-        (noise(9, 6, 5)[::2, ::-1], (3 * 6, 8 * 5)),
+        (noise(9, 6, 5), (3 * 6, 3 * 5)),
+        (noise(9, 1, 6, 5), (3 * 6, 3 * 5)),
+        (noise(9, 6, 5, 1), (3 * 6, 3 * 5)),
+        (noise(9, 6, 5, 3), (3 * 6, 3 * 5)),
+        (noise(9, 100, 50), (3 * 25, 3 * 13)),
+        (noise(9, 1, 1), (3, 3)),
+        (noise(9, 6, 5, dtype=np.int32, high=70_000), (3 * 6, 3 * 5)),
+        (noise(9, 6, 5, high=2, dtype=bool), (3 * 6, 3 * 5)),
+        (np.full((9, 6, 5), np.nan), (3 * 6, 3 * 5)),
+        (np.full((9, 6, 5), -np.inf), (3 * 6, 3 * 5)),
+        (np.full((9, 6, 5), -7.0), (3 * 6, 3 * 5)),
+        (np.array([-1.7e308, 0, 1.7e308]).repeat(90).reshape(9, 6, 5), (3 * 6, 3 * 5)),
+        (noise(9, 6, 5)[::2, ::-1], (3 * 6, 2 * 5)),
     ],
     ids=lambda value: f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else "",
 )
@@ -239,6 +239,15 @@ def test_classes_without_examples_and_labels_without_a_class(toy):
     arrays = get_dataset(toy.spec, data_dir=toy.folder)
     arrays.labels[:] = [0] * 29 + [7]
     assert classes_of(arrays) == [(0, "ant", 29), (1, "bee", 0), (2, "cat", 0), (7, "", 1)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_picture_has_no_empty_columns(count):
+    assert picture_of(of_classes(noise(3 * count, 6, 5))).shape == (3 * 6, count * 5, 3)
+
+
+def test_images_without_labels_have_no_picture():
+    assert "<img" not in html_of(Arrays(noise(9, 6, 5), np.zeros(0, np.int64)))
 
 
 @pytest.mark.parametrize("split", ["train[:0]", "train[0:0]+test[:0]"])

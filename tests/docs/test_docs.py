@@ -38,6 +38,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 ON_FULL_DATA = {"README.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
+LIBRARIES = ["duckdb", "keras", "lightning", "pandas", "polars", "pyarrow", "sklearn"]  # with pages in docs/how-to
 ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TIMEOUT = 300  # seconds
@@ -130,9 +131,11 @@ def frameworks(source: str) -> list[str]:
     pictures need matplotlib.
     """
     named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
+    named += [name for name in LIBRARIES if re.search(rf"^(import|from) {name}\b", source, re.MULTILINE)]
     named += ["torch"] * ("idxhub demo" in source)
     named += ["matplotlib"] * bool(re.search(r"idxhub_plot|idxhub plot \w+", source))
-    return named + ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
+    named += ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
+    return list(dict.fromkeys(named))
 
 
 def pages() -> list[Page]:

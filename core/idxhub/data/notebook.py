@@ -30,17 +30,17 @@ _ROW_HEIGHT = 28  # pixels
 _MAX_WIDTH = 600  # pixels of the picture
 _MARKUP = 250  # bytes, at most, of the tags around the picture
 
-# colours are inherited: a notebook may be dark
+# Colours are inherited: a notebook may be dark. Jupyter has rules for tables, which are more specific than these.
 _STYLE = f"""<style>
 .idxhub {{font-size: 13px; line-height: 1.4}}
 .idxhub table {{border-collapse: collapse; border: 0; margin: 6px 0; font-size: inherit; color: inherit}}
 .idxhub tr, .idxhub td, .idxhub th {{background: none !important; border: 0; color: inherit}}
-.idxhub td, .idxhub th {{padding: 0 10px 0 0; text-align: left; vertical-align: top; max-width: none}}
+.idxhub td, .idxhub th {{padding: 0 10px 0 0; text-align: left !important; vertical-align: top; max-width: none}}
 .idxhub th {{font-weight: normal}}
 .idxhub th, .idxhub small {{opacity: .7}}
 .idxhub .classes tr {{height: {_ROW_HEIGHT}px}}
 .idxhub .classes td, .idxhub .classes th {{vertical-align: middle; white-space: nowrap}}
-.idxhub .classes .n {{text-align: right; padding-right: 24px}}
+.idxhub .classes .n {{text-align: right !important; padding-right: 24px}}
 .idxhub img {{display: block; margin: 0; max-width: none}}
 </style>"""
 
@@ -201,7 +201,7 @@ def _picture(classes: list[_Class], images: Any, height: int, columns: int, size
     """An image of at most `size` bytes that has `height` rows; "" for none."""
     room = (size - _MARKUP) * 3 // 4  # base64 makes 4 bytes of 3
     cells = [each.positions for each in classes]
-    sprite = draw_sprite(images, cells, height, max(1, _PICTURES // columns), room) if cells else None
+    sprite = draw_sprite(images, cells, height, max(1, _PICTURES // columns), room)
     if sprite is None:
         return ""
     shown = height * _ROW_HEIGHT

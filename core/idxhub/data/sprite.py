@@ -37,7 +37,8 @@ def draw_sprite(images: Any, cells: Sequence[Sequence[int]], height: int, per_ce
         return None
     local, cells = _read(images, cells)
     pictures = _as_pictures(local)
-    if pictures is None:
+    per_cell = min(per_cell, max(map(len, cells), default=0))
+    if pictures is None or not per_cell:
         return None
     fewer = [per_cell >> i for i in range(per_cell.bit_length())]  # half, and so on down to 1
     for count, side in [*((each, _SIDE) for each in fewer), (1, _SIDE // 2)]:

@@ -1,4 +1,4 @@
-"""What is fuzzed: any bytes whatever are answered rightly, or refused with the error that belongs to them."""
+"""What is fuzzed: any bytes are answered rightly, or refused with the error that belongs to them."""
 
 from __future__ import annotations
 

@@ -17,17 +17,20 @@ from idxhub.errors import ChecksumError, DownloadError, UnknownNameError
 
 
 def print_json(data: Any) -> None:
-    """One JSON document on standard output, in ASCII: whatever the locale, and whatever bytes are in a path."""
+    """Print one JSON document on standard output, in ASCII, so that it does not depend on the locale or on a path."""
     click.echo(json.dumps(data, indent=2))
 
 
 def printable_line(text: object) -> str:
-    """A line as it can be shown anywhere: file names may hold whatever they like, orders to the terminal too."""
+    """A text as one line that any terminal can show: characters that are not printable are replaced.
+
+    A file name may contain control characters, which a terminal would obey.
+    """
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def printable_lines(text: object) -> str:
-    """The same of several lines."""
+    """Several lines, each as `printable_line` gives it."""
     return "\n".join(map(printable_line, str(text).split("\n")))
 
 
@@ -158,7 +161,7 @@ def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
 
 
 def format_size(count: int | None) -> str:
-    """Bytes for people: powers of 1000, as disk and network figures are."""
+    """A number of bytes with a unit, in powers of 1000, as the sizes of disks and downloads are given."""
     if count is None:
         return "?"
     value = float(count)

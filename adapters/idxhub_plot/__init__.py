@@ -12,6 +12,9 @@ from idxhub import errors
 from idxhub_plot.colours import TEN_COLOURS, class_colours
 
 if TYPE_CHECKING:
+    from idxhub_plot.embeddings.coordinates import Embedding, embedding
+    from idxhub_plot.embeddings.figure import embed
+    from idxhub_plot.embeddings.page import embed_page
     from idxhub_plot.pictures.classes import classes
     from idxhub_plot.pictures.diff import diff
     from idxhub_plot.pictures.mean import mean
@@ -29,6 +32,10 @@ _MODULES = {
     "Compared": "releases",
     "diff": "pictures.diff",
     "Difference": "releases",
+    "embed": "embeddings.figure",
+    "embed_page": "embeddings.page",
+    "embedding": "embeddings.coordinates",
+    "Embedding": "embeddings.coordinates",
     "mean": "pictures.mean",
     "mistakes": "pictures.mistakes",
     "projector": "pictures.projector",
@@ -42,10 +49,14 @@ __all__ = [
     "TEN_COLOURS",
     "Compared",
     "Difference",
+    "Embedding",
     "class_colours",
     "classes",
     "compare",
     "diff",
+    "embed",
+    "embed_page",
+    "embedding",
     "mean",
     "mistakes",
     "projector",

@@ -241,3 +241,56 @@ def projector(
     made = idxhub_plot.projector(name, split, invert=invert, **source(options))
     with output.made_folder(folder):
         write_files({folder / filename: content for filename, content in made.items()}, [name], as_json=as_json)
+
+
+@plot.command()
+@name_argument
+@split_option("all")
+@click.option("--method", default="pca", show_default=True, help="pca, tsne, umap or pymde.")
+@click.option("--beside", metavar="NAME", help="A second dataset, drawn at the right of the first.")
+@click.option("--size", type=_POSITIVE, help="How many examples.  [default: all]")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the method, and of the choice of --size.",
+)
+@click.option("--html", is_flag=True, help="Make a page to explore, with all images in it.")
+@click.option(
+    *("-o", "--output", "output_path"),
+    type=click.Path(path_type=Path),
+    help="The file; its name ends in .png, .svg, .pdf or .html.  [default: NAME-METHOD.png or .html]",
+)
+@common_options
+def embed(
+    *,
+    name: str,
+    method: str,
+    beside: str | None,
+    html: bool,
+    output_path: Path | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """All examples as points, similar ones together.
+
+    The methods are principal component analysis with NumPy alone (pca), t-SNE by openTSNE (tsne), UMAP by umap-learn
+    (umap), and PyMDE (pymde). The coordinates are kept in the cache.
+
+    An .html file is one page with all images inside, which needs no network: zoom in to see the images, point at one,
+    choose classes, or find an image by its position.
+    """
+    html = html or (output_path is not None and output_path.suffix.lower() == ".html")
+    if html and beside is not None:
+        raise click.UsageError("a page shows one dataset: leave --beside or --html out")
+    endings = (".html",) if html else output.ENDINGS
+    path = output_path or Path(f"{name}-{method}{endings[0]}")
+    output.check_target(path, endings, force=force)
+    asked = {"name": name, "method": method, "progress": not as_json, **source(options), **options}
+    if html:
+        write_files({path: idxhub_plot.embed_page(**asked).encode()}, [name], as_json=as_json)
+    else:
+        names = [name] if beside is None else [name, beside]
+        write_picture(path, idxhub_plot.embed(beside=beside, **asked), names, as_json=as_json)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from umap import UMAP
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ImportWarning)  # it says that its networks need TensorFlow; they are not used here
+    from umap import UMAP
 
 
 class _Bar(io.StringIO):

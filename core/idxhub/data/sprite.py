@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ except ImportError:  # Pillow is optional: a dataset can be described without a 
 
 _SIDE = 32  # pixels: larger images are reduced to this
 _GREYS = 16  # or colours: PNG stores so many in 4 bits
+# what numpy.from_dlpack raises for an object without DLPack, a dtype that NumPy lacks, a GPU's memory, a gradient
+_NO_DLPACK = (AttributeError, TypeError, ValueError, BufferError, RuntimeError)
 
 
 class Sprite(NamedTuple):
@@ -53,15 +56,13 @@ def _read(images: Any, cells: Sequence[Sequence[int]]) -> tuple[NDArray[Any] | N
     """An array of this process's memory that has the images, and the positions of each cell's images in it."""
     if isinstance(images, np.ndarray):
         return images, cells
-    try:
+    with contextlib.suppress(*_NO_DLPACK):
         return np.from_dlpack(images), cells  # all of them, without a copy
-    except Exception:  # noqa: BLE001, S110 -- a framework may raise anything; its memory may be that of a GPU
-        pass
     try:
         positions = np.array([position for cell in cells for position in cell])
         new = iter(range(len(positions)))
         return np.asarray(images[positions]), [[next(new) for _ in cell] for cell in cells]
-    except Exception:  # noqa: BLE001 -- as above
+    except Exception:  # noqa: BLE001 -- each framework has errors of its own for what is no longer there
         return None, cells
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import pluggy
@@ -14,9 +13,9 @@ from idxhub.data.arrays import LAYOUTS, Layout
 from idxhub.data.loader import Batches
 from idxhub.data.split import Split
 from idxhub.errors import AdapterError, UnknownNameError
-from idxhub.plugins import hookspecs
+from idxhub.plugins.hook_calls import call_description_hook, calling, hook_error, load_hooks
 from idxhub.plugins.hookspecs import Conventions
-from idxhub.plugins.importing import describe_error, is_interruption
+from idxhub.plugins.importing import is_interruption
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
@@ -30,24 +29,18 @@ class Adapter:
 
     def __init__(self, name: str, plugin: object) -> None:
         self.name = name
+        self._title = f"adapter {name!r}"  # for messages
         self._hooks = load_hooks(name, plugin, REQUIRED_HOOKS)
         self.has_resident = bool(self._hooks.idxhub_resident.get_hookimpls())
         self._batch = _direct_call(self._hooks.idxhub_batch, "images", "labels")
-        try:
-            conventions = self._hooks.idxhub_conventions()
-            self.conventions: Conventions = Conventions() if conventions is None else conventions
-            sound = _is_sound(self.conventions)
-            if sound:  # a copy, because a mapping from a plugin may run any code
-                self.conventions = self.conventions._replace(options=dict(self.conventions.options))
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            raise AdapterError(f"adapter {name!r}: idxhub_conventions raised {describe_error(error)}") from error
-        if not sound:
-            raise AdapterError(
-                f"adapter {name!r}: idxhub_conventions gave {conventions!r}, not a Conventions with a layout "
-                f"of {', '.join(LAYOUTS)}, a label_dtype of integers, and a mapping of options by name"
-            )
+        self.conventions = call_description_hook(
+            self._title,
+            self._hooks.idxhub_conventions,
+            Conventions(),
+            _is_sound,
+            f"a Conventions with a layout of {', '.join(LAYOUTS)}, a label_dtype of integers, and a mapping of options "
+            "by name",
+        )
 
     def check_options(
         self, options: Iterable[str], common: Iterable[str] = (), elsewhere: Mapping[str, str] = MappingProxyType({})
@@ -64,51 +57,39 @@ class Adapter:
 
     def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
         """Let the adapter refuse values of options with its own error, before anything is loaded."""
-        with self._calling("idxhub_check"):
+        with calling(self._title, "idxhub_check"):
             self._hooks.idxhub_check(options=dict(options), shape=shape, dtype=dtype, layout=layout)
 
     def check_device(self, device: Any) -> None:
         """Let the adapter refuse a device before anything is loaded."""
-        with self._calling("idxhub_check_device"):
+        with calling(self._title, "idxhub_check_device"):
             self._hooks.idxhub_check_device(device=device)
 
     def dataset(self, split: Split, options: Mapping[str, Any]) -> Any:
         """The native dataset of a split."""
-        with self._calling("idxhub_dataset"):
+        with calling(self._title, "idxhub_dataset"):
             return self._checked("idxhub_dataset", self._hooks.idxhub_dataset(split=split, options=dict(options)))
 
     def batch(self, images: Any, labels: Any) -> Any:
         """The native batch of two arrays."""
-        try:  # without _calling, which takes a microsecond for each batch
+        try:  # without `calling`, which takes a microsecond for each batch
             return self._checked("idxhub_batch", self._batch(images, labels))
         except Exception:
             raise
         except BaseException as error:
             if is_interruption(error):
                 raise
-            raise AdapterError(f"adapter {self.name!r}: idxhub_batch raised {describe_error(error)}") from error
+            raise hook_error(self._title, "idxhub_batch", error) from error
 
     def resident(self, split: Split, device: Any) -> Batches[Any]:
         """Batches of a split that is kept on a device. Call it only if `has_resident` is true."""
-        with self._calling(RESIDENT_HOOK):
+        with calling(self._title, RESIDENT_HOOK):
             made: Batches[Any] = self._checked(RESIDENT_HOOK, self._hooks.idxhub_resident(split=split, device=device))
-        return _CheckedBatches(self.name, made)
-
-    @contextlib.contextmanager
-    def _calling(self, hook: str) -> Iterator[None]:
-        """A context that lets the errors of a hook pass, but turns `SystemExit` and the like into `AdapterError`."""
-        try:
-            yield
-        except Exception:
-            raise
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            raise AdapterError(f"adapter {self.name!r}: {hook} raised {describe_error(error)}") from error
+        return _CheckedBatches(self._title, made)
 
     def _checked(self, hook: str, result: Any) -> Any:
         if result is None:
-            raise AdapterError(f"adapter {self.name!r}: {hook} returned nothing")
+            raise AdapterError(f"{self._title}: {hook} returned nothing")
         return result
 
 
@@ -131,25 +112,8 @@ class _CheckedBatches:
             except BaseException as error:
                 if is_interruption(error):
                     raise
-                problem = f"the function that {RESIDENT_HOOK} returned raised {describe_error(error)}"
-                raise AdapterError(f"adapter {self._adapter!r}: {problem}") from error
+                raise hook_error(self._adapter, f"the function that {RESIDENT_HOOK} returned", error) from error
             yield batch
-
-
-def load_hooks(name: str, plugin: object, required: Sequence[str]) -> pluggy.HookRelay:
-    """The hooks of one plugin, in its own manager, so that plugins are independent and a bad one leaves no trace."""
-    manager = pluggy.PluginManager("idxhub")
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(plugin, name)
-        manager.check_pending()
-    except (ValueError, pluggy.PluginValidationError) as error:
-        raise AdapterError(f"plugin {name!r}: {error}") from error
-    implemented = {caller.name for caller in manager.get_hookcallers(plugin) or []}
-    missing = [hook for hook in required if hook not in implemented]
-    if missing:
-        raise AdapterError(f"plugin {name!r} has no {' and no '.join(missing)} marked with hookimpl")
-    return manager.hook
 
 
 def _direct_call(hook: pluggy.HookCaller, *parameters: str) -> Callable[..., Any]:
@@ -168,7 +132,7 @@ def _direct_call(hook: pluggy.HookCaller, *parameters: str) -> Callable[..., Any
     return lambda *values: function(*(values[position] for position in positions))
 
 
-def _is_sound(conventions: object) -> bool:
+def _is_sound(conventions: object) -> TypeGuard[Conventions]:
     if not isinstance(conventions, Conventions) or not isinstance(conventions.options, Mapping):
         return False
     try:

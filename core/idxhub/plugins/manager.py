@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, NewType
 from idxhub.catalog import builtin
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, UnknownNameError
-from idxhub.plugins.adapter import RESIDENT_HOOK, Adapter, load_hooks
+from idxhub.plugins.adapter import RESIDENT_HOOK, Adapter
 from idxhub.plugins.entry_points import entry_points as find_entry_points
 from idxhub.plugins.exporter import Exporter
+from idxhub.plugins.hook_calls import load_hooks
 from idxhub.plugins.importing import (
     EntryPoint,
     choose_entry_point,

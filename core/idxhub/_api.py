@@ -179,7 +179,9 @@ def get_loader(
         of_dataset = "get_dataset has it" if other in adapter.conventions.options else ""
         why = _INSTEAD_IN_GET_LOADER.get(other, of_dataset)
         raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
-    batching = Batching(batch_size, shuffle, seed, drop_last, shard, equal, prefetch)
+    batching = Batching(
+        batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, shard=shard, equal=equal, prefetch=prefetch
+    )
     if device is not None and not adapter.has_resident:
         able = ", ".join(plugins.resident()) or "none"
         raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.processes import python
 
-from idxhub.cache.mapping import map_copy_on_write, release_pages
+from idxhub.cache.mapping import map_copy_on_write
 from idxhub.paths import open_regular_file
 
 MANY_UNDER_A_LOW_LIMIT = """
@@ -59,13 +59,6 @@ def test_a_mapping_is_written_into_privately(mapped, tmp_path):
     one[:] = 7
     assert (two == np.arange(100_000)).all()
     assert (np.fromfile(tmp_path / "x", "<u4") == np.arange(100_000)).all()
-
-
-def test_released_pages_are_read_again(mapped):
-    array = np.frombuffer(mapped, "<u4")
-    total = int(array.sum())
-    release_pages(mapped, 100, array.nbytes)
-    assert int(array.sum()) == total
 
 
 def test_an_empty_file_cannot_be_mapped(tmp_path):

@@ -209,17 +209,17 @@ def test_an_array_swapped_after_it_was_checked(toy, fill, cache_dir, invariant, 
     fill()
     here = Cache(cache_dir, toy.spec)
     path, other = here.array_file(toy.train_labels), cache_dir / "other"
-    check = cache.compute_mapped_checksums
+    check = cache.compute_file_checksums
     swapped = path.read_bytes()[:-SIZE] + bytes(SIZE) if swap == "another array" else swap
 
-    def then_swap(mapped, size):
-        sums = check(mapped, size)
+    def then_swap(file, size):
+        sums = check(file, size)
         other.write_bytes(swapped)
         os.replace(other, path)
         return sums
 
     with monkeypatch.context() as patched:
-        patched.setattr(cache, "compute_mapped_checksums", then_swap)
+        patched.setattr(cache, "compute_file_checksums", then_swap)
         stored = here.open(toy.kept(toy.train_labels))
     np.testing.assert_array_equal(stored.array, toy.array(toy.train_labels))
     assert here.open(toy.kept(toy.train_labels)) is None

@@ -36,19 +36,6 @@ def map_copy_on_write(file: io.BufferedReader) -> Any:
     return mapped
 
 
-def release_pages(mapped: Any, begin: int, end: int) -> None:
-    """Release the pages of these bytes from the process's resident memory. What was written into them is lost.
-
-    When the bytes are used again, their pages are read from the page cache.
-    """
-    begin -= begin % mmap.PAGESIZE
-    if isinstance(mapped, mmap.mmap):
-        if hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED, begin, end - begin)
-    elif _LIBC is not None:
-        _LIBC.madvise(ctypes.addressof(mapped) + begin, end - begin, mmap.MADV_DONTNEED)
-
-
 def _libc() -> Any:
     """The C library, if its mmap can be called with the signature of 64-bit Linux and macOS; otherwise None."""
     if sys.version_info >= (3, 13) or sys.platform not in ("linux", "darwin") or ctypes.sizeof(ctypes.c_long) != 8:
@@ -57,7 +44,6 @@ def _libc() -> Any:
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     library.mmap.restype, library.mmap.argtypes = pointer, [pointer, size, number, number, number, ctypes.c_int64]
     library.munmap.argtypes = [pointer, size]
-    library.madvise.argtypes = [pointer, size, number]
     return library
 
 

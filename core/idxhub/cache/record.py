@@ -5,7 +5,9 @@ A record is JSON and contains a checksum of itself. A damaged record counts as a
 
 from __future__ import annotations
 
+import io
 import json
+import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +17,6 @@ import xxhash
 
 from idxhub._version import __version__
 from idxhub.cache.atomic import cache_error, write_atomically
-from idxhub.cache.mapping import release_pages
 from idxhub.catalog.spec import Archive, Resource
 from idxhub.paths import open_regular_file
 
@@ -101,9 +102,7 @@ def _check_types(record: Record) -> None:
         *record.xxh3,
         *(record.archive or ())[:2],
     )
-    if not all(isinstance(each, str) for each in texts) or not all(
-        isinstance(each, str | None) for each in optional_texts
-    ):
+    if {*map(type, texts)} != {str} or not {*map(type, optional_texts)} <= {str, type(None)}:
         raise TypeError("a text of the record is not a string")
     if record.archive is not None and len(record.archive) != 3:
         raise TypeError("the record's archive is not a name and two digests")
@@ -168,18 +167,22 @@ def compute_checksums(data: memoryview) -> tuple[str, ...]:
     return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
 
 
-def compute_mapped_checksums(mapped: Any, size: int) -> tuple[str, ...]:
-    """The checksum of each chunk of the last `size` bytes of a mapped file.
+def compute_file_checksums(file: io.BufferedReader, size: int) -> tuple[str, ...]:
+    """The checksum of each chunk of the last `size` bytes of an open file, which is not empty.
 
-    Their pages are released from the process's resident memory, so nothing may have been written into them.
+    The file is mapped for it, and each chunk's pages are released from the process's resident memory. The mapping is
+    one of its own because Python's `mmap` releases pages in half the time of a call through ctypes.
     """
     checksums = []
-    with memoryview(mapped) as view:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
         for begin in range(len(view) - size, len(view), CHUNK):
-            with view[begin : begin + CHUNK] as chunk:
+            end = min(begin + CHUNK, len(view))
+            with view[begin:end] as chunk:
                 checksums.append(xxhash.xxh3_64_hexdigest(chunk))
-            # two chunks may share a page; the second one reads it again from the page cache, which is cheap
-            release_pages(mapped, begin, min(begin + CHUNK, len(view)))
+            if hasattr(mmap, "MADV_DONTNEED"):
+                # two chunks may share a page; the second one reads it again from the page cache, which is cheap
+                page = begin - begin % mmap.PAGESIZE
+                mapped.madvise(mmap.MADV_DONTNEED, page, end - page)
     return tuple(checksums)
 
 

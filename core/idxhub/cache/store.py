@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -36,7 +35,7 @@ from idxhub.cache.record import (
     Record,
     RunningChecksums,
     compute_checksums,
-    compute_mapped_checksums,
+    compute_file_checksums,
     read_origin,
     read_record,
     utc_now,
@@ -94,16 +93,13 @@ class Cache:
             return None
         try:
             with open_regular_file(self.array_file(array_spec)) as file:
-                opened = _map_array(file, array_spec)
+                array = _map_array(file, array_spec)
+                if array is None or (verify and compute_file_checksums(file, array.nbytes) != record.xxh3):
+                    return None
         except FileNotFoundError:
             return None
         except OSError as error:
             raise cache_error(self.array_file(array_spec), error) from error
-        if opened is None:
-            return None
-        array, mapped = opened
-        if verify and compute_mapped_checksums(mapped, array.nbytes) != record.xxh3:
-            return None
         return StoredArray(array, record)
 
     def publish(self, array_spec: ArraySpec, array: NDArray[Any], **provenance: Any) -> None:
@@ -177,8 +173,8 @@ class Cache:
                 return False
             if not verify or not record["size"]:
                 return True
-            with open_regular_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return compute_mapped_checksums(mapped, len(mapped)) == tuple(record["xxh3"])
+            with open_regular_file(path) as file:
+                return compute_file_checksums(file, record["size"]) == tuple(record["xxh3"])
         except (FileNotFoundError, *DAMAGED_RECORD_ERRORS):
             return False
         except OSError as error:
@@ -225,17 +221,16 @@ def _array_key(array_spec: ArraySpec | Resource) -> str:
     return array_spec.key if isinstance(array_spec, ArraySpec) else array_spec.stem
 
 
-def _map_array(file: io.BufferedReader, array_spec: ArraySpec) -> tuple[NDArray[Any], Any] | None:
+def _map_array(file: io.BufferedReader, array_spec: ArraySpec) -> NDArray[Any] | None:
     """Map an array; None if the file's size or header differs in any byte from what `publish` writes."""
     header, dtype = _npy_header(array_spec), np.dtype(array_spec.dtype)
     count = math.prod(array_spec.shape)
     # the header is compared, not parsed: for a damaged one NumPy's parser raises any of half a dozen exceptions
     if os.fstat(file.fileno()).st_size != len(header) + count * dtype.itemsize or file.read(len(header)) != header:
         return None
-    mapped = map_copy_on_write(file)
     if count == 0:
-        return np.empty(array_spec.shape, dtype), mapped
-    return np.frombuffer(mapped, dtype, offset=len(header)).reshape(array_spec.shape), mapped
+        return np.empty(array_spec.shape, dtype)
+    return np.frombuffer(map_copy_on_write(file), dtype, offset=len(header)).reshape(array_spec.shape)
 
 
 def _npy_header(array_spec: ArraySpec) -> bytes:

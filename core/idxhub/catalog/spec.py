@@ -6,7 +6,6 @@ accepted, so is a caller's own `DatasetSpec`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,8 +42,13 @@ __all__ = [
 LABEL_DTYPE = "int64"  # of labels in the cache and in what `load` returns
 
 
+_WITHOUT_PUNCTUATION = str.maketrans("", "", "._-")
+
+
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is not None
+    if not isinstance(value, str) or not value.isascii():
+        return False
+    return value[:1].isalnum() and value.translate(_WITHOUT_PUNCTUATION).isalnum()
 
 
 _NAME = FieldRule("a name of letters, digits, '.', '_' and '-' that begins with a letter or a digit", _is_name)

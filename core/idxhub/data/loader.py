@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -26,24 +25,27 @@ _STATE_FORMAT = 1
 _END: Any = object()
 
 
-@dataclass(frozen=True)
 class Batching:
     """How a split is divided into batches: the arguments of `get_loader`, checked. Raises `ArgumentError`."""
 
-    batch_size: int
-    shuffle: bool = True
-    seed: int = 0
-    drop_last: bool = False
-    shard: tuple[int, int] = (0, 1)
-    equal: Equal = None
-    prefetch: int = 0
-
-    def __post_init__(self) -> None:
-        for argument, least in (("batch_size", 1), ("seed", 0), ("prefetch", 0)):
-            object.__setattr__(self, argument, integer(argument, getattr(self, argument), least))
-        for argument in ("shuffle", "drop_last"):
-            object.__setattr__(self, argument, boolean(argument, getattr(self, argument)))
-        object.__setattr__(self, "shard", check_shard(self.shard, self.equal))
+    def __init__(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        equal: Equal = None,
+        prefetch: int = 0,
+    ) -> None:
+        self.batch_size = integer("batch_size", batch_size, 1)
+        self.seed = integer("seed", seed, 0)
+        self.prefetch = integer("prefetch", prefetch, 0)
+        self.shuffle = boolean("shuffle", shuffle)
+        self.drop_last = boolean("drop_last", drop_last)
+        self.shard = check_shard(shard, equal)
+        self.equal = equal
 
 
 class Loader(Generic[T]):
@@ -117,7 +119,7 @@ class Loader(Generic[T]):
 
     def _identity(self) -> dict[str, Any]:
         """The values that are equal in two loaders with the same examples in the same batches."""
-        batching = asdict(self.batching) | {"shard": list(self.batching.shard)}
+        batching = vars(self.batching) | {"shard": list(self.batching.shard)}
         del batching["prefetch"]  # it changes when a batch is made, but not what is in it
         info = self.split.info
         dataset = {"dataset": info.dataset, "fingerprint": info.spec.fingerprint, "split": info.split}

@@ -95,7 +95,10 @@ class ArgumentError(UnknownNameError, ValueError):
 
 
 class MissingFrameworkError(IdxHubError, ImportError):
-    """The framework is not installed, or cannot be imported. The message ends with the command that installs it."""
+    """The framework is not installed, or cannot be imported.
+
+    The message ends with the command that installs it, if the adapter's distribution says which packages it needs.
+    """
 
 
 class AdapterError(IdxHubError):

@@ -163,6 +163,8 @@ def test_verify_a_folder_with_a_file_that_is_not_sound(harm, state, summary, run
     assert result.exit_code == 1
     assert state in result.stdout
     assert result.stdout.endswith(f"{summary}\n")
+    is_checked = re.search(rf"{state} +-  ", result.stdout) is None
+    assert is_checked == (state != "NOT FOUND")
     found = json.loads(run("verify", SAMPLE, "--data-dir", str(folder), "--json").stdout)["files"]
     assert [each["sound"] for each in found] == [True, True, True, False]
 
@@ -214,13 +216,19 @@ def test_control_characters_in_a_file_name_do_not_reach_the_terminal(run, tmp_pa
     assert cached["train-images-idx3-ubyte.gz"]["source"] == str(folder / "train-images-idx3-ubyte.gz")
 
 
-@pytest.mark.parametrize(("said", "status"), [("y", 0), ("n", 1), ("", 1)])
-def test_the_question_is_not_part_of_the_json(said, status, run):
+@pytest.mark.parametrize(("said", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1), (None, 1)])
+def test_the_question_is_not_part_of_the_json(said, status, run, cache_dir):
     idxhub.load(SAMPLE)
-    result = CliRunner().invoke(commands, ["cache", "--remove", "--json"], input=f"{said}\n")
+    result = CliRunner().invoke(commands, ["cache", "--remove", "--json"], input=said)
     assert result.exit_code == status
     assert "Remove 1 dataset, " in result.stderr
-    assert json.loads(result.stdout)["freed"] > 0 if said == "y" else result.stdout == ""
+    printed = json.loads(result.stdout)
+    if status == 0:
+        assert printed["freed"] > 0
+    else:
+        assert printed["error"]["type"] == "ClickException"
+        assert printed["error"]["message"].startswith("nothing was removed, because the answer was not yes")
+    assert any(cache_dir.iterdir()) == (status == 1)
 
 
 def test_cache_shows_and_removes_only_what_idxhub_made(run, cache_dir):

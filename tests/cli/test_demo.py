@@ -181,6 +181,11 @@ def test_what_is_not_installed_is_one_line_with_the_commands(verbose, capsys):
     assert shown == (list(messages.values()) if verbose else ["Not installed: a (pip install a), b (pip install b)."])
 
 
+def test_a_framework_without_an_install_command_has_its_own_line(capsys):
+    demo._print_missing({"a": "install it with: pip install a", "b": "the plugin 'b' needs: c"}, verbose=False)
+    assert capsys.readouterr().out == "Not installed: a (pip install a).\nthe plugin 'b' needs: c\n"
+
+
 def test_nothing_is_read_with_a_framework_that_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     plugins = Plugins([entry("absent", "no_such_framework")])

@@ -87,6 +87,8 @@ def test_the_keys_are_the_documented_ones(section, run, folder):
         (["list", "--nope"], 2, "NoSuchOption"),
         (["list", "more"], 2, "UsageError"),
         (["conformance", "nope"], 2, "UnknownNameError"),
+        (["--nope", "list"], 2, "NoSuchOption"),
+        (["--nope"], 2, "NoSuchOption"),
     ],
 )
 def test_an_error_is_json_too_and_its_status_the_same(arguments, status, kind, run):

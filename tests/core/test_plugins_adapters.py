@@ -147,13 +147,36 @@ def test_the_install_command_names_the_extras_packages_and_not_the_extra(write, 
         "Requires-Dist: thinglib>=2; extra == 'thing'",
         "Requires-Dist: otherlib[data]; extra == 'thing'",
     )
-    entry_points = "[idxhub.adapters]\nthing = adapter_thing\nbare = adapter_thing\n"
+    entry_points = "[idxhub.adapters]\nthing = adapter_thing\n"
     install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
     write("adapter_thing", "import thinglib_that_is_not_there")
     with pytest.raises(MissingFrameworkError, match=r"pip install thinglib 'otherlib\[data\]'$"):
         Plugins().adapter("thing")
-    with pytest.raises(MissingFrameworkError, match=r"pip install thinglib_that_is_not_there$"):
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (
+            "import no_thinglib.nn",
+            "the plugin 'bare' of the distribution 'idxhub_thing' needs the module 'no_thinglib'",
+        ),
+        (
+            "raise ImportError('no libthing.so')",
+            "the plugin 'bare' of the distribution 'idxhub_thing' is installed but does not import: no libthing.so",
+        ),
+    ],
+    ids=["missing", "broken"],
+)
+def test_without_an_extra_no_package_is_guessed(code, says, write, tmp_path):
+    metadata = ("Provides-Extra: thing", "Requires-Dist: thinglib>=2; extra == 'thing'")
+    entry_points = "[idxhub.adapters]\nbare = adapter_thing\n"
+    install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
+    write("adapter_thing", code)
+    with pytest.raises(MissingFrameworkError) as caught:
         Plugins().adapter("bare")
+    assert str(caught.value).startswith(says)
+    assert "pip install" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["no_such_module", "json:no_such_object"])

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 
@@ -103,13 +104,51 @@ COMMAND = """
 """
 
 
-@pytest.mark.parametrize("code", ["raise SystemExit", "print('hello from a plugin')"])
+OUTPUTS = {
+    "print": "print('PRINTED')",
+    "__stdout__": "import sys; sys.__stdout__.write('PRINTED')",
+    "write": "import os; os.write(1, b'PRINTED')",
+    "a child": "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(\"PRINTED\")'], check=True)",
+    "C's buffer": "import ctypes; ctypes.CDLL(None).printf(b'PRINTED')",
+}
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit", OUTPUTS["print"]])
 def test_the_command_survives_a_dataset_plugin_that_exits_or_prints(code, beside):
     environment = beside("[idxhub.datasets]\nd = datasets_a\n", code)
     listed = python(COMMAND, "list", "--json", env=environment).stdout
     assert {spec["name"] for spec in json.loads(listed)} >= set(builtin.NAMES)
     loaded = python("import idxhub; print(len(idxhub.get_dataset('fashion-mnist-sample')[0]))", env=environment)
     assert loaded.stdout == "2000\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows' C library has another name")
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("arguments", ["list", "info fashion-mnist-sample", "info nope", "doctor"])
+def test_what_plugins_write_at_import_is_not_in_the_json(arguments, output, beside):
+    groups = ("adapters", "datasets", "commands")
+    environment = beside("".join(f"[idxhub.{group}]\nd = datasets_a\n" for group in groups), OUTPUTS[output])
+    arguments = ["-c", textwrap.dedent(COMMAND), *arguments.split(), "--json"]
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment)
+    assert json.loads(done.stdout)
+    assert ("PRINTED" in done.stderr) == (arguments[2:4] != ["info", "fashion-mnist-sample"])  # it needs no plugin
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize(("closed", "printed"), [("1>&-", False), ("2>&-", True), ("1>&- 2>&-", False), ("0<&-", True)])
+def test_a_plugin_may_write_where_a_standard_stream_is_closed(closed, printed, beside):
+    environment = beside("[idxhub.datasets]\nd = datasets_a\n", OUTPUTS["write"])
+    start = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    arguments = [sys.executable, "-c", textwrap.dedent(COMMAND), "list", "--json"]
+    done = subprocess.run([*start, *arguments], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0
+    assert bool(json.loads(done.stdout or "null")) == printed
+
+
+def test_completion_does_not_contain_what_plugins_write_at_import(beside):
+    environment = beside("[idxhub.datasets]\nd = datasets_a\n", OUTPUTS["write"])
+    environment |= {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": "idxhub info kmn", "COMP_CWORD": "2"}
+    assert python(COMMAND, env=environment).stdout == "plain,kmnist\n"
 
 
 def test_a_name_of_the_built_in_adapters_stays_theirs(beside):

@@ -19,7 +19,16 @@ import click
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
-from idxhub.cli.output import error_as_json, fit_to_terminal, format_error, print_json, print_text, printable_line
+from idxhub.cli.output import (
+    error_as_json,
+    fit_to_terminal,
+    format_error,
+    is_json_requested,
+    print_json,
+    print_text,
+    printable_line,
+    reserve_stdout,
+)
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
 
@@ -27,7 +36,7 @@ _AS_JSON = "idxhub.as_json"
 
 
 class JsonError(click.ClickException):
-    """An error of a subcommand with `--json`. It is printed as JSON on standard output."""
+    """An error of the command with `--json`. It is printed as JSON on standard output."""
 
     def __init__(self, error: IdxHubError | click.ClickException, exit_code: int) -> None:
         super().__init__(str(error))
@@ -65,11 +74,23 @@ class Commands(click.Group):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the options before the subcommand. With `--json`, an error in these must be JSON too."""
+        as_json = is_json_requested(args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            if as_json:
+                raise JsonError(error, error.exit_code) from error
+            raise
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve the subcommand, and note whether `--json` is given: an error in its arguments must be JSON too."""
-        ctx.meta[_AS_JSON] = "--json" in args[: args.index("--") if "--" in args else None]
+        ctx.meta[_AS_JSON] = is_json_requested(args)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -117,6 +138,8 @@ def main() -> None:
     # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest of the arguments as one
+    if is_json_requested(sys.argv[1:]) or "_IDXHUB_COMPLETE" in os.environ:  # a program reads the output
+        reserve_stdout()
     try:
         commands()
     except OSError as error:

@@ -21,7 +21,7 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
         if not yes and held:
             what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {format_size(sum(held.values()))},"
             question = f"Remove {what} from {printable_line(root)}?"
-            click.confirm(question, abort=True, err=True)  # standard output is for the result
+            _confirm(question)
         freed = remove_all(root)
         if as_json:
             print_json({"cache": str(root), "freed": freed})
@@ -36,6 +36,17 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
         print_table(("DATASET", "SIZE"), [(folder.name, format_size(count)) for folder, count in held.items()])
     else:
         click.echo("empty")
+
+
+def _confirm(question: str) -> None:
+    """Ask the question, and raise an error unless the answer is yes. If nobody can answer, there is no answer."""
+    try:
+        confirmed = click.confirm(question, err=True)  # standard output is for the result
+    except click.Abort:  # the end of the input, or Ctrl-C
+        click.echo(err=True)  # ends the line of the question
+        confirmed = False
+    if not confirmed:
+        raise click.ClickException("nothing was removed, because the answer was not yes; --yes removes without asking")
 
 
 COMMANDS = (cache,)

@@ -17,7 +17,7 @@ import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
 from idxhub.cli.options import data_dir_option, json_option
-from idxhub.cli.output import format_error, is_terminal, print_json, print_table, print_text
+from idxhub.cli.output import format_error, install_command, is_terminal, print_json, print_table, print_text
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import DownloadError, IdxHubError, MissingFrameworkError, UnknownNameError
 from idxhub.plugins.manager import installed
@@ -107,7 +107,7 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
     try:
         reader = subject(framework)
     except UnknownNameError:
-        return {"missing": f"{framework!r} has no conformance subject to read it by"}
+        return {"missing": f"{framework!r} cannot be read here, because its adapter provides no conformance subject"}
     if reader.start is not None:
         reader.start()
     native = get_dataset(name, **asked)
@@ -178,13 +178,17 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
 
 
 def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:
-    """Print a line for all frameworks that are not installed or, with `verbose`, a line for each with the reason."""
-    if verbose:
-        for why in missing.values():
+    """Print one line with the commands that install the missing frameworks.
+
+    With `verbose`, print a line for each framework, with the reason. A framework for which no command is known has its
+    own line in any case.
+    """
+    commands = {} if verbose else {name: command for name, why in missing.items() if (command := install_command(why))}
+    if commands:
+        print_text(f"Not installed: {', '.join(f'{name} ({command})' for name, command in commands.items())}.")
+    for name, why in missing.items():
+        if name not in commands:
             print_text(why)
-    elif missing:  # each message ends with the command that installs the framework: see MissingFrameworkError
-        commands = (f"{name} ({why.rpartition(': ')[2]})" for name, why in missing.items())
-        print_text(f"Not installed: {', '.join(commands)}.")
 
 
 def _print_read(name: str, shown: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, re
 from idxhub.cache.layout import cache_root, write_error
 from idxhub.cache.store import Cache
 from idxhub.cli.options import json_option
-from idxhub.cli.output import print_json, print_table, print_text
+from idxhub.cli.output import install_command, print_json, print_table, print_text
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.paths import format_os_error
 from idxhub.plugins.manager import installed
@@ -194,9 +194,8 @@ def _show(report: dict[str, Any]) -> None:
 
 def _advice(framework: dict[str, str]) -> str:
     """The version of an installed framework, or the command that installs it, or what is wrong."""
-    if framework["state"] == "not installed":  # the message ends with this command; see MissingFrameworkError
-        return framework["message"].rpartition(": ")[2]
-    return framework["message"]
+    command = install_command(framework["message"]) if framework["state"] == "not installed" else None
+    return command or framework["message"]
 
 
 def _show_datasets(report: dict[str, Any]) -> None:

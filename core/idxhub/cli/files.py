@@ -129,11 +129,7 @@ def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, settings: Sea
     if settings.data_dir is None:
         made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_cached(kept, cache)]
         findings += [_array(kept, cache, published) for kept in made]
-    return findings or [
-        Finding(
-            resource.filename, sound=False, state=_NOT_FOUND, check=f"MD5 {resource.md5}", expected_md5=resource.md5
-        )
-    ]
+    return findings or [Finding(resource.filename, sound=False, state=_NOT_FOUND, check="-", expected_md5=resource.md5)]
 
 
 def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Finding, VerifiedFile | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
 import sys
@@ -14,6 +15,38 @@ from typing import IO, Any
 import click
 
 from idxhub.errors import ChecksumError, DownloadError, UnknownNameError
+
+
+def is_json_requested(arguments: Sequence[str]) -> bool:
+    """Whether `--json` is among the arguments of the command. After `--`, it is a name like any other."""
+    return "--json" in itertools.takewhile("--".__ne__, arguments)
+
+
+def reserve_stdout() -> None:
+    """Reserve standard output for the command itself, until the process ends.
+
+    `sys.stdout` gets a duplicate of descriptor 1, and descriptor 1 becomes a duplicate of standard error. So the output
+    of a plugin's C library or child process, which use descriptor 1, does not get into the JSON. If `sys.stdout` is not
+    descriptor 1 (because it is closed, or a test has replaced it), nothing changes.
+    """
+    stdout = sys.stdout
+    try:
+        if stdout is None or stdout.fileno() != 1:
+            return
+        reserved = os.dup(1)
+    except (OSError, ValueError):  # `io.UnsupportedOperation` is both
+        return
+    os.dup2(_stderr_descriptor(), 1)
+    # a child process that is started from now on inherits descriptor 1, but not `reserved`
+    sys.stdout = open(reserved, "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115 -- until the end
+
+
+def _stderr_descriptor() -> int:
+    """The descriptor of standard error; if there is none, one that discards what is written."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # sys.stderr is None if the process was started without it
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def print_json(data: Any) -> None:
@@ -56,6 +89,12 @@ def format_message(text: str) -> str:
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
     return printable_lines(text)
+
+
+def install_command(message: str) -> str | None:
+    """The command with which the message of a `MissingFrameworkError` ends; None if it ends with none."""
+    before, _, packages = message.rpartition(": pip install ")
+    return f"pip install {packages}" if before else None
 
 
 def error_as_json(error: BaseException) -> dict[str, Any]:

@@ -45,17 +45,9 @@ def import_plugin(entry_point: EntryPoint) -> object:
         raise
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        raise MissingFrameworkError(
-            f"{entry_point.name!r} needs the package {missing!r}, which is not installed; "
-            f"install it with: {_install_command(entry_point, missing)}",
-            name=error.name,
-        ) from error
+        raise MissingFrameworkError(_explain_missing_module(entry_point, missing), name=error.name) from error
     except ImportError as error:
-        raise MissingFrameworkError(
-            f"{entry_point.name!r} is installed but does not import: {error}; "
-            f"install it again with: {_install_command(entry_point, entry_point.name, again=True)}",
-            name=error.name,
-        ) from error
+        raise MissingFrameworkError(_explain_failed_import(entry_point, error), name=error.name) from error
     except AttributeError as error:
         raise AdapterError(f"{origin_of(entry_point)}: {error}") from error
     except BaseException as error:
@@ -109,13 +101,42 @@ def stdout_to_stderr() -> Iterator[None]:
                 sys.stdout, _Redirection.stdout = _Redirection.stdout, None
 
 
-def _install_command(entry_point: EntryPoint, package: str, *, again: bool = False) -> str:
-    """The command that installs the packages of the extra of an adapter's distribution, or `package`.
+def _explain_missing_module(entry_point: EntryPoint, module: str) -> str:
+    packages = _packages_to_install(entry_point, module)
+    if packages:
+        problem = f"{entry_point.name!r} needs the package {module!r}, which is not installed"
+        return f"{problem}; install it with: {_install_command(packages)}"
+    problem = f"{_describe_plugin(entry_point)} needs the module {module!r}, which is not installed"
+    return f"{problem}; its documentation should say which package contains this module"
 
-    It does not name the extra itself, because the distribution may not be in a package index, where somebody else could
-    register its name.
+
+def _explain_failed_import(entry_point: EntryPoint, error: ImportError) -> str:
+    packages = _packages_to_install(entry_point, entry_point.name)
+    if packages:
+        problem = f"{entry_point.name!r} is installed but does not import: {error}"
+        return f"{problem}; install it again with: {_install_command(packages, again=True)}"
+    return f"{_describe_plugin(entry_point)} is installed but does not import: {error}"
+
+
+def _packages_to_install(entry_point: EntryPoint, guess: str) -> list[str]:
+    """The packages that the extra with the entry point's name requires; empty if its distribution has no such extra.
+
+    It is `guess` only if the distribution is not known, because a module and its package may have different names.
     """
-    packages = requirements_of_extra(entry_point, entry_point.name) or [package]
+    return requirements_of_extra(entry_point, entry_point.name) if entry_point.dist is not None else [guess]
+
+
+def _describe_plugin(entry_point: EntryPoint) -> str:
+    distribution = f" of the distribution {entry_point.dist.name!r}" if entry_point.dist is not None else ""
+    return f"the plugin {entry_point.name!r}{distribution}"
+
+
+def _install_command(packages: Sequence[str], *, again: bool = False) -> str:
+    """The command that installs these packages.
+
+    It does not name an extra of the plugin's distribution. The distribution may not be in a package index, and then
+    somebody else could register its name there.
+    """
     quoted = (f"'{each}'" if "[" in each else each for each in packages)
     return " ".join(["pip install", *(["--force-reinstall"] if again else []), *quoted])
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from idxhub._request import (
+    check_path,
+    check_split_and_form,
+    delivered_form,
+    list_split_strings,
+    load_each,
+    make_source,
+    name_dtype,
+    plugins_or_installed,
+    with_conventions,
+)
 from idxhub.arguments import boolean
-from idxhub.catalog import split_string
-from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.data.arrays import LAYOUTS, Layout, check_choice
-from idxhub.data.load import Source
+from idxhub.catalog.spec import DatasetSpec
+from idxhub.data.arrays import Layout
 from idxhub.data.loader import Batching, HostBatches, Loader
 from idxhub.data.order import Equal
-from idxhub.data.split import Split, load_splits, with_format
-from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
-from idxhub.paths import absolute_path
-from idxhub.plugins.adapter import Adapter
-from idxhub.plugins.hookspecs import ExportSplit
+from idxhub.data.split import Split
+from idxhub.errors import ArgumentError, UnknownNameError
 from idxhub.plugins.manager import FrameworkName, Plugins, installed
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
@@ -87,21 +90,21 @@ def get_dataset(
 
     All arguments are checked before any file is searched for.
     """
-    plugins = _plugins_or_installed(plugins)
+    plugins = plugins_or_installed(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     if not adapter.conventions.options.keys() >= adapter_options.keys():
         elsewhere = dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
         adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
-    split_strings = _split_strings(split)
-    dtype_name = _dtype_name(dtype)
+    split_strings = list_split_strings(split)
+    dtype_name = name_dtype(dtype)
     for text in split_strings:
-        for stored in _check_split_and_form(spec, text, dtype_name, layout):
-            adapter.check(adapter_options, *_delivered_form(stored, dtype_name, layout, adapter))
-    source = _source(spec, data_dir, cache_dir, download, verify)
+        for stored in check_split_and_form(spec, text, dtype_name, layout):
+            adapter.check(adapter_options, *delivered_form(stored, dtype_name, layout, adapter))
+    source = make_source(spec, data_dir, cache_dir, download, verify)
     native = tuple(
-        adapter.dataset(_with_conventions(each, dtype_name, layout, adapter), adapter_options)
-        for each in _load(source, split_strings, plugins)
+        adapter.dataset(with_conventions(each, dtype_name, layout, adapter), adapter_options)
+        for each in load_each(source, split_strings, plugins)
     )
     return native[0] if isinstance(split, str) else native
 
@@ -172,7 +175,7 @@ def get_loader(
         ArgumentError: also for a size, seed, shard or device that is impossible.
         IdxHubError: the other errors of `get_dataset`.
     """
-    plugins = _plugins_or_installed(plugins)
+    plugins = plugins_or_installed(plugins)
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     for other in others:
@@ -187,11 +190,11 @@ def get_loader(
         raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")
     if device is not None:
         adapter.check_device(device)
-    dtype_name = _dtype_name(dtype)
-    _check_split_and_form(spec, split, dtype_name, layout)
-    source = _source(spec, data_dir, cache_dir, download, verify)
-    (loaded,) = _load(source, (split,), plugins)
-    shaped = _with_conventions(loaded, dtype_name, layout, adapter)
+    dtype_name = name_dtype(dtype)
+    check_split_and_form(spec, split, dtype_name, layout)
+    source = make_source(spec, data_dir, cache_dir, download, verify)
+    (loaded,) = load_each(source, (split,), plugins)
+    shaped = with_conventions(loaded, dtype_name, layout, adapter)
     batches = HostBatches(shaped, adapter.batch) if device is None else adapter.resident(shaped, device)
     return Loader(shaped, batches, batching)
 
@@ -229,10 +232,10 @@ def load(
     Raises:
         IdxHubError: the errors of `get_dataset`, except those of adapters.
     """
-    plugins = _plugins_or_installed(plugins)
+    plugins = plugins_or_installed(plugins)
     spec = plugins.dataset(name)
-    _check_split_and_form(spec, split, None, None)
-    return _load(_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
+    check_split_and_form(spec, split, None, None)
+    return load_each(make_source(spec, data_dir, cache_dir, download, verify), (split,), plugins)[0]
 
 
 def export(
@@ -288,18 +291,18 @@ def export(
     """
     from idxhub import exporting  # noqa: PLC0415 -- who loads data does without it
 
-    plugins = _plugins_or_installed(plugins)
+    plugins = plugins_or_installed(plugins)
     spec = plugins.dataset(name)
     exporter = plugins.exporter(format)
     exporter.check_options(options, _parameters(export))
     exporting.check_progress(progress)
     force = boolean("force", force)
-    target = Path(_absolute_path("path", path) or "")
+    target = Path(check_path("path", path) or "")
     exporting.check_target(target, is_folder=exporter.format.is_folder, force=force)
     named = exporting.name_splits(spec, splits)
-    exporter.check(options, {each: _describe_split(spec, text) for each, text in named.items()})
-    source = _source(spec, data_dir, cache_dir, download, verify)
-    loaded = dict(zip(named, _load(source, [*named.values()], plugins), strict=True))
+    exporter.check(options, {each: exporting.describe_split(spec, text) for each, text in named.items()})
+    source = make_source(spec, data_dir, cache_dir, download, verify)
+    loaded = dict(zip(named, load_each(source, [*named.values()], plugins), strict=True))
     with (
         exporting.write_target(target, is_folder=exporter.format.is_folder, force=force) as temporary,
         exporting.show_progress(progress, f"{spec.name} as {format}", sum(map(len, loaded.values()))) as report,
@@ -349,114 +352,3 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the parameters of a function of this module, without importing inspect."""
     code = function.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
-def _load(source: Source, split_strings: Sequence[str], plugins: Plugins) -> list[Split]:
-    if not split_strings:
-        return []
-    return load_splits([source._replace(split=split) for split in split_strings], specs=plugins.specs)
-
-
-def _with_conventions(split: Split, dtype: str | None, layout: Layout | None, adapter: Adapter) -> Split:
-    if layout is None and split.images.ndim == 3:
-        layout = adapter.conventions.layout
-    return with_format(split, dtype, layout, adapter.conventions.label_dtype)
-
-
-def _delivered_form(
-    stored: ArraySpec, dtype: str | None, layout: Layout | None, adapter: Adapter
-) -> tuple[tuple[int, ...], str, Layout | None]:
-    """What `_with_conventions` will deliver: the shape of one image as stored, the dtype and the layout."""
-    shape = stored.shape[1:]
-    return shape, dtype or stored.dtype, adapter.conventions.layout if layout is None and len(shape) == 2 else layout
-
-
-def _check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> set[ArraySpec]:
-    """The arrays of images that a split is made of.
-
-    Raises `UnknownNameError` for a split that does not exist, and for a dtype or layout that its images cannot have.
-    """
-    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
-    for part in ranges:
-        images = spec.splits[part.name].images
-        stored = images.dtype
-        choices = ("uint8", "float32") if stored == "uint8" else (stored,)
-        if dtype is not None:
-            check_choice(f"dtype for {spec.name}", dtype, choices)
-        if layout is not None:
-            check_choice("layout", layout, LAYOUTS)
-            if len(images.shape) != 3:
-                raise UnknownNameError(
-                    "layout", layout, ["None"], why=f"{spec.name} has arrays of shape {images.shape}"
-                )
-    return {spec.splits[part.name].arrays[0] for part in ranges}
-
-
-def _describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
-    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
-    images = spec.splits[ranges[0].name].arrays[0]
-    return ExportSplit(sum(part.size for part in ranges), images.shape[1:], images.dtype, spec.classes)
-
-
-def _plugins_or_installed(plugins: Plugins | None) -> Plugins:
-    """The plugins to use. Raises `IdxHubError` while Python is shutting down, when nothing can be imported any more."""
-    if sys.is_finalizing():
-        raise IdxHubError("Python is shutting down; load the data before that, in a function of atexit at the latest")
-    if plugins is None:
-        return installed()
-    if not isinstance(plugins, Plugins):
-        raise ArgumentError("plugins", plugins, "an idxhub.Plugins, or None")
-    return plugins
-
-
-def _split_strings(split: str | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(split, str):
-        return (split,)
-    if isinstance(split, (bytes, bytearray)) or not isinstance(split, Sequence):
-        raise ArgumentError("split", split, "a string or a sequence of strings")
-    return tuple(split)
-
-
-def _dtype_name(dtype: DTypeLike | None) -> str | None:
-    """The name of a dtype, given as a name, an abbreviation, or a dtype object of NumPy or of a framework.
-
-    What NumPy does not know is returned unchanged: the caller refuses it.
-    """
-    if dtype is None:
-        return None
-    named: Any = dtype
-    if type(dtype).__name__.lower() == "dtype" and not isinstance(dtype, np.dtype):
-        named = getattr(dtype, "as_numpy_dtype", str(dtype).rpartition(".")[2])
-    try:
-        return str(np.dtype(named).name)
-    except (TypeError, ValueError, SyntaxError):  # the last for some strings
-        return dtype if isinstance(dtype, str) else repr(dtype)
-
-
-def _source(
-    spec: DatasetSpec,
-    data_dir: str | os.PathLike[str] | None,
-    cache_dir: str | os.PathLike[str] | None,
-    download: bool,
-    verify: bool,
-) -> Source:
-    download, verify = boolean("download", download), boolean("verify", verify)
-    folder = _absolute_path("data_dir", data_dir)
-    if folder is not None and not os.path.isdir(folder):
-        from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- for what it raises; a warm call does without it
-
-        SearchSettings.from_environment(data_dir)
-    return Source(spec, "", folder, _absolute_path("cache_dir", cache_dir), download, verify)
-
-
-def _absolute_path(argument: str, path: str | os.PathLike[str] | None) -> str | None:
-    """The path made absolute, so that it means the same in another process, in another folder."""
-    if path is None:
-        return None
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str) or "\0" in text or not text:
-        raise ArgumentError(argument, path, "a path: a string without NUL, not empty, or an os.PathLike of one")
-    absolute = absolute_path(text)
-    if not os.path.isabs(absolute):
-        raise ArgumentError(argument, text, "an absolute path, since the working directory is gone")
-    return absolute

@@ -18,6 +18,7 @@ from idxhub.cache.atomic import clean_up_on_sigterm, describe_write_error, flush
 from idxhub.catalog import split_string
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, ArgumentError, ExportError, IdxHubError
+from idxhub.plugins.hookspecs import ExportSplit
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 # what a temporary folder contains: its lock, a folder for what is written, a folder for what that replaces
@@ -61,6 +62,13 @@ def _usual_name(spec: DatasetSpec, text: str) -> str:
         return text
     pieces = split_string.parse(text, spec.splits, spec.everything)
     return "-".join(dict.fromkeys(piece.name for piece in pieces))
+
+
+def describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
+    """What an exporter may know of a split before it is loaded."""
+    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
+    images = spec.splits[ranges[0].name].arrays[0]
+    return ExportSplit(sum(part.size for part in ranges), images.shape[1:], images.dtype, spec.classes)
 
 
 def check_target(path: Path, *, is_folder: bool, force: bool) -> None:

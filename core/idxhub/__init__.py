@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from idxhub import arguments, errors, idx
 from idxhub._api import adapters, datasets, export, exporters, load
 from idxhub._version import __version__
-from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.resource import Archive, Resource
+from idxhub.catalog.spec import DatasetSpec, SplitSpec
 from idxhub.data.arrays import as_layout, to_float32
 from idxhub.data.load import DatasetInfo
 from idxhub.data.loader import Loader

@@ -19,7 +19,7 @@ import xxhash
 from idxhub import Plugins, Split, load
 from idxhub.cache.record import CHUNK
 from idxhub.cache.store import Cache
-from idxhub.catalog.spec import Archive, Resource
+from idxhub.catalog.resource import Archive, Resource
 from idxhub.errors import ChecksumError, DownloadError, IdxHubError
 from support.made import Made
 

@@ -25,7 +25,7 @@ from idxhub.acquire.http_errors import (
 )
 from idxhub.acquire.local import copy_size_limit
 from idxhub.acquire.progress import ProgressBar
-from idxhub.catalog.spec import Archive, Resource, size_limit
+from idxhub.catalog.resource import Archive, Resource, size_limit
 from idxhub.errors import DownloadError, IdxHubError, printable
 from idxhub.formats.compression import XZ_MAGIC, is_compressed
 from idxhub.formats.idx import is_html

@@ -13,7 +13,8 @@ from idxhub.acquire.mirrors import FileUrl, check_mirrors, file_urls
 from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.atomic import NewFile, locked, touch
 from idxhub.cache.store import Cache
-from idxhub.catalog.spec import Archive, DatasetSpec, Resource
+from idxhub.catalog.resource import Archive, Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ChecksumError, DownloadError, Failure
 from idxhub.paths import describe_exhaustion, format_member
 

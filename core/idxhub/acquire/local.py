@@ -11,7 +11,8 @@ from pathlib import Path
 
 from idxhub.acquire.mirrors import mirror_folders, parse_mirrors
 from idxhub.cache.store import Cache
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import DownloadError, Failure
 from idxhub.paths import absolute_path, format_member, open_regular_file
 

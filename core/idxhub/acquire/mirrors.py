@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ArgumentError
 from idxhub.paths import absolute_path
 

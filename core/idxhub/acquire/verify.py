@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from idxhub.catalog.recognise.by_digest import identify_bytes
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ChecksumError, Failure, IdxFormatError, printable
 from idxhub.formats.compression import inflate, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header

@@ -17,7 +17,7 @@ import xxhash
 
 from idxhub._version import __version__
 from idxhub.cache.atomic import cache_error, write_atomically
-from idxhub.catalog.spec import Archive, Resource
+from idxhub.catalog.resource import Archive, Resource
 from idxhub.paths import open_regular_file
 
 CHUNK = 1 << 22  # bytes under one checksum: small enough that checking a mapped file keeps few pages resident

@@ -42,7 +42,8 @@ from idxhub.cache.record import (
     write_origin,
     write_record,
 )
-from idxhub.catalog.spec import LABEL_DTYPE, Archive, ArraySpec, DatasetSpec, Resource, is_plain_name
+from idxhub.catalog.resource import Archive, Resource, is_plain_name
+from idxhub.catalog.spec import LABEL_DTYPE, ArraySpec, DatasetSpec
 from idxhub.errors import ArgumentError
 from idxhub.paths import open_regular_file
 

@@ -24,20 +24,8 @@ from idxhub.catalog.field_rules import (
     optional,
     plain_integer,
 )
-from idxhub.catalog.resource import Archive, Resource, is_plain_name, size_limit
+from idxhub.catalog.resource import Resource, size_limit
 from idxhub.errors import SpecError
-
-# the parts of a spec are imported from here, whichever module has them
-__all__ = [
-    "LABEL_DTYPE",
-    "Archive",
-    "ArraySpec",
-    "DatasetSpec",
-    "Resource",
-    "SplitSpec",
-    "is_plain_name",
-    "size_limit",
-]
 
 LABEL_DTYPE = "int64"  # of labels in the cache and in what `load` returns
 

@@ -19,7 +19,8 @@ from idxhub.audit.folders import may_exist, path_key, usual_folders
 from idxhub.audit.judge import Finding, Report, audit_files
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.cli.options import json_option
 from idxhub.cli.output import is_terminal, print_json, print_table, print_text, printable_line
 from idxhub.errors import ChecksumError, IdxHubError

@@ -15,7 +15,8 @@ from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies
 from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
-from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.cli.options import FOLDER, data_dir_option, dataset_argument, json_option
 from idxhub.cli.output import print_json, print_table, print_text, printable_line
 from idxhub.errors import CacheError, ChecksumError

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec, SplitSpec
 from idxhub.formats import idx
 
 # the numbers of images are primes, so that no batch size divides them; the images are not square, so that the checks

@@ -12,7 +12,8 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
 from idxhub.cache.store import Cache, StoredArray
 from idxhub.catalog import split_string
-from idxhub.catalog.spec import ArraySpec, DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.data.arrays import empty_aligned
 from idxhub.errors import CacheError, IdxFormatError
 

@@ -7,7 +7,8 @@ sizes, and the digests of their content, are not known. The images in the files 
 from __future__ import annotations
 
 from idxhub.catalog.builtin.mnist_layout import torchvision_folders
-from idxhub.catalog.spec import Archive, DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.resource import Archive, Resource
+from idxhub.catalog.spec import DatasetSpec, SplitSpec
 
 _CITATION = """\
 @misc{cohen2017emnist,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Required, TypedDict
 
-from idxhub.catalog.spec import Resource, SplitSpec
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import SplitSpec
 
 
 class FileFacts(TypedDict, total=False):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from idxhub.catalog.builtin.mnist_layout import FileFacts, torchvision_folders
-from idxhub.catalog.spec import DatasetSpec, Resource, SplitSpec
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec, SplitSpec
 
 _CITATION = """\
 @inproceedings{yadav2019cold,

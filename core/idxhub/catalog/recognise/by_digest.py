@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from idxhub.catalog.recognise.published_file import PublishedFile, files_of_specs
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import IdxFormatError
 from idxhub.formats.compression import inflate, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header

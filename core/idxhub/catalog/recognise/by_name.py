@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idxhub.catalog.recognise.published_file import PublishedFile, archives_of_specs, files_of_specs
-from idxhub.catalog.spec import DatasetSpec, Resource
+from idxhub.catalog.resource import Resource
+from idxhub.catalog.spec import DatasetSpec
 
 _SPECIFIC_LENGTH = 8  # characters; a shorter stem, such as "images", says nothing by itself or inside a longer name
 # what may follow a stem: "8Xk.gz", " (1).gz", ".gz.1"; other endings make it a file of another kind: ".gz.md5", ".npy"

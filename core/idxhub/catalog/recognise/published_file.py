@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from idxhub.catalog.spec import Archive, DatasetSpec, Resource
+from idxhub.catalog.resource import Archive, Resource
+from idxhub.catalog.spec import DatasetSpec
 
 
 @dataclass(frozen=True)

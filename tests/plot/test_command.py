@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from support import made
 from support.needs import need
 
@@ -19,19 +18,9 @@ need("matplotlib")
 
 from PIL import Image  # noqa: E402 -- after the skip where they are absent
 
-from idxhub.cli import commands  # noqa: E402 -- as above
 from idxhub_plot import PROJECTOR_FILES, sprite  # noqa: E402 -- as above
 
 SAMPLE = "fashion-mnist-sample"
-
-
-@pytest.fixture
-def plot(tmp_path, monkeypatch):
-    """Runs `idxhub plot` in an empty folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return lambda *arguments: CliRunner().invoke(commands, ["plot", *map(str, arguments)])
 
 
 def test_the_file_is_named_after_the_dataset_and_the_picture(plot):

@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from support import made
 from support.needs import need
 
@@ -17,19 +16,9 @@ need("matplotlib")
 from matplotlib.colors import to_hex  # noqa: E402 -- after the skip where it is absent
 
 from idxhub import errors, load  # noqa: E402 -- as above
-from idxhub.cli import commands  # noqa: E402 -- as above
 from idxhub_plot import class_colours, embed, embedding  # noqa: E402 -- as above
 
 SAMPLE = "fashion-mnist-sample"
-
-
-@pytest.fixture
-def plot(tmp_path, monkeypatch):
-    """Runs `idxhub plot embed` in an empty folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return lambda *arguments: CliRunner().invoke(commands, ["plot", "embed", *map(str, arguments)])
 
 
 def texts(figure):
@@ -80,7 +69,7 @@ def test_a_second_dataset_is_drawn_beside_the_first(tmp_path):
 
 @pytest.mark.parametrize(("file", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xm"), ("a.pdf", b"%PDF")])
 def test_the_format_is_that_of_the_name(file, start, plot):
-    done = plot(SAMPLE, "--split", "test", "-o", file)
+    done = plot("embed", SAMPLE, "--split", "test", "-o", file)
     assert (done.exit_code, done.output) == (0, f"wrote {file}\n")
     with open(file, "rb") as opened:
         content = opened.read()
@@ -92,15 +81,15 @@ def test_the_format_is_that_of_the_name(file, start, plot):
 
 
 def test_the_file_is_named_after_the_dataset_and_the_method(plot):
-    assert plot(SAMPLE, "--size", "50").output == f"wrote {SAMPLE}-pca.png\n"
-    assert plot(SAMPLE, "--size", "50", "--html").output == f"wrote {SAMPLE}-pca.html\n"
-    assert plot(SAMPLE, "--size", "50", "-o", "b.HTML").output == "wrote b.HTML\n"
+    assert plot("embed", SAMPLE, "--size", "50").output == f"wrote {SAMPLE}-pca.png\n"
+    assert plot("embed", SAMPLE, "--size", "50", "--html").output == f"wrote {SAMPLE}-pca.html\n"
+    assert plot("embed", SAMPLE, "--size", "50", "-o", "b.HTML").output == "wrote b.HTML\n"
     with open("b.HTML", encoding="utf-8") as page, open(f"{SAMPLE}-pca.html", encoding="utf-8") as same:
         assert page.read() == same.read()
 
 
 def test_json_names_both_datasets(plot):
-    said = json.loads(plot(SAMPLE, "--beside", SAMPLE, "--split", "test", "-o", "a.png", "--json").stdout)
+    said = json.loads(plot("embed", SAMPLE, "--beside", SAMPLE, "--split", "test", "-o", "a.png", "--json").stdout)
     assert said["picture"] == "embed"
     assert said["datasets"] == [SAMPLE, SAMPLE]
 
@@ -117,7 +106,7 @@ def test_json_names_both_datasets(plot):
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_written(arguments, said, plot):
-    done = plot(*arguments)
+    done = plot("embed", *arguments)
     assert done.exit_code == 2
     assert said in done.stderr
     assert os.listdir() == []
@@ -128,6 +117,6 @@ def test_a_missing_package_is_an_error_with_the_command_that_installs_it(plot, m
         raise errors.MissingFrameworkError("install it with: pip install openTSNE")
 
     monkeypatch.setattr("idxhub_plot.embeddings.methods.Method.load", absent)
-    done = plot(SAMPLE, "--method", "tsne")
+    done = plot("embed", SAMPLE, "--method", "tsne")
     assert done.exit_code == 1
     assert "pip install openTSNE" in done.stderr

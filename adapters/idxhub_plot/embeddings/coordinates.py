@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,19 @@ class Embedding:
         outside = int(((self.coordinates < low) | (self.coordinates > high)).any(axis=1).sum())
         left_out = f"; {outside:,} far away" if outside else ""
         return f"{method.title}{by}, {len(self):,}{some} images{''.join(said)}{left_out}"
+
+
+class EmbeddingOptions(TypedDict, total=False):
+    """The keyword arguments of `embedding`, for functions that pass them on."""
+
+    method: str
+    parameters: Mapping[str, int | float] | None
+    size: int | None
+    seed: int
+    progress: bool
+    data_dir: str | os.PathLike[str] | None
+    cache_dir: str | os.PathLike[str] | None
+    download: bool
 
 
 def embedding(

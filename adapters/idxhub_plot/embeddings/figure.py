@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from idxhub import DatasetSpec, order
 from idxhub_plot.colours import class_colours
-from idxhub_plot.embeddings.coordinates import Embedding, embedding
+from idxhub_plot.embeddings.coordinates import Embedding, EmbeddingOptions, embedding
 from idxhub_plot.images import dataset_title
 from idxhub_plot.style import HEADER, MARGIN, Picture, new_picture, widest
 
@@ -25,15 +24,8 @@ def embed(
     name: str | DatasetSpec = "fashion-mnist",
     split: str = "all",
     *,
-    method: str = "pca",
     beside: str | DatasetSpec | None = None,
-    parameters: Mapping[str, int | float] | None = None,
-    size: int | None = None,
-    seed: int = 0,
-    progress: bool = False,
-    data_dir: str | os.PathLike[str] | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    download: bool = True,
+    **options: Unpack[EmbeddingOptions],
 ) -> Figure:
     """A scatter plot of the examples, in the colours of their classes, with a legend.
 
@@ -45,15 +37,9 @@ def embed(
     Args:
         name (str or DatasetSpec): as for `embedding`. Default: "fashion-mnist".
         split (str): as for `embedding`. Default: "all".
-        method (str): as for `embedding`. Default: "pca".
         beside (str, DatasetSpec or None): another dataset, which is shown at the right of the first. Default: None.
-        parameters (mapping or None): as for `embedding`. Default: None.
-        size (int or None): as for `embedding`. Default: None.
-        seed (int): as for `embedding`. Default: 0.
-        progress (bool): as for `embedding`. Default: False.
-        data_dir (path or None): as for `idxhub.load`. Default: None.
-        cache_dir (path or None): as for `idxhub.load`. Default: None.
-        download (bool): as for `idxhub.load`. Default: True.
+        **options: the keyword arguments of `embedding`: `method`, `parameters`, `size`, `seed`, `progress`, `data_dir`,
+            `cache_dir` and `download`.
 
     Returns:
         A figure of matplotlib. The points are one image in it, also in an SVG or a PDF, so that the size of the file
@@ -63,21 +49,7 @@ def embed(
         IdxHubError: the errors of `embedding`.
     """
     names = [name] if beside is None else [name, beside]
-    placed = [
-        embedding(
-            *(each, split),
-            method=method,
-            parameters=parameters,
-            size=size,
-            seed=seed,
-            progress=progress,
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            download=download,
-        )
-        for each in names
-    ]
-    return scatter(placed)
+    return scatter([embedding(each, split, **options) for each in names])
 
 
 def scatter(placed: Sequence[Embedding]) -> Figure:

@@ -6,17 +6,17 @@ import base64
 import hashlib
 import html
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import DatasetSpec, errors, order
 from idxhub_plot.colours import class_colours
-from idxhub_plot.embeddings.coordinates import Embedding, embedding
+from idxhub_plot.embeddings.coordinates import Embedding, EmbeddingOptions, embedding
 from idxhub_plot.embeddings.sheets import along_curve, sheet_size, sheets
 from idxhub_plot.images import dataset_title
 
@@ -27,15 +27,7 @@ _HERE = files("idxhub_plot.embeddings")
 def embed_page(
     name: str | DatasetSpec = "fashion-mnist",
     split: str = "all",
-    *,
-    method: str = "pca",
-    parameters: Mapping[str, int | float] | None = None,
-    size: int | None = None,
-    seed: int = 0,
-    progress: bool = False,
-    data_dir: str | os.PathLike[str] | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    download: bool = True,
+    **options: Unpack[EmbeddingOptions],
 ) -> str:
     """One web page with each example as a point, and with its image.
 
@@ -51,14 +43,8 @@ def embed_page(
     Args:
         name (str or DatasetSpec): as for `embedding`. Default: "fashion-mnist".
         split (str): as for `embedding`. Default: "all".
-        method (str): as for `embedding`. Default: "pca".
-        parameters (mapping or None): as for `embedding`. Default: None.
-        size (int or None): as for `embedding`. Default: None.
-        seed (int): as for `embedding`. Default: 0.
-        progress (bool): as for `embedding`. Default: False.
-        data_dir (path or None): as for `idxhub.load`. Default: None.
-        cache_dir (path or None): as for `idxhub.load`. Default: None.
-        download (bool): as for `idxhub.load`. Default: True.
+        **options: the keyword arguments of `embedding`: `method`, `parameters`, `size`, `seed`, `progress`, `data_dir`,
+            `cache_dir` and `download`.
 
     Returns:
         The text of an HTML file. It has 39 MB for the 70,000 images of Fashion-MNIST. The images are in it as PNG, in
@@ -68,19 +54,7 @@ def embed_page(
         ArgumentError: all images together have more than 268 million pixels.
         IdxHubError: the errors of `embedding`.
     """
-    placed = embedding(
-        name,
-        split,
-        method=method,
-        parameters=parameters,
-        size=size,
-        seed=seed,
-        progress=progress,
-        data_dir=data_dir,
-        cache_dir=cache_dir,
-        download=download,
-    )
-    return page(placed)
+    return page(embedding(name, split, **options))
 
 
 def page(placed: Embedding) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -71,7 +70,7 @@ def _metadata_folders() -> Iterator[str]:
         for name in names:
             low = name.lower()
             if low.endswith((".dist-info", ".egg-info")):
-                distribution = re.sub(r"[-_.]+", "_", low.rpartition(".")[0].partition("-")[0])
+                distribution = low.rpartition(".")[0].partition("-")[0].replace(".", "_")
                 if distribution not in seen:
                     seen.add(distribution)
                     yield os.path.join(entry, name)

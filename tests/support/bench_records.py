@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from idxhub_bench.command import bench
+
 _MACHINE = {
     "cpu": "A processor",
     "cores": 2,
@@ -93,3 +97,13 @@ def device(name: str = "cuda", *, found: bool = True) -> Iterator[dict[str, Any]
     else:
         yield {"kind": "missing", "row": "torch", "why": f"torch has no {name}"}
     yield {"kind": "missing", "row": "jax", "why": f"jax has no {name}"}
+
+
+LOAD, TRAIN, DEVICE = tuple(records()), tuple(training()), tuple(device())
+# as it was written before it said of which benchmark it is
+UNMARKED = ({name: value for name, value in LOAD[0].items() if name != "bench"}, *LOAD[1:])
+
+
+def report(*arguments: object) -> Result:
+    """Runs `idxhub bench report`."""
+    return CliRunner().invoke(bench, ["report", *map(str, arguments)])

@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from idxhub import errors, load
-from idxhub_bench import machine
+from idxhub_bench import machine, processes
 
 FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
 
@@ -74,6 +74,19 @@ class Recorder:
         """The first record of a run: what was asked for, and the machine."""
         found = {"load": machine.load_average(), "machine": machine.machine(self.folder)}
         self.write({"kind": "run", "bench": bench, **asked, **found})
+
+    def ask(self, row: str, python: str, module: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer of a process that measures a row; None, and a record, if it failed or cannot be measured here."""
+        environment = processes.environment(self.folder, os.environ.get("PYTHONPATH", ""))
+        try:
+            answer: dict[str, Any] = processes.ask(python, module, question, environment)
+        except processes.FailedError as error:
+            self.write_failure(row, str(error))
+            return None
+        if "missing" in answer:
+            self.write_missing(row, answer["missing"])
+            return None
+        return answer
 
     def write_missing(self, row: str, why: str) -> None:
         """A row that cannot be measured here."""

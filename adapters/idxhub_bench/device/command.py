@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import click
 
-from idxhub_bench import processes
 from idxhub_bench.measuring import fill_cache, measuring, positive, recording
 from idxhub_bench.report import device as report
 from idxhub_bench.report import markdown
@@ -46,21 +44,14 @@ def device(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any)
         data = {"name": asked["dataset"], "cache_dir": str(fill_cache(asked, recorder.folder))}
         setting = {"device": asked["device"], "sizes": list(asked["sizes"]), "repeats": asked["repeats"]}
         recorder.write_run("device", {"dataset": asked["dataset"]} | setting)
-        environment = processes.environment(recorder.folder, os.environ.get("PYTHONPATH", ""))
         for framework in asked["frameworks"]:
             question = setting | data | {"framework": framework, "dtypes": ["uint8", "float32"]}
             python = pythons.get(framework, sys.executable)
-            try:
-                answer = processes.ask(python, "idxhub_bench.device.child", question, environment)
-            except processes.FailedError as error:
-                recorder.write_failure(framework, str(error))
-                continue
-            if "missing" in answer:
-                recorder.write_missing(framework, answer["missing"])
-                continue
-            readings = answer.pop("readings")
-            recorder.write({"kind": "row", "row": framework} | answer)
-            for reading in readings:
-                recorder.write({"kind": "sample", "row": framework, "figure": "device rate"} | reading)
+            answer = recorder.ask(framework, python, "idxhub_bench.device.child", question)
+            if answer is not None:
+                readings = answer.pop("readings")
+                recorder.write({"kind": "row", "row": framework} | answer)
+                for reading in readings:
+                    recorder.write({"kind": "sample", "row": framework, "figure": "device rate"} | reading)
         for section in report.sections(runs(recorder.records)):
             click.echo(markdown.tables(section))

@@ -29,6 +29,15 @@ class CheatError(RuntimeError):
     """What was measured is not what the other rows do."""
 
 
+def read_split(data_dir: str | Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The images, (N, 28, 28), and labels of a split, read with gzip and NumPy alone."""
+    images, labels = (gzip.decompress(Path(data_dir, name).read_bytes()) for name in FILES[split])
+    return (
+        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28),
+        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
+    )
+
+
 @dataclass
 class Truth:
     """The images and labels of a split, from its files, and the fingerprints by which images are recognised."""
@@ -39,12 +48,8 @@ class Truth:
     @classmethod
     def read(cls, data_dir: Path, split: str = "train") -> Truth:
         """Read the .gz files of a split."""
-        images, labels = (gzip.decompress((data_dir / name).read_bytes()) for name in FILES[split])
-        count = len(labels) - 8
-        return cls(
-            np.frombuffer(images, np.uint8, offset=16).reshape(count, -1),
-            np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
-        )
+        images, labels = read_split(data_dir, split)
+        return cls(images.reshape(len(labels), -1), labels)
 
     @property
     def payload(self) -> int:

@@ -64,6 +64,8 @@ _FRAMEWORKS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "huggingface": (("datasets", "pillow"), "import datasets, idxhub", ("load_dataset Parquet",)),
     "ray": (("ray",), "import ray.data, idxhub", ()),
 }
+_KERAS = ("keras tensorflow", "tensorflow keras", "import keras, tensorflow")  # environments, needs, imports
+_FLOAT32_ONCE: dict[str, Any] = {"dtypes": ("float32",), "one_size": True}
 _WORKERS: dict[str, Any] = {"workers": (0, 2), "memory_workers": (0, 2, 8)}
 
 
@@ -98,25 +100,8 @@ ROWS = (
     _peer("TensorDataset, BatchSampler", "torch:BatchedTensors", "torch", "torch", _TORCH, opens=False),
     _ours("tensorflow", "tf.data", "tensorflow:Pipeline", small=False),
     _ours("tensorflow", "get_loader", "tensorflow:Loader", opens=False, small=False),
-    _peer(
-        "keras, batch then map",
-        "tensorflow:Keras",
-        "keras tensorflow",
-        "tensorflow keras",
-        "import keras, tensorflow",
-        small=False,
-    ),
-    _peer(
-        "keras, map then batch",
-        "tensorflow:KerasMapFirst",
-        "keras tensorflow",
-        "tensorflow keras",
-        "import keras, tensorflow",
-        dtypes=("float32",),
-        opens=False,
-        small=False,
-        one_size=True,
-    ),
+    _peer("keras, batch then map", "tensorflow:Keras", *_KERAS, small=False),
+    _peer("keras, map then batch", "tensorflow:KerasMapFirst", *_KERAS, **_FLOAT32_ONCE, opens=False, small=False),
     _peer(
         "TFDS",
         "tfds:Tfds",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from idxhub import idx, load
-from idxhub_bench import machine, processes
+from idxhub_bench import machine
 from idxhub_bench.measuring import Recorder, fill_cache, measuring, positive, recording
 from idxhub_bench.report import markdown, training
 from idxhub_bench.report.records import runs
@@ -92,14 +91,8 @@ def _train(row: Row, python: str, arguments: Mapping[str, Any], recorder: Record
     """Train a row and record it; the loss of each step, or none if it failed or cannot be trained here."""
     recorder.say(f"{row.name} ...")
     question = {"framework": row.framework, "workers": row.workers, **arguments}
-    environment = processes.environment(recorder.folder, os.environ.get("PYTHONPATH", ""))
-    try:
-        answer = processes.ask(python, "idxhub_bench.train.child", question, environment)
-    except processes.FailedError as error:
-        recorder.write_failure(row.name, str(error))
-        return []
-    if "missing" in answer:
-        recorder.write_missing(row.name, answer["missing"])
+    answer = recorder.ask(row.name, python, "idxhub_bench.train.child", question)
+    if answer is None:
         return []
     recorder.write({"kind": "row", "row": row.name, "versions": answer["versions"], "threads": answer["threads"]})
     for number, epoch in enumerate(answer["epochs"], 1):

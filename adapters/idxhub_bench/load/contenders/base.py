@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub_bench.load.judge import FILES
 from idxhub_bench.load.places import Place
 
 
@@ -72,15 +69,6 @@ class InMemory(Contender):
 
     def pair(self, split: Any) -> tuple[Any, Any]:
         return split[0], split[1]
-
-
-def unpacked(data_dir: str, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The images and labels of a split, read with gzip and NumPy alone."""
-    images, labels = (gzip.decompress(Path(data_dir, name).read_bytes()) for name in FILES[split])
-    return (
-        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28),
-        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
-    )
 
 
 def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:

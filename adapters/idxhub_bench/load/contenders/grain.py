@@ -9,7 +9,8 @@ from typing import Any
 import grain
 from absl import flags
 
-from idxhub_bench.load.contenders.base import Contender, scaled, unpacked
+from idxhub_bench.load.contenders.base import Contender, scaled
+from idxhub_bench.load.judge import read_split
 
 
 class Source:
@@ -35,10 +36,10 @@ class Grain(Contender):
             flags.FLAGS.mark_as_parsed()
 
     def cold(self, folder: str) -> Any:
-        return tuple(Source(*unpacked(self.place.data_dir, split)) for split in ("train", "test"))
+        return tuple(Source(*read_split(self.place.data_dir, split)) for split in ("train", "test"))
 
     def open(self, dtype: str) -> Any:
-        return Source(*unpacked(self.place.data_dir, "train"))
+        return Source(*read_split(self.place.data_dir, "train"))
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
         examples = grain.MapDataset.source(dataset).shuffle(seed=next(self._seeds))

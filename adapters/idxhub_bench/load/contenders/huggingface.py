@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from idxhub_bench.load.contenders import hub
-from idxhub_bench.load.contenders.base import Contender, unpacked
+from idxhub_bench.load.contenders.base import Contender
+from idxhub_bench.load.judge import read_split
 
 datasets.disable_progress_bars()
 
@@ -88,7 +89,7 @@ class Parquet(HuggingFace):
 
     def prepare(self) -> None:
         for split, file in self._files().items():
-            _as_pictures(*unpacked(self.place.data_dir, split)).to_parquet(file)
+            _as_pictures(*read_split(self.place.data_dir, split)).to_parquet(file)
         self.open("uint8")
 
     def cold(self, folder: str) -> Any:
@@ -100,7 +101,7 @@ class Parquet(HuggingFace):
 
     def build(self, limit: int) -> tuple[int, float]:
         """Encode the first `limit` pictures in a loop with PIL: images, seconds."""
-        images, labels = unpacked(self.place.data_dir, "train")
+        images, labels = read_split(self.place.data_dir, "train")
         start = perf_counter()
         count = len(_as_pictures(images[:limit], labels[:limit]))
         return count, perf_counter() - start

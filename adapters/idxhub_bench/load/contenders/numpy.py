@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from idxhub_bench.load.contenders.base import InMemory, scaled, unpacked
+from idxhub_bench.load.contenders.base import InMemory, scaled
+from idxhub_bench.load.judge import read_split
 
 
 class Floor(InMemory):
     """`X[permutation[i:i+b]]` over arrays in memory: no loader, no framework. A batch is scaled after the gather."""
 
     def cold(self, folder: str) -> tuple[Any, Any]:
-        return unpacked(self.place.data_dir, "train"), unpacked(self.place.data_dir, "test")
+        return read_split(self.place.data_dir, "train"), read_split(self.place.data_dir, "test")
 
     def open(self, dtype: str) -> Any:
-        images, labels = unpacked(self.place.data_dir, "train")
+        images, labels = read_split(self.place.data_dir, "train")
         return images.copy(), labels
 
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:

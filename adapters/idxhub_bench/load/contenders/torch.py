@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from idxhub_bench.load.contenders import hub
-from idxhub_bench.load.contenders.base import Contender, unpacked
+from idxhub_bench.load.contenders.base import Contender
+from idxhub_bench.load.judge import read_split
 
 # one thread, as in a worker: with more, the result depends on whether another program uses the other core
 torch.set_num_threads(1)
@@ -55,7 +56,7 @@ class Tensors(Torch):
         return split.tensors
 
     def _dataset(self, split: str, dtype: str) -> TensorDataset:
-        images, labels = unpacked(self.place.data_dir, split)
+        images, labels = read_split(self.place.data_dir, split)
         tensor = torch.tensor(images).unsqueeze(1)
         return TensorDataset(tensor if dtype == "uint8" else tensor.to(torch.float32).div_(255), torch.tensor(labels))
 

@@ -36,7 +36,7 @@ FRAMEWORKS = {
 }
 # words that are names of packages where they are imported, and ordinary words elsewhere
 IMPORTED_FRAMEWORKS = FRAMEWORKS | {"datasets", "tensorflow_datasets", "huggingface_hub", "PIL"}
-HEAVY = {"requests", "urllib3", "filelock", "tqdm", "platformdirs", "click"}
+HEAVY = {"requests", "urllib3", "filelock", "tqdm", "platformdirs", "click", "deflate"}
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idxhub.errors import IdxFormatError
-from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.compression import inflate, inflate_known, is_compressed, peek
 
 CONTENT = b"".join(i.to_bytes(2, "big") for i in range(400))
 BOUNDED = 12 << 20  # bytes; 8 MiB of it is the dictionary that xz asks for by default
@@ -47,6 +47,36 @@ PACKED = {
 def test_content(how, spare):
     data, content = PACKED[how]
     assert bytes(inflate(data, len(content) + spare)) == content
+
+
+KNOWN = {  # what is passed to inflate_known, and the content it gives; None: it leaves the bytes to `inflate`
+    "the published file": (FORMATS["gz"](LARGE), len(LARGE), LARGE),
+    "every optional field of .gz": (with_every_optional_field(CONTENT), len(CONTENT), CONTENT),
+    "nothing": (FORMATS["gz"](b""), 0, b""),
+    "bytes that follow": (FORMATS["gz"](CONTENT) + b"<html>", len(CONTENT), CONTENT),
+    "longer than expected": (FORMATS["gz"](CONTENT), len(CONTENT) - 1, None),
+    "shorter than expected": (FORMATS["gz"](CONTENT), len(CONTENT) + 1, None),
+    "more than deflate can hold": (FORMATS["gz"](CONTENT), 1 << 40, None),
+    "two members": (FORMATS["gz"](CONTENT) * 2, 2 * len(CONTENT), None),
+    "cut": (FORMATS["gz"](CONTENT)[:-1], len(CONTENT), None),
+    "another CRC": (FORMATS["gz"](CONTENT)[:-8] + bytes(8), len(CONTENT), None),
+    "not compressed": (CONTENT, len(CONTENT), None),
+    ".xz": (FORMATS["xz"](CONTENT), len(CONTENT), None),
+    "no bytes": (b"", 0, None),
+}
+
+
+@pytest.mark.parametrize("what", KNOWN)
+def test_content_of_known_size(what):
+    data, size, content = KNOWN[what]
+    assert inflate_known(data, size) == content
+
+
+@given(st.integers(0, 8 * len(FORMATS["gz"](CONTENT)) - 1))
+def test_one_wrong_bit_gives_the_content_or_nothing(bit):
+    data = bytearray(FORMATS["gz"](CONTENT))
+    data[bit // 8] ^= 1 << bit % 8
+    assert inflate_known(bytes(data), len(CONTENT)) in (None, CONTENT)
 
 
 @pytest.mark.parametrize("count", [1, 4, 512, 300_000])

@@ -11,7 +11,7 @@ import numpy as np
 from idxhub import idx
 from idxhub.catalog import split_string as splits
 from idxhub.errors import IdxFormatError, UnknownNameError
-from idxhub.formats.compression import XZ_MAGIC, inflate, is_compressed
+from idxhub.formats.compression import XZ_MAGIC, inflate, inflate_known, is_compressed
 
 LIMIT = 1 << 16  # bytes that a file may inflate to
 SIZES = {"train": 60_000, "test": 10_000, "few": 3, "none": 0}
@@ -62,6 +62,7 @@ def _file(data: bytes) -> None:
         assert content == data
     elif XZ_MAGIC not in data:
         assert content == gzip.decompress(data)  # by another reader
+        assert inflate_known(data, len(content)) in (None, content)
     _idx(content)
 
 

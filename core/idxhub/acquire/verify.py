@@ -14,7 +14,7 @@ from idxhub.catalog.recognise.by_digest import identify_bytes
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ChecksumError, Failure, IdxFormatError, printable
-from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.compression import inflate, inflate_known, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
 from idxhub.threads import Threads
 
@@ -47,11 +47,14 @@ def verify_bytes(resource: Resource, data: bytes, source: str, specs: Iterable[D
     are the datasets that a wrong file may belong to instead.
     """
     payload: bytes | memoryview | None = None
-    with Threads(1) as pool:  # hashlib and zlib release the GIL, so that both work at the same time
+    with Threads(1) as pool:  # hashlib and libdeflate release the GIL, so that both work at the same time
         has_published_size = resource.size in (None, len(data))
         published = pool.submit(_published_sha256, resource, data) if has_published_size else None
         try:
-            payload = inflate(data, resource.payload_size)
+            if published is not None:
+                payload = inflate_known(data, resource.payload_size)
+            if payload is None or published is None or published.result() is None:
+                payload = inflate(data, resource.payload_size)  # it refuses more, and says why
         except IdxFormatError as error:
             if published is not None and published.result():
                 raise IdxFormatError(f"{source}: the digest is right, but {error}") from error

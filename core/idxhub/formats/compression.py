@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
+import deflate
 import numpy as np
 
 from idxhub.errors import IdxFormatError
@@ -17,6 +18,7 @@ _GZIP_WBITS = 31  # zlib's number for a gzip member with its header and CRC-32
 _XZ_MEMORY_LIMIT = 1 << 27  # bytes; decompressing `xz -9` needs 65 MiB, and a hostile header can ask for 4 GiB
 _INPUT_BLOCK = 1 << 16  # bytes; small, because each call copies the input that it does not use
 _OUTPUT_BLOCK = 1 << 18  # bytes; a block fits into the processor's cache
+_LARGEST_RATIO = 1_032  # of content to file: deflate cannot do better (https://zlib.net/zlib_tech.html)
 _EXPECTED_RATIO = 4  # of content to file; that of images is smaller, so that one allocation is enough
 
 
@@ -63,6 +65,21 @@ def inflate(data: bytes, limit: int) -> bytes | memoryview:
         content.data[size:end] = block
         size = end
     return content.data[:size]
+
+
+def inflate_known(data: bytes, size: int) -> memoryview | None:
+    """Decompress the first member of a .gz file, whose content has `size` bytes, with libdeflate.
+
+    None if `data` is no such file, or is damaged; `inflate` says what is wrong. It does not notice bytes that follow
+    the member, so it is for a file whose digest is compared. It takes half of the time of `inflate`.
+    """
+    if not data.startswith(GZIP_MAGIC) or size > _LARGEST_RATIO * len(data):
+        return None
+    try:
+        content = deflate.gzip_decompress(data, size)
+    except (deflate.DeflateError, MemoryError):
+        return None
+    return memoryview(content) if len(content) == size else None
 
 
 def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:

@@ -40,12 +40,6 @@ def test_the_strategys_own_sharding_of_a_dataset_is_one_epoch_too(options, tmp_p
 
 def test_training_on_two_is_training_on_one_with_batches_twice_as_large():
     code = """
-        def loader(batch_size, shard):
-            return idxhub.get_loader(
-                "fashion-mnist-sample", framework="tensorflow", dtype="float32", split="train[:1000]", seed=1,
-                batch_size=batch_size, shard=shard, equal="drop",
-            )
-
         def train(strategy, loader):
             with strategy.scope():
                 # what replicas assign is averaged over all of them first
@@ -66,10 +60,10 @@ def test_training_on_two_is_training_on_one_with_batches_twice_as_large():
                 steps += 1
             return weights.numpy(), steps
 
-        mine, steps = train(strategy, loader(64, (rank, world)))
+        mine, steps = train(strategy, training_loader("tensorflow", 64, (rank, world)))
         here = tf.distribute.get_strategy()
-        alone, _ = train(here, loader(128, (0, 1)))
-        apart, _ = train(here, loader(64, (rank, world)))
+        alone, _ = train(here, training_loader("tensorflow", 128, (0, 1)))
+        apart, _ = train(here, training_loader("tensorflow", 64, (rank, world)))
 
         @tf.function
         def gathered():
@@ -78,12 +72,7 @@ def test_training_on_two_is_training_on_one_with_batches_twice_as_large():
 
         everyones = gathered().numpy()
         assert everyones.shape == (world, 784, 10)
-        print(json.dumps({
-            "steps": steps,
-            "between ranks": float(abs(everyones - mine).max()),
-            "from one process": float(abs(mine - alone).max()),
-            "without averaging": float(abs(apart - alone).max()),
-        }))
+        print_differences(steps, mine, everyones, alone, apart)
     """
     for told in ranks.run(2, None, GROUP, code):
         ranks.assert_trained_as_one(told, steps=8)

@@ -33,12 +33,6 @@ def test_the_processes_see_each_epoch_once(tmp_path):
 
 def test_training_on_two_is_training_on_one_with_batches_twice_as_large():
     code = """
-        def loader(batch_size, shard):
-            return idxhub.get_loader(
-                "fashion-mnist-sample", framework="torch", dtype="float32", split="train[:1000]", seed=1,
-                batch_size=batch_size, shard=shard, equal="drop",
-            )
-
         def train(wrap, loader):
             torch.manual_seed(0)
             model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
@@ -52,17 +46,12 @@ def test_training_on_two_is_training_on_one_with_batches_twice_as_large():
                 steps += 1
             return torch.cat([parameter.detach().flatten() for parameter in model.parameters()]), steps
 
-        mine, steps = train(DistributedDataParallel, loader(64, (rank, world)))
-        alone, _ = train(lambda model: model, loader(128, (0, 1)))
-        apart, _ = train(lambda model: model, loader(64, (rank, world)))
+        mine, steps = train(DistributedDataParallel, training_loader("torch", 64, (rank, world)))
+        alone, _ = train(lambda model: model, training_loader("torch", 128, (0, 1)))
+        apart, _ = train(lambda model: model, training_loader("torch", 64, (rank, world)))
         everyones = [torch.empty_like(mine) for _ in range(world)]
         distributed.all_gather(everyones, mine)
-        print(json.dumps({
-            "steps": steps,
-            "between ranks": max(float((mine - other).abs().max()) for other in everyones),
-            "from one process": float((mine - alone).abs().max()),
-            "without averaging": float((apart - alone).abs().max()),
-        }))
+        print_differences(steps, mine, everyones, alone, apart)
         distributed.destroy_process_group()
     """
     for told in ranks.run(2, None, GROUP, code, **LOOPBACK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,34 +10,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support import bench_records
+from support.browser import open_page, running
 from support.needs import need
-from support.processes import without
 
 from idxhub_bench.command import bench
 
 need("selenium")
-from selenium import webdriver  # noqa: E402 -- after the skip where it is absent
-from selenium.webdriver.common.by import By  # noqa: E402 -- as above
+from selenium.webdriver.common.by import By  # noqa: E402 -- after the skip where it is absent
 
 CSS = By.CSS_SELECTOR
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        without("a browser and its driver: Debian's packages chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
-    try:
-        yield running
-    finally:
-        running.quit()
+    with running("disable-gpu") as started:
+        yield started
 
 
 @pytest.fixture
@@ -50,21 +36,13 @@ def page(browser: Any, tmp_path: Path) -> Any:
     raw = [str(bench_records.write(tmp_path / f"{name}.jsonl", records)) for name, records in made.items()]
     done = CliRunner().invoke(bench, ["report", *raw, "--html", str(html)])
     assert done.exit_code == 0, done.output
-    return opened(browser, html)
+    return open_page(browser, html)
 
 
 @pytest.fixture
 def published(browser: Any) -> Any:
     """The page of the documentation, opened from its file."""
-    return opened(browser, Path(__file__).parents[2] / "docs" / "_static" / "benchmarks" / "index.html")
-
-
-def opened(browser: Any, html: Path) -> Any:
-    browser.set_window_size(1200, 900)
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)  # an earlier page's
-    browser.get(html.as_uri())
-    return browser
+    return open_page(browser, Path(__file__).parents[2] / "docs" / "_static" / "benchmarks" / "index.html")
 
 
 def shown(page: Any, section: str) -> list[list[str]]:

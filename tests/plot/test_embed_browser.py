@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import time
 
 import numpy as np
 import pytest
 from support import made
+from support.browser import open_page, running
 from support.needs import need
-from support.processes import without
 
 need("PIL.Image")
 need("matplotlib")
 need("selenium")
 
 from PIL import Image  # noqa: E402 -- after the skip where they are absent
-from selenium import webdriver  # noqa: E402 -- as above
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402 -- as above
 from selenium.webdriver.common.by import By  # noqa: E402 -- as above
 from selenium.webdriver.common.keys import Keys  # noqa: E402 -- as above
@@ -59,22 +57,9 @@ FRAMES = """
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        without("a browser and its driver: Debian's packages chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.add_argument("--headless=new")
-    for argument in ("no-sandbox", "use-angle=swiftshader", "enable-unsafe-swiftshader", "window-size=1200,900"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
-    running.set_script_timeout(SECONDS)
-    try:
-        yield running
-    finally:
-        running.quit()
+    with running("use-angle=swiftshader", "enable-unsafe-swiftshader") as started:
+        started.set_script_timeout(SECONDS)
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +75,7 @@ def page(browser, html):
 
 
 def opened(browser, html):
-    browser.set_window_size(1200, 900)
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)  # an earlier page's
-    browser.get(html.as_uri())
+    open_page(browser, html)
     wait(lambda: drawn(browser) > 0)
     return browser
 

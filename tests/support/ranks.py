@@ -45,6 +45,22 @@ _PREAMBLE = """
             assert all(len(epoch) == len(loader) for epoch in epochs)
             found[str(equal)] = [sum(epoch, []) for epoch in epochs]
         return found
+
+    def training_loader(framework, batch_size, shard):
+        "Batches to train on."
+        return idxhub.get_loader(
+            "fashion-mnist-sample", framework=framework, dtype="float32", split="train[:1000]", seed=1,
+            batch_size=batch_size, shard=shard, equal="drop",
+        )
+
+    def print_differences(steps, mine, everyones, alone, apart):
+        "What `assert_trained_as_one` reads, from weights: this rank's, all ranks', one process's, unaveraged ones."
+        print(json.dumps({
+            "steps": steps,
+            "between ranks": float(np.max([float(abs(other - mine).max()) for other in everyones])),
+            "from one process": float(abs(mine - alone).max()),
+            "without averaging": float(abs(apart - alone).max()),
+        }))
 """
 
 

@@ -1,4 +1,4 @@
-"""Files of records that several tests report."""
+"""Files of records that several tests report, and interpreters that do not answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from support.bench_records import DEVICE, LOAD, TRAIN, write
+
+from idxhub_bench import processes
 
 
 @pytest.fixture
@@ -19,3 +21,20 @@ def three(tmp_path: Path) -> list[Path]:
     """A file of each benchmark."""
     made = {"run": LOAD, "train": TRAIN, "device": DEVICE}
     return [write(tmp_path / f"{name}.jsonl", records) for name, records in made.items()]
+
+
+@pytest.fixture(
+    params=[
+        ("echo 'no such instruction' >&2; exit 3", 60.0, "no such instruction"),
+        ("exec sleep 60", 0.2, "it took more than 0.2 s"),
+    ],
+    ids=["fails", "takes too long"],
+)
+def broken(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """An interpreter that gives no answer, and what is said of it."""
+    script, limit, why = request.param
+    monkeypatch.setattr(processes, "TIMEOUT", limit)
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return program, why

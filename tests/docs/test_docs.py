@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import re
 import shutil
@@ -12,12 +11,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, DocTestFinder, DocTestRunner, OutputChecker
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.docstrings import assert_example_holds
 from support.needs import need
 
 import idxhub
@@ -226,11 +226,7 @@ def full_data(request: Any) -> Path | None:
 def test_the_example_of_a_docstring(function: Any, full_data_dir: Path) -> None:
     need("torch")
     idxhub.get_dataset(split=("train", "test"), data_dir=full_data_dir)  # into the cache
-    (found,) = DocTestFinder(recurse=False).find(function, function.__name__, globs={})
-    assert found.examples
-    failures = io.StringIO()
-    DocTestRunner(verbose=False).run(found, out=failures.write)
-    assert failures.getvalue() == ""
+    assert_example_holds(function)
 
 
 def test_there_are_examples() -> None:

@@ -13,14 +13,20 @@ writes that table again.
 from __future__ import annotations
 
 import os
+import pickle
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import invariant as shared
+from support import made
 from support.made import Made
 from support.matrix import ROWS
+from support.processes import importable, without
+from support.server import Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 _BEGIN, _END = "<!-- rows -->\n", "<!-- end of rows -->\n"
@@ -146,3 +152,25 @@ def fast_dir(tmp_path: Path) -> Iterator[Path]:
     memory = "/dev/shm"  # noqa: S108 -- a folder with a name of its own is made in it
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def run_kill_points(toy: Made, server: Server, fast_dir: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs kill_points.py with so many kill points; `options` are Python's own."""
+
+    def run(count: int, *options: str) -> subprocess.CompletedProcess[str]:
+        if not hasattr(os, "fork"):
+            without("a system that forks")
+        told, packed = fast_dir / "told", made.packed(toy, fast_dir / "packed")
+        server.serve(toy.folder)
+        server.serve(packed.folder)
+        told.write_bytes(pickle.dumps((toy, packed, server.url, fast_dir)))
+        return subprocess.run(
+            [sys.executable, *options, Path(__file__).with_name("kill_points.py"), told, str(count)],
+            env=os.environ | {"PYTHONPATH": importable()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,8 +1,6 @@
 """The invariant and the count of rows: each is tried on something that it must report."""
 
 import json
-import os
-import pickle
 import re
 import subprocess
 import sys
@@ -11,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import invariant as shared
-from support import made
-from support.processes import importable, python_traced, without
+from support.processes import python_traced
 
 from idxhub.cache.store import Cache
 from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
@@ -110,21 +107,8 @@ IN_PLACE = """
 """
 
 
-def test_arrays_that_are_written_in_their_place_are_seen_by_killing(toy, server, fast_dir):
-    if not hasattr(os, "fork"):
-        without("a system that forks")
-    here, told = Path(__file__).parent, fast_dir / "told"
-    packed = made.packed(toy, fast_dir / "packed")
-    server.serve(toy.folder)
-    server.serve(packed.folder)
-    told.write_bytes(pickle.dumps((toy, packed, server.url, fast_dir)))
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(IN_PLACE), here / "kill_points.py", told, "300"],
-        env=os.environ | {"PYTHONPATH": importable()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_arrays_that_are_written_in_their_place_are_seen_by_killing(run_kill_points):
+    done = run_kill_points(300, "-c", textwrap.dedent(IN_PLACE))
     assert done.returncode == 1, done.stdout
     assert re.search(r"killed .* of (again|mend): see above", done.stderr), done.stderr
 

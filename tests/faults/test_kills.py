@@ -2,43 +2,24 @@
 
 import json
 import os
-import pickle
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from faults.kill_points import in_turn
-from support import made
 from support.calls import Boundary
-from support.processes import importable, python_traced, running, without
+from support.processes import python_traced, running
 
 from idxhub.cache import atomic as storage
 from idxhub.cache.store import Cache
 
-KILL_POINTS = Path(__file__).with_name("kill_points.py")
-
 
 @pytest.mark.row(26)
-def test_killed_at_every_boundary(toy, server, fast_dir, invariant, request):
+def test_killed_at_every_boundary(run_kill_points, invariant, request):
     """As often as --kill-points says; `Scenarios` says what the process is doing."""
-    if not hasattr(os, "fork"):
-        without("a system that forks")
     count = request.config.getoption("--kill-points", default=200)
-    server.serve(toy.folder)
-    packed = made.packed(toy, fast_dir / "packed")
-    server.serve(packed.folder)
-    told = fast_dir / "told"
-    told.write_bytes(pickle.dumps((toy, packed, server.url, fast_dir)))
-    done = subprocess.run(
-        [sys.executable, KILL_POINTS, told, str(count)],
-        env=os.environ | {"PYTHONPATH": importable()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_kill_points(count)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert sum(answer["killed"].values()) == count

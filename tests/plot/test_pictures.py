@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import replace
-from doctest import DocTestFinder, DocTestRunner
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import made
+from support.docstrings import assert_example_holds
 from support.needs import need
 from support.processes import raised_in
 
@@ -211,11 +210,7 @@ FUNCTIONS = [getattr(idxhub_plot, name) for name in idxhub_plot.__all__ if name[
 def test_the_example_of_a_docstring(function, full_data_dir, tmp_path, monkeypatch):
     load(split="train+test", data_dir=full_data_dir)  # into the cache
     monkeypatch.chdir(tmp_path)
-    (found,) = DocTestFinder(recurse=False).find(function, function.__name__, globs={})
-    assert found.examples
-    failures = io.StringIO()
-    DocTestRunner(verbose=False).run(found, out=failures.write)
-    assert failures.getvalue() == ""
+    assert_example_holds(function)
 
 
 @pytest.mark.parametrize("name", idxhub_plot.__all__)

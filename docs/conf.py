@@ -55,8 +55,8 @@ nitpick_ignore_regex = [
         r"(NDArray|DTypeLike|Tensor|Path|PathLike|EntryPoint|Mapping|Sequence|Callable|Iterable|Iterator)",
     ),
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
-    ("py:.*", r"idxhub(_adapters|_plot)?(\.[a-z_]+)+\.\w+"),
-    ("py:.*", r"T|Layout|Batches|Equal|Side|Part"),
+    ("py:.*", r"idxhub(_adapters|_compat|_plot)?(\.[a-z_]+)+\.\w+"),
+    ("py:.*", r"T|Layout|Batches|Equal|Side|Part|Pair|DataSet"),
     # a named tuple's fields are shown as they are annotated in its module
     ("py:.*", r"(splits|split_string)\.Range|Record"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts]
-ON_FULL_DATA = {"README.md"}  # the other pages use the sample, and find nothing else
+ON_FULL_DATA = {"README.md", "docs/how-to/come-from.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
 LIBRARIES = ["duckdb", "keras", "lightning", "pandas", "polars", "pyarrow", "sklearn"]  # with pages in docs/how-to
 ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
@@ -82,6 +83,13 @@ def project(example: Example) -> None:
     (info / "entry_points.txt").write_text("\n".join(lines))
     importlib.invalidate_caches()
     plugins._INSTALLED = plugins.Plugins()
+
+
+def diff(example: Example) -> None:
+    """Run the imports after a change, in the namespace of the page; those before it must be Python."""
+    lines = example.parsed.splitlines()
+    ast.parse("\n".join(line[1:] for line in lines if line.startswith("-")))
+    exec("\n".join(line[1:] for line in lines if line.startswith("+")), example.namespace)  # noqa: S102 -- as a reader
 
 
 def console(example: Example) -> None:
@@ -134,12 +142,13 @@ def frameworks(source: str) -> list[str]:
     named += [name for name in LIBRARIES if re.search(rf"^(import|from) {name}\b", source, re.MULTILINE)]
     named += ["torch"] * ("idxhub demo" in source)
     named += ["matplotlib"] * bool(re.search(r"idxhub_plot|idxhub plot \w+", source))
+    named += ["torch", "PIL"] * ("idxhub_compat.torchvision_datasets" in source)
     named += ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
     return list(dict.fromkeys(named))
 
 
 def pages() -> list[Page]:
-    evaluators = {"python": python, "toml": project, "console": console}
+    evaluators = {"python": python, "diff": diff, "toml": project, "console": console}
     sybil = Sybil([CodeBlockParser(language=language, evaluator=run) for language, run in evaluators.items()])
     found = []
     for path in PAGES:

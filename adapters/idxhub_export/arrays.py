@@ -13,16 +13,16 @@ from idxhub import Split
 _BLOCK = 1 << 22  # bytes: about 5,000 images of 28x28
 
 
-def blocks(split: Split) -> Iterator[NDArray[Any]]:
-    """The images of a split as stored, some MiB at a time: views of the mapped file."""
-    size = block_length(split)
-    for start in range(0, len(split), size):
-        yield split.images[start : start + size]
+def blocks(split: Split, size: int = _BLOCK) -> Iterator[NDArray[Any]]:
+    """The images of a split as stored, about `size` bytes at a time: views of the mapped file."""
+    count = block_length(split, size)
+    for start in range(0, len(split), count):
+        yield split.images[start : start + count]
 
 
-def block_length(split: Split) -> int:
+def block_length(split: Split, size: int = _BLOCK) -> int:
     """The number of images in a block."""
-    return max(1, _BLOCK // max(1, split.images[:1].nbytes))
+    return max(1, size // max(1, split.images[:1].nbytes))
 
 
 def small_labels(split: Split) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from support import made
 
 import idxhub
+from idxhub.errors import MissingFrameworkError
+
+FORMATS = sorted(each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.exporters")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Data:
     spec: idxhub.DatasetSpec
     data_dir: Path
     cache_dir: Path
+    exports: Path
 
     @property
     def splits(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
@@ -39,6 +44,11 @@ class Data:
         dtype = np.dtype(resource.dtype).newbyteorder(">")
         return np.frombuffer(content, dtype, offset=start).reshape(resource.shape)
 
+    def exported(self, format_name: str, **options: Any) -> Path:
+        """An export that several tests read: it is made once."""
+        path = self.exports / "-".join([self.spec.name, format_name, *map(str, options.values())])
+        return path if path.exists() else self.export(format_name, path, **options)
+
     def export(self, format_name: str, path: Path, **options: Any) -> Path:
         """Export with this dataset's folders, quietly."""
         folders = {"data_dir": self.data_dir, "cache_dir": self.cache_dir, "download": False}
@@ -51,10 +61,16 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def shared_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for exports of Fashion-MNIST that several tests read."""
+    return tmp_path_factory.mktemp("exports")
+
+
 @pytest.fixture
-def fashion_mnist(full_data_dir: Path, shared_cache: Path) -> Data:
+def fashion_mnist(full_data_dir: Path, shared_cache: Path, shared_exports: Path) -> Data:
     """Fashion-MNIST whole."""
-    return Data(idxhub.Plugins([]).dataset("fashion-mnist"), full_data_dir, shared_cache)
+    return Data(idxhub.Plugins([]).dataset("fashion-mnist"), full_data_dir, shared_cache, shared_exports)
 
 
 @pytest.fixture
@@ -62,13 +78,24 @@ def odd(tmp_path: Path) -> Data:
     """Images that are not square, a split that is neither train nor test, and classes that are no file names."""
     sizes = {"train": 30, "valid": 7, "test": 12}
     dataset = made.make(tmp_path / "published", sizes=sizes, shape=(9, 5), classes=("Ant/s", "bee", "Ça va?"))
-    return Data(dataset.spec, dataset.folder, tmp_path / "cache")
+    return Data(dataset.spec, dataset.folder, tmp_path / "cache", tmp_path)
 
 
 @pytest.fixture(params=["fashion_mnist", "odd"])
 def data(request: pytest.FixtureRequest) -> Data:
     """Both datasets."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=FORMATS)
+def format_name(request: pytest.FixtureRequest) -> str:
+    """Each format whose packages are installed."""
+    name: str = request.param
+    try:
+        idxhub.Plugins().exporter(name)
+    except MissingFrameworkError as error:
+        pytest.skip(str(error))
+    return name
 
 
 @pytest.fixture

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from importlib.metadata import distribution
-from pathlib import Path
-
 import numpy as np
 import pytest
+from support.exports import digests
 
 import idxhub
-from idxhub.errors import MissingFrameworkError
-
-FORMATS = sorted(each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.exporters")
-
-
-@pytest.fixture(params=FORMATS)
-def format_name(request):
-    try:
-        idxhub.Plugins().exporter(request.param)
-    except MissingFrameworkError as error:
-        pytest.skip(str(error))
-    return request.param
-
-
-def digest(path: Path) -> dict[str, str]:
-    """The digest of each file of an export, by its path in it."""
-    files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
-    return {str(each.relative_to(path)): hashlib.sha256(each.read_bytes()).hexdigest() for each in files}
 
 
 def test_the_same_data_gives_the_same_bytes(format_name, odd, tmp_path):
@@ -35,7 +14,7 @@ def test_the_same_data_gives_the_same_bytes(format_name, odd, tmp_path):
     (tmp_path / "other").mkdir()
     first = odd.export(format_name, tmp_path / "one" / "result")
     second = odd.export(format_name, tmp_path / "other" / "result")
-    assert digest(first) == digest(second)
+    assert digests(first) == digests(second)
 
 
 def test_nothing_else_is_left(format_name, odd, tmp_path):

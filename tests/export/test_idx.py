@@ -19,9 +19,9 @@ def opened(path):
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_python_mnist(format_name, data, tmp_path, same):
+def test_python_mnist(format_name, data, same):
     reader = need("mnist")
-    path = data.export(format_name, tmp_path / "out", names="mnist")
+    path = data.exported(format_name, names="mnist")
     loader = reader.MNIST(str(path), return_type="numpy", gz=format_name == "idx.gz")
     for read, name in ((loader.load_training(), "train"), (loader.load_testing(), "test")):
         images, labels = data.splits[name]
@@ -29,9 +29,9 @@ def test_python_mnist(format_name, data, tmp_path, same):
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_idx2numpy(format_name, data, tmp_path, same):
+def test_idx2numpy(format_name, data, same):
     reader = need("idx2numpy")
-    path = data.export(format_name, tmp_path / "out")
+    path = data.exported(format_name)
     for name, split in data.splits.items():
         files = (data.spec.splits[name].images, data.spec.splits[name].labels)
         read = []
@@ -42,25 +42,25 @@ def test_idx2numpy(format_name, data, tmp_path, same):
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_mnists(format_name, data, tmp_path, same):
+def test_mnists(format_name, data, same):
     reader = need("mnists.utils")
-    path = data.export(format_name, tmp_path / "out")
+    path = data.exported(format_name)
     for name, split in data.splits.items():
         files = (data.spec.splits[name].images, data.spec.splits[name].labels)
         same([reader.read_idx_file(str(path / f"{each.stem}{format_name[3:]}")) for each in files], split)
 
 
-def test_mnists_accepts_the_md5s(fashion_mnist, tmp_path, same):
+def test_mnists_accepts_the_md5s(fashion_mnist, same):
     """The whole class, which compares them: a file with another MD5 would be downloaded."""
     reader = need("mnists")
-    path = fashion_mnist.export("idx.gz", tmp_path / "out")
+    path = fashion_mnist.exported("idx.gz")
     read = reader.FashionMNIST(target_dir=str(path), download=True)
     same((read.train_images(), read.train_labels()), fashion_mnist.splits["train"])
     same((read.test_images(), read.test_labels()), fashion_mnist.splits["test"])
 
 
-def test_the_published_files_byte_for_byte(data, tmp_path):
-    path = data.export("idx.gz", tmp_path / "out")
+def test_the_published_files_byte_for_byte(data):
+    path = data.exported("idx.gz")
     assert len(list(path.iterdir())) == len(data.spec.resources)
     for resource in data.spec.resources:
         content = (path / resource.filename).read_bytes()
@@ -68,8 +68,8 @@ def test_the_published_files_byte_for_byte(data, tmp_path):
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == resource.md5
 
 
-def test_the_content_is_that_of_the_published_files(data, tmp_path):
-    path = data.export("idx", tmp_path / "out")
+def test_the_content_is_that_of_the_published_files(data):
+    path = data.exported("idx")
     for resource in data.spec.resources:
         assert hashlib.sha256((path / resource.stem).read_bytes()).hexdigest() == resource.payload_sha256
 

@@ -107,7 +107,7 @@ def _temporary_file(path: Path) -> Iterator[NewFile]:
         raise cache_error(path, error) from error
 
 
-class _Terminated(BaseException):
+class Terminated(BaseException):
     """SIGTERM has arrived. It is an exception so that temporary files are removed on the way out."""
 
 
@@ -128,12 +128,12 @@ def clean_up_on_sigterm() -> Iterator[None]:
 
     def end(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process at once
-        raise _Terminated
+        raise Terminated
 
     signal.signal(signal.SIGTERM, end)
     try:
         yield
-    except _Terminated:
+    except Terminated:
         os.kill(os.getpid(), signal.SIGTERM)
         raise  # not reached: the signal ends the process
     finally:

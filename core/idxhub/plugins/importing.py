@@ -10,6 +10,7 @@ from _thread import allocate_lock
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from idxhub.cache.atomic import Terminated
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError
 from idxhub.plugins import entry_points
 
@@ -63,7 +64,7 @@ def is_interruption(error: BaseException) -> bool:
     """
     if isinstance(error, Exception):
         return False
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, Terminated)):
         return True
     import signal  # noqa: PLC0415 -- needed for a rare error alone, as is the next
     import traceback  # noqa: PLC0415

@@ -1,0 +1,141 @@
+"""An export that is ended in the middle, by a signal or by a full disk, in every format.
+
+Afterwards nothing is at its path, or what was there before, and the next export into the same folder leaves nothing
+else beside its result.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import time
+
+import pytest
+from support import calls, made
+from support.exports import digests
+from support.processes import python_mounted, running
+
+import idxhub
+
+EXPORTING = """
+    import signal, sys
+    import idxhub
+
+    # a shell may have started this process with signals that are ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    spec, folder, format_name, path, force = given
+    told = []
+
+    def tell(count):
+        if not told:
+            told.append(count)
+            print("there", flush=True)
+            sys.stdin.readline()
+
+    idxhub.export(spec, format_name, path, data_dir=folder, progress=tell, force=force)
+"""
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
+def test_a_signal_in_the_middle(format_name, odd, here, number, force):
+    path = here / "result"
+    if force:
+        odd.export(format_name, path, splits="test")
+        before = digests(path)
+    given = (odd.spec, odd.data_dir, format_name, path, force)
+    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == "there\n", child.stderr.read()
+        (temporary,) = set(here.iterdir()) - {path}
+        assert temporary.name.startswith(".result.")
+        child.send_signal(number)
+        time.sleep(0.05)
+        _, said = child.communicate("go on\n", timeout=60)
+    assert child.returncode == -number, said
+    assert path.exists() == force
+    assert temporary.exists() == (number == signal.SIGKILL)
+    if force:
+        assert digests(path) == before
+    odd.export(format_name, path, force=force)
+    assert list(here.iterdir()) == [path]
+    assert not force or digests(path) != before
+
+
+FULL = """
+    import os, re, subprocess, sys
+    import idxhub
+
+    spec, folder, format_name, path, force = given
+    idxhub.load(spec, "all", data_dir=folder)  # its cache is elsewhere
+    if force:
+        idxhub.export(spec, format_name, path, splits="train[:1]", progress=False)
+    for size in ("64k", "200k", "400k"):
+        subprocess.run(["mount", "-o", f"remount,size={size}", path.parent], check=True)
+        before = os.stat(path).st_ino if force else None
+        try:
+            idxhub.export(spec, format_name, path, data_dir=folder, progress=False, force=force)
+        except idxhub.errors.ExportError as error:
+            print(error)
+            assert "No space left on device" in str(error), error
+            assert re.search("[0-9,]+ bytes free; make room, or name a path that can be written$", str(error)), error
+        else:
+            sys.exit(f"there was room in {size}")
+        assert os.listdir(path.parent) == ([path.name] if force else []), os.listdir(path.parent)
+        assert not force or os.stat(path).st_ino == before
+    subprocess.run(["mount", "-o", "remount,size=20m", path.parent], check=True)
+    idxhub.export(spec, format_name, path, data_dir=folder, progress=False, force=force)
+    assert os.listdir(path.parent) == [path.name]
+"""
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_the_disk_is_full(format_name, here, tmp_path, force):
+    dataset = made.make(tmp_path / "published", sizes={"train": 700, "test": 700}, shape=(28, 28))
+    given = (dataset.spec, dataset.folder, format_name, here / "result", force)
+    python_mounted(f"mount -t tmpfs -o size=64k none '{here}'", FULL, given=given)
+
+
+@pytest.fixture
+def warm(odd, tmp_path):
+    """The dataset, whose arrays are in the cache: nothing but the export writes."""
+    odd.export("idx", tmp_path / "warm")
+    return odd
+
+
+@pytest.mark.parametrize(("error", "says"), [("EACCES", "Permission denied"), ("EROFS", "Read-only file system")])
+def test_a_folder_that_cannot_be_written(warm, here, error, says):
+    with (
+        calls.wrapped(calls.fail(getattr(errno, error), "mkdir")),
+        pytest.raises(idxhub.errors.ExportError, match=f"{says}; name a path that can be written"),
+    ):
+        warm.export("npz", here / "result")
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("chosen", ["npz", "idx"])
+@pytest.mark.parametrize("call", ["mkdir", "fsync", "replace"])
+def test_a_disk_that_fails_after_some_calls(warm, here, tmp_path, call, chosen):
+    """From the first such call on, from the second one, and so on to the last."""
+    passed = calls.boundaries(lambda: warm.export(chosen, tmp_path / "counted"))
+    count = sum((each.call, each.moment) == (call, "before") for each in passed)
+    assert count or (call, chosen) == ("replace", "idx")  # a folder is put in place by `os.rename`
+    for number in range(1, count + 1):
+        with (
+            calls.wrapped(calls.fail(errno.EIO, call, number)),
+            pytest.raises(idxhub.errors.ExportError, match="Input/output error"),
+        ):
+            warm.export(chosen, here / "result")
+        if (call, number) == ("fsync", count):  # of the folder of a result that is in its place already
+            assert [each.name for each in here.iterdir()] == ["result"]
+            warm.export(chosen, here / "result", force=True)
+        else:
+            assert list(here.iterdir()) == []

@@ -39,7 +39,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 ON_FULL_DATA = {"README.md", "docs/how-to/come-from.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
-LIBRARIES = ["duckdb", "keras", "lightning", "pandas", "polars", "pyarrow", "sklearn"]  # with pages in docs/how-to
+LIBRARIES = [  # that pages in docs/how-to use
+    *("datasets", "duckdb", "h5py", "keras", "lightning", "pandas", "polars", "pyarrow", "safetensors", "sklearn"),
+    "zarr",
+]
 ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TIMEOUT = 300  # seconds
@@ -230,10 +233,15 @@ def full_data(request: Any) -> Path | None:
 
 
 @pytest.mark.parametrize(
-    "function", [idxhub.get_dataset, idxhub.get_loader, idxhub.load, idxhub.datasets, idxhub.adapters]
+    "function",
+    [
+        *(idxhub.get_dataset, idxhub.get_loader, idxhub.load, idxhub.datasets, idxhub.adapters),
+        *(idxhub.export, idxhub.exporters),
+    ],
 )
-def test_the_example_of_a_docstring(function: Any, full_data_dir: Path) -> None:
+def test_the_example_of_a_docstring(function: Any, full_data_dir: Path, tmp_path: Path, monkeypatch: Any) -> None:
     need("torch")
+    monkeypatch.chdir(tmp_path)  # `export` writes a file
     idxhub.get_dataset(split=("train", "test"), data_dir=full_data_dir)  # into the cache
     assert_example_holds(function)
 

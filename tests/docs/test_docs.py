@@ -39,9 +39,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 ON_FULL_DATA = {"README.md", "docs/how-to/come-from.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
-LIBRARIES = [  # that pages in docs/how-to use
-    *("datasets", "duckdb", "h5py", "keras", "lightning", "pandas", "polars", "pyarrow", "safetensors", "sklearn"),
-    "zarr",
+# which pages in docs/how-to import
+LIBRARIES = [
+    *("datasets", "duckdb", "h5py", "keras", "lance", "lightning", "pandas", "polars", "pyarrow", "safetensors"),
+    *("sklearn", "tensorflow_datasets", "webdataset", "zarr"),
 ]
 ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -161,11 +162,17 @@ def pages() -> list[Page]:
     return found
 
 
-EXAMPLES = [
-    pytest.param(page, i, id="-".join([f"{page.name}:{example.line}", *frameworks(str(example.parsed))]))
-    for page in pages()
-    for i, example in enumerate(page.examples)
-]
+# webdataset leaves it to Python to close its files
+CLOSED_LATE = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+
+
+def case(page: Page, number: int, example: Example) -> Any:
+    named = frameworks(str(example.parsed))
+    marks = [CLOSED_LATE] if "webdataset" in named else []
+    return pytest.param(page, number, id="-".join([f"{page.name}:{example.line}", *named]), marks=marks)
+
+
+EXAMPLES = [case(page, i, example) for page in pages() for i, example in enumerate(page.examples)]
 
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES)

@@ -10,6 +10,8 @@ import idxhub
 
 
 def test_the_same_data_gives_the_same_bytes(format_name, odd, tmp_path):
+    if format_name == "lance":
+        pytest.skip("Lance gives its files random names, and notes the time")
     (tmp_path / "one").mkdir()
     (tmp_path / "other").mkdir()
     first = odd.export(format_name, tmp_path / "one" / "result")

@@ -24,21 +24,21 @@ def noise(*shape):
     return np.random.default_rng(3).integers(0, 256, shape).astype(np.uint8)
 
 
-@pytest.mark.parametrize("smallest", [False, True])
+@pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize(
     "shape", [(9, 5), (1, 1), (28, 28), (1, 300), (300, 1), (200, 100), (9, 5, 1), (9, 5, 2), (9, 5, 3), (9, 5, 4)]
 )
-def test_pillow_reads_the_same_pixels(shape, smallest):
+def test_pillow_reads_the_same_pixels(shape, small):
     ramp = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)  # of which a filter leaves little
     images = np.stack([noise(*shape), np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), ramp])
-    for image, file in zip(images, encode(images, smallest=smallest), strict=True):
+    for image, file in zip(images, encode(images, small=small), strict=True):
         read = opened(file)
         assert (read.format, read.mode) == ("PNG", MODES[shape[2] if shape[2:] else 1])
         assert np.array_equal(np.asarray(read).reshape(shape), image)
 
 
 def test_no_images():
-    assert encode(np.zeros((0, 9, 5), np.uint8)) == encode(np.zeros((0, 9, 5), np.uint8), smallest=True) == []
+    assert encode(np.zeros((0, 9, 5), np.uint8)) == encode(np.zeros((0, 9, 5), np.uint8), small=True) == []
 
 
 def test_they_are_small(fashion_mnist):
@@ -51,7 +51,7 @@ def test_they_are_small(fashion_mnist):
 
     pillow = sum(map(by_pillow, images))
     assert sum(map(len, encode(images))) < 1.03 * pillow
-    assert sum(map(len, encode(images, smallest=True))) <= pillow
+    assert sum(map(len, encode(images, small=True))) <= pillow
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Lance datasets: a PNG file and a label for each example, in a dataset for each split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import lance
+import pyarrow as pa
+
+from idxhub import ExportFormat, ExportSplit, Split, hookimpl
+from idxhub_export.examples import check_images, examples
+
+
+@hookimpl
+def idxhub_export_format() -> ExportFormat:
+    """A folder with a dataset for each split."""
+    return ExportFormat("a folder with Lance datasets of PNG images", is_folder=True)
+
+
+@hookimpl
+def idxhub_check_export(splits: Mapping[str, ExportSplit]) -> None:
+    """Refuse images that no PNG can hold."""
+    check_images(splits)
+
+
+@hookimpl
+def idxhub_export(splits: Mapping[str, Split], path: Path, progress: Callable[[int], None]) -> None:
+    """Write the datasets. Lance gives files random names and notes the time: the bytes are not the same each time."""
+    schema = pa.schema({"image": pa.binary(), "label": pa.int64()})
+    for name, split in splits.items():
+        reader = pa.RecordBatchReader.from_batches(schema, _batches(split, schema, progress))
+        lance.write_dataset(reader, path / f"{name}.lance", schema)
+
+
+def _batches(split: Split, schema: pa.Schema, progress: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    for part in examples(split, range(len(split))):
+        columns = [pa.array(part.files, pa.binary()), pa.array(part.labels, pa.int64())]
+        yield pa.record_batch(columns, schema=schema)
+        progress(len(part.files))

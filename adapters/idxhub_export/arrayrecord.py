@@ -11,6 +11,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
 from idxhub_export.examples import SHARD_OPTION, examples, examples_per_shard, shards
+from idxhub_export.library_errors import system_errors
 from idxhub_export.tfds_files import check_splits, encode_example, file_name, write_metadata
 
 _FORMAT = "array_record"
@@ -44,7 +45,7 @@ def idxhub_export(
         lengths[name] = [len(indices) for indices in ranges]
         for number, indices in enumerate(ranges):
             target = path / file_name(split, name, _FORMAT, number, len(ranges))
-            with contextlib.closing(ArrayRecordWriter(str(target), _WRITER_OPTIONS)) as writer:
+            with system_errors(), contextlib.closing(ArrayRecordWriter(str(target), _WRITER_OPTIONS)) as writer:
                 for part in examples(split, indices):
                     for image, label in zip(part.files, part.labels, strict=True):
                         example = encode_example(image, label)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
 from idxhub_export.examples import check_images, examples
+from idxhub_export.library_errors import system_errors
 
 
 @hookimpl
@@ -30,7 +31,8 @@ def idxhub_export(splits: Mapping[str, Split], path: Path, progress: Callable[[i
     schema = pa.schema({"image": pa.binary(), "label": pa.int64()})
     for name, split in splits.items():
         reader = pa.RecordBatchReader.from_batches(schema, _batches(split, schema, progress))
-        lance.write_dataset(reader, path / f"{name}.lance", schema)
+        with system_errors():
+            lance.write_dataset(reader, path / f"{name}.lance", schema)
 
 
 def _batches(split: Split, schema: pa.Schema, progress: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

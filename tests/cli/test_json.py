@@ -47,7 +47,7 @@ def folder(tmp_path):
 DOCUMENTS = {
     "list": [["list"]],
     "info": [["get", SAMPLE], ["info", SAMPLE], ["info", "emnist-letters"]],
-    "get": [["get", SAMPLE]],
+    "get": [["get", SAMPLE], ["get", SAMPLE, "--to", "{folder}/to"]],
     "verify": [["verify", SAMPLE], ["verify", SAMPLE, "--data-dir", "{folder}"]],
     "audit": [["audit", "{folder}"], ["audit", "{folder}", "--adopt"]],
     "cache": [["get", SAMPLE], ["cache"], ["cache", "--remove", "--yes"]],

@@ -61,6 +61,25 @@ def find_file(
     raise search.error()
 
 
+def find_published_file(
+    spec: DatasetSpec,
+    resource: Resource,
+    cache: Cache,
+    settings: SearchSettings,
+    *,
+    specs: Iterable[DatasetSpec] = (),
+) -> bytes:
+    """Return the bytes of a published file, verified by its digests, from the first place that has it.
+
+    Copies that somebody recompressed or decompressed are not used. Raises the errors of `find_file`.
+    """
+    exactly = replace(resource, payload_sha256=None, payload_md5=None)  # then no other form is accepted
+    found = find_file(spec, exactly, cache, settings, specs=specs)
+    if found.file is None:
+        raise AssertionError("only the published form was accepted")
+    return found.file
+
+
 @dataclass
 class _Search:
     """The search for a resource. `failures` collects the places that were tried without success."""

@@ -18,7 +18,7 @@ from typing import IO, Any
 import click
 
 from idxhub._version import __version__
-from idxhub.cli import audit, cache, catalog, check, demo, doctor, files
+from idxhub.cli import audit, cache, catalog, check, demo, doctor, get, verify
 from idxhub.cli.output import (
     error_as_json,
     fit_to_terminal,
@@ -128,7 +128,7 @@ def commands(ctx: click.Context) -> None:
         ctx.color = False
 
 
-for module in (catalog, files, audit, cache, doctor, demo, check):
+for module in (catalog, get, verify, audit, cache, doctor, demo, check):
     for command in module.COMMANDS:
         commands.add_command(command)
 

@@ -162,16 +162,12 @@ class Split:
         The file is searched for where `load` searches. Copies that somebody recompressed or decompressed are not used.
         Raises `DownloadError` or `ChecksumError` if the published file is not found.
         """
-        from idxhub.acquire.find import find_file  # noqa: PLC0415 -- who loads arrays from the cache does without it
+        from idxhub.acquire.find import find_published_file  # noqa: PLC0415 -- who loads arrays from the cache does without it
         from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- as above
 
         spec = self.source.spec
-        exactly = replace(resource, payload_sha256=None, payload_md5=None)  # then no other form is accepted
         settings = SearchSettings.from_environment(self.source.data_dir, self.source.download)
-        found = find_file(spec, exactly, Cache(cache_root(self.source.cache_dir), spec), settings)
-        if found.file is None:
-            raise AssertionError("only the published form was accepted")
-        return found.file
+        return find_published_file(spec, resource, Cache(cache_root(self.source.cache_dir), spec), settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         by_value = Split, (self.images, self.labels, self.info, self.source, self.dtype, self.layout)

@@ -1,4 +1,4 @@
-"""`idxhub get` and `idxhub verify`."""
+"""`idxhub verify`."""
 
 from __future__ import annotations
 
@@ -10,62 +10,17 @@ from pathlib import Path
 
 import click
 
-from idxhub.acquire.build import build_array, matches_published
+from idxhub.acquire.build import matches_published
 from idxhub.acquire.local import LocalCopy, SearchSettings, list_local_copies
 from idxhub.acquire.verify import VerifiedFile, verify_bytes
 from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.cli.options import FOLDER, data_dir_option, dataset_argument, json_option
-from idxhub.cli.output import print_json, print_table, print_text, printable_line
+from idxhub.cli.options import FOLDER, dataset_argument, json_option
+from idxhub.cli.output import print_json, print_table, print_text
 from idxhub.errors import CacheError, ChecksumError
 from idxhub.plugins.manager import installed
-
-
-@click.command()
-@dataset_argument
-@data_dir_option
-@json_option
-def get(name: str, data_dir: Path | None, *, as_json: bool) -> None:
-    """Find or download, verify and cache a dataset.
-
-    Searches for the files in --data-dir, in the cache, in the folders of other programs, and at the mirrors. Shows
-    where each file came from.
-    """
-    spec = installed().dataset(name)
-    cache = Cache(cache_root(), spec)
-    settings = SearchSettings.from_environment(data_dir)
-    specs = tuple(installed().specs())
-    rows = []
-    for kept in spec.arrays:
-        cached = cache.open(kept) is not None
-        record = build_array(kept, cache, settings, specs=specs).record
-        rows.append(
-            {
-                "file": record.filename,
-                "cached_already": cached,
-                "source": record.source,
-                "origin": record.origin,
-                "form": record.form,
-            }
-        )
-    if as_json:
-        print_json({"dataset": spec.name, "cache": str(cache.folder), "files": rows})
-        return
-    print_table(
-        ("FILE", "NOW", "FROM"),
-        [
-            (
-                row["file"],
-                "in the cache already" if row["cached_already"] else f"verified, {row['form']}",
-                printable_line(row["source"]),
-            )
-            for row in rows
-        ],
-    )
-    print_text(f"in {cache.folder}")
-
 
 _NOT_FOUND = "NOT FOUND"
 
@@ -194,4 +149,4 @@ def _cause(error: CacheError) -> str:
     return error.__cause__.strerror or str(error) if isinstance(error.__cause__, OSError) else str(error)
 
 
-COMMANDS = (get, verify)
+COMMANDS = (verify,)

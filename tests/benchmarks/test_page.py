@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support import bench_records
-from support.browser import open_page, running
+from support.browser import assert_page_fits, open_page, requested_urls, running, window
 from support.needs import need
 
 from idxhub_bench.command import bench
@@ -63,9 +62,7 @@ def test_it_loads_without_an_error_and_asks_for_no_other_file(which, request):
     page = request.getfixturevalue(which)
     assert page.find_element(CSS, "h1").text == "Benchmarks"
     assert page.get_log("browser") == []
-    events = [json.loads(each["message"])["message"] for each in page.get_log("performance")]
-    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
-    assert {url for url in asked if not url.startswith("data:")} == {page.current_url}
+    assert requested_urls(page) == {page.current_url}
 
 
 def test_it_sorts(page):
@@ -149,17 +146,5 @@ def test_bars_are_as_long_as_their_values(page):
 @pytest.mark.parametrize("which", ["page", "published"])
 def test_nothing_is_wider_than_the_window_and_text_can_be_read(which, width, dark, request):
     page = request.getfixturevalue(which)
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        assert page.execute_script("return document.documentElement.scrollWidth") <= width
-        paper, ink = (
-            sum(map(int, page.execute_script(f"return getComputedStyle(document.body).{what}")[4:-1].split(",")[:3]))
-            for what in ("backgroundColor", "color")
-        )
-        assert (paper < 150 and ink > 500) if dark else (paper > 600 and ink < 200)
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    with window(page, width, dark=dark):
+        assert_page_fits(page, width, dark=dark)

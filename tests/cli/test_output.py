@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.command import COMMAND, SAMPLE, started
+from support.installed import install
 from support.processes import python
 from support.terminal import shown_on_a_terminal
 
@@ -223,10 +224,7 @@ def test_the_shell_is_offered_names(arguments, offered):
 
 
 def test_a_warning_is_one_line(tmp_path):
-    folder = tmp_path / "stranger-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[idxhub.datasets]\nd = not_there\n")
+    install(tmp_path, "stranger", entry_points="[idxhub.datasets]\nd = not_there\n")
     done = subprocess.run(
         [*COMMAND, "list"], env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from support import made
+from support.installed import install
 from support.server import ok
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec
@@ -23,6 +24,16 @@ from idxhub.plugins import manager as plugins
 @pytest.fixture
 def run():
     return lambda *arguments: CliRunner().invoke(commands, arguments)
+
+
+ODD = """
+    import pathlib, pickle
+    from idxhub import hookimpl
+
+    @hookimpl
+    def idxhub_datasets():
+        return [pickle.loads(pathlib.Path(__file__).with_name("spec.pickle").read_bytes())]
+"""
 
 
 @pytest.fixture
@@ -46,14 +57,7 @@ def odd(tmp_path, server, monkeypatch):
         mirrors=(server.url.replace("://", "://somebody:secret@"),),
     )
     (tmp_path / "spec.pickle").write_bytes(pickle.dumps(spec))
-    (tmp_path / "idxhub_odd.py").write_text(
-        "import pathlib, pickle\nfrom idxhub import hookimpl\n\n\n@hookimpl\ndef idxhub_datasets():\n"
-        "    return [pickle.loads(pathlib.Path(__file__).with_name('spec.pickle').read_bytes())]\n"
-    )
-    info = tmp_path / "idxhub_odd-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: idxhub-odd\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[idxhub.datasets]\nodd = idxhub_odd\n")
+    install(tmp_path, "idxhub_odd", entry_points="[idxhub.datasets]\nodd = idxhub_odd\n", modules={"idxhub_odd": ODD})
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "idxhub_odd", raising=False)  # another test's
     importlib.invalidate_caches()

@@ -6,13 +6,12 @@ WebGL is drawn in software, as on a machine without a graphics card.
 from __future__ import annotations
 
 import io
-import json
 import time
 
 import numpy as np
 import pytest
 from support import made
-from support.browser import open_page, running
+from support.browser import assert_page_fits, open_page, requested_urls, running, window
 from support.needs import need
 
 need("PIL.Image")
@@ -143,9 +142,7 @@ def test_all_points_are_drawn_and_nothing_is_requested(page):
     assert by_id(page, "drawn").text == "2,500 images"
     assert drawn(page) == 2500
     assert page.get_log("browser") == []
-    events = [json.loads(each["message"])["message"] for each in page.get_log("performance")]
-    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
-    assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {page.current_url}
+    assert requested_urls(page) == {page.current_url}
 
 
 def test_the_points_are_where_they_belong_in_the_colours_of_their_classes(page):
@@ -336,24 +333,12 @@ def touch(page, kind, fingers):
 @pytest.mark.parametrize("width", [1200, 700, 390])
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_fits_the_window_in_light_and_dark(width, dark, page):
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with window(page, width, dark=dark):
         rest(page)
-        assert page.execute_script("return document.documentElement.scrollWidth") <= width
+        assert_page_fits(page, width, dark=dark)
         assert by_id(page, "stage").size["height"] > 400
-        paper, ink = (
-            sum(map(int, page.execute_script(f"return getComputedStyle(document.body).{what}")[4:-1].split(",")[:3]))
-            for what in ("backgroundColor", "color")
-        )
-        assert (paper < 150 and ink > 500) if dark else (paper > 600 and ink < 200)
         canvas = page.find_element(By.CSS_SELECTOR, "#stage canvas").size
         assert canvas == by_id(page, "stage").size
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_frames_come_while_the_view_moves_and_all_points_are_there_at_rest(page):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,3 +40,34 @@ def open_page(browser: Any, html: Path) -> Any:
         browser.get_log(kind)  # an earlier page's
     browser.get(html.as_uri())
     return browser
+
+
+def requested_urls(browser: Any) -> set[str]:
+    """What the page has asked for, except what is inside it."""
+    events = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
+    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+    return {url for url in asked if not url.startswith(("data:", "blob:"))}
+
+
+@contextlib.contextmanager
+def window(browser: Any, width: int, *, dark: bool) -> Iterator[None]:
+    """A context in which the window has another width, and colours are light or dark."""
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def assert_page_fits(browser: Any, width: int, *, dark: bool) -> None:
+    """That nothing is wider than the window, and that text is far from its background in brightness."""
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    paper, ink = (
+        sum(map(int, browser.execute_script(f"return getComputedStyle(document.body).{what}")[4:-1].split(",")[:3]))
+        for what in ("backgroundColor", "color")
+    )
+    assert (paper < 150 and ink > 500) if dark else (paper > 600 and ink < 200)

@@ -56,7 +56,7 @@ def get_dataset(
 
     Args:
         name (str or DatasetSpec): one of `datasets()`, or the description of a dataset of your own. Default:
-            "fashion-mnist".
+            "fashion-mnist". Case does not matter, and neither does _ for -.
         framework (str): one of `adapters()`: "numpy", "torch", "tensorflow", "jax", "huggingface", "ray", or the
             name of an installed plugin. Default: "numpy".
         split (str or sequence of str): which examples, in the form of TensorFlow Datasets: "train", "test",
@@ -94,7 +94,7 @@ def get_dataset(
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     if not adapter.conventions.options.keys() >= adapter_options.keys():
-        elsewhere = dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
+        elsewhere = _INSTEAD | dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
         adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
     split_strings = list_split_strings(split)
     dtype_name = name_dtype(dtype)
@@ -345,7 +345,15 @@ def adapters() -> tuple[FrameworkName, ...]:
 
 
 # arguments of other libraries' loaders, and what takes their place
-_INSTEAD_IN_GET_LOADER = {"num_workers": "get_loader uses no worker processes; prefetch= makes batches in advance"}
+_INSTEAD = {
+    "root": "write data_dir= for a folder that is searched first; without it the files are found or downloaded",
+    "train": "write split='train' or split='test'",
+    "as_supervised": "leave it out; an example is an image and its label",
+    "with_info": "leave it out; load(name, split).info describes the dataset",
+}
+_INSTEAD_IN_GET_LOADER = _INSTEAD | {
+    "num_workers": "get_loader uses no worker processes; prefetch= makes batches in advance"
+}
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:

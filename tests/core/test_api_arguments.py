@@ -133,6 +133,22 @@ def test_an_argument_of_get_loader_is_said_to_be_one():
         get_dataset(batch_size=4)
 
 
+@pytest.mark.parametrize(
+    ("argument", "value", "instead"),
+    [
+        ("root", "data", "write data_dir= for a folder that is searched first"),
+        ("train", False, "write split='train' or split='test'"),
+        ("as_supervised", True, "leave it out; an example is an image and its label"),
+        ("with_info", True, r"leave it out; load\(name, split\)\.info describes the dataset"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"batch_size": 8}])
+def test_an_argument_of_another_librarys_loader_is_answered_with_what_to_write(argument, value, instead, options):
+    function = idxhub.get_loader if options else get_dataset
+    with pytest.raises(errors.UnknownNameError, match=rf"'{argument}': {instead}"):
+        function(**options, **{argument: value})
+
+
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("function", [get_dataset, load, idxhub.get_loader])
 def test_a_data_dir_that_does_not_exist_is_an_error_whatever_the_cache_holds(toy, options, tmp_path, function, warm):

@@ -7,6 +7,7 @@ import pytest
 from support.installed import ADAPTER, ByHand, entry, install
 from support.processes import python
 
+import idxhub
 from idxhub import Conventions, Plugins, hookimpl
 from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, UnknownNameError
 
@@ -40,6 +41,25 @@ def test_an_unknown_framework_names_the_nearest():
     plugins = Plugins([entry("torch", "nothing"), entry("numpy", "nothing")])
     with pytest.raises(UnknownNameError, match=r"unknown framework 'troch'; did you mean 'torch'\? Choices: .*numpy"):
         plugins.adapter("troch")
+
+
+@pytest.mark.parametrize("name", ["spark", "Spark"])
+def test_the_name_of_another_library_is_answered_with_the_adapter_for_its_users(name):
+    plugins = Plugins([entry("torch", "nothing"), entry("spark", "torch", "idxhub.aliases")])
+    assert plugins.adapters() == ("torch",)
+    with pytest.raises(UnknownNameError, match=rf"^unknown framework '{name}': write 'torch'\. Choices: torch\.$"):
+        plugins.adapter(name)
+
+
+def test_an_adapter_may_have_the_name_of_an_alias(write):
+    write("adapter_a", ADAPTER)
+    assert Plugins([entry("a", "torch", "idxhub.aliases"), entry("a", "adapter_a")]).adapter("a").name == "a"
+
+
+@pytest.mark.parametrize(("name", "instead"), [("tf", "tensorflow"), ("keras", "tensorflow"), ("Keras", "tensorflow")])
+def test_tf_and_keras_are_answered_with_tensorflow(name, instead):
+    with pytest.raises(UnknownNameError, match=rf"^unknown framework '{name}': write '{instead}'\. Choices: "):
+        idxhub.get_dataset(framework=name)
 
 
 @pytest.mark.parametrize("name", ["", "torch.", "../torch", "os", None, 7])

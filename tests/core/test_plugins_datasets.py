@@ -48,6 +48,7 @@ BAD = {
     "nothing": f"{HOOK} return 5",
     "None": f"{HOOK} pass",
     "a built-in name": CODE.format(name="fashion-mnist"),
+    "nearly a built-in name": CODE.format(name="Fashion_MNIST"),
     "a name twice": CODE.format(name="x") + '        yield DatasetSpec("x", {"train": SplitSpec(images, labels)})\n',
     "a bad spec": CODE.format(name="not a name"),
 }
@@ -82,8 +83,26 @@ def test_ctrl_c_in_a_dataset_plugin_is_not_its_failure(plugins_of):
 
 
 def test_an_unknown_dataset_names_the_nearest(plugins):
-    with pytest.raises(UnknownNameError, match=r"unknown dataset 'fashion_mnist'; did you mean 'fashion-mnist'"):
-        plugins.dataset("fashion_mnist")
+    with pytest.raises(UnknownNameError, match=r"unknown dataset 'fashion_mnits'; did you mean 'fashion-mnist'"):
+        plugins.dataset("fashion_mnits")
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "Fashion-MNIST", "FASHION_MNIST", "Emnist_Letters", "MNIST"])
+def test_case_and_underscores_do_not_matter(plugins, name):
+    assert plugins.dataset(name).name == name.lower().replace("_", "-")
+
+
+def test_built_in_names_are_folded_without_importing_plugins(plugins_of):
+    assert plugins_of(bad="raise SystemExit").dataset("Fashion_MNIST").name == "fashion-mnist"
+
+
+def test_names_of_plugins_are_folded_if_only_one_is_meant(plugins_of):
+    plugins = plugins_of(a=CODE.format(name="Al_pha"), b=CODE.format(name="my-set"), c=CODE.format(name="My_Set"))
+    assert plugins.dataset("al-PHA").name == "Al_pha"
+    assert plugins.dataset("my-set").name == "my-set"
+    assert plugins.dataset("My_Set").name == "My_Set"
+    with pytest.raises(UnknownNameError, match=r"unknown dataset 'my_set'.* Choices: my-set, My_Set\.$"):
+        plugins.dataset("my_set")
 
 
 def test_a_spec_is_its_own_answer(plugins, tmp_path):

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from support.docstrings import assert_example_holds
-from support.needs import need
+from support.needs import need, need_elsewhere
 
 import idxhub
 from idxhub import conformance, errors
@@ -39,10 +39,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 ON_FULL_DATA = {"README.md", "docs/how-to/come-from.md"}  # the other pages use the sample, and find nothing else
 FRAMEWORKS = [each.name for each in distribution("idxhub").entry_points if each.group == "idxhub.adapters"]
-# which pages in docs/how-to import
+# which pages import
 LIBRARIES = [
     *("datasets", "duckdb", "h5py", "keras", "lance", "lightning", "pandas", "polars", "pyarrow", "safetensors"),
-    *("sklearn", "tensorflow_datasets", "webdataset", "zarr"),
+    *("sklearn", "tensorflow_datasets", "torchvision", "webdataset", "zarr"),
 ]
 ARROW = ROOT / "tests" / "third_party" / "idxhub-arrow"  # which docs/how-to/write-an-adapter.md explains
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -142,6 +142,7 @@ def frameworks(source: str) -> list[str]:
     """Those that an example names; the demo's output, as it is shown, has torch, idxhub-arrow's is pyarrow, and
     pictures need matplotlib.
     """
+    source = re.sub("^-.*", "", source, flags=re.MULTILINE)  # what a diff takes away
     named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
     named += [name for name in LIBRARIES if re.search(rf"^(import|from) {name}\b", source, re.MULTILINE)]
     named += ["torch"] * ("idxhub demo" in source)
@@ -203,7 +204,12 @@ def run(page: Page, example: Example, *, full: bool) -> None:
     why = f"{here} needs the full Fashion-MNIST: name its folder in IDXHUB_TEST_DATA"
     source = str(example.parsed)
     for framework in frameworks(source):
-        need({"huggingface": "datasets"}.get(framework, framework))
+        if framework == "torchvision":
+            need_elsewhere(framework)
+            # from now on it can be imported, even if its compiled part is missing
+            importlib.import_module("idxhub_bench.vision").modules()
+        else:
+            need({"huggingface": "datasets"}.get(framework, framework))
     if "idxhub demo" in source:
         if lacks_data:
             pytest.skip(why)

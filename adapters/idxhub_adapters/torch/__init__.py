@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from idxhub import Conventions, Split, arguments, hookimpl
+from idxhub import Conventions, Split, arguments, errors, hookimpl
 from idxhub_adapters.torch.batches import GatheredBatch, Sample
 from idxhub_adapters.torch.dataset import IdxDataset, Transform
 from idxhub_adapters.torch.resident import Resident, resolve_device
+from idxhub_adapters.torch.transforms import takes_pil_image
 
 __all__ = ["Gathered", "GatheredBatch", "IdxDataset", "Resident", "Sample", "Transform"]
 
@@ -28,17 +29,19 @@ def idxhub_conventions() -> Conventions:
         layout="CHW",
         label_dtype="int64",
         options={
-            "transform": "a callable applied to each image tensor",
+            "transform": "a callable applied to each image: a tensor, or a PIL image for torchvision's ToTensor",
             "target_transform": "a callable applied to each label",
         },
     )
 
 
 @hookimpl
-def idxhub_check(options: Mapping[str, Any]) -> None:
-    """Refuse a transform that cannot be called."""
+def idxhub_check(options: Mapping[str, Any], layout: str | None) -> None:
+    """Refuse a transform that cannot be called, and a layout for one that takes PIL images."""
     for option, value in options.items():
         arguments.function(option, value)
+    if layout not in (None, "CHW") and takes_pil_image(options.get("transform")):
+        raise errors.ArgumentError("layout", layout, "None for a transform that takes a PIL image, as ToTensor does")
 
 
 @hookimpl

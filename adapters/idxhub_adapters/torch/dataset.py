@@ -15,6 +15,7 @@ from typing_extensions import TypeVar  # torch requires it; `default` is in Pyth
 
 from idxhub import DatasetInfo, Split, as_layout, errors, to_float32
 from idxhub_adapters.torch.batches import GatheredBatch
+from idxhub_adapters.torch.transforms import pil_image, takes_pil_image
 
 Transform = Callable[[Any], Any]
 ImageT_co = TypeVar("ImageT_co", covariant=True, default=torch.Tensor)
@@ -25,7 +26,8 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
     """Images and labels as a map-style dataset.
 
     An element is `(image, label)`: a uint8 tensor (1, 28, 28), or float32 of pixel/255, and an int. The tensor is a
-    copy. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time.
+    copy. `transform` is applied to the image tensor and `target_transform` to the label, one example at a time. A
+    transform of torchvision that begins with a PIL image, such as `ToTensor()`, is applied to the PIL image instead.
 
     A DataLoader gathers each batch in one step. Without transforms a batch is `[images, labels]`: uint8 or float32
     (B, 1, 28, 28) and int64 (B,).
@@ -119,6 +121,8 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
         if not -len(self) <= number < len(self):
             raise IndexError(f"index {number} is out of range for {len(self)} examples")
         stored, targets = self._numpy_arrays()
+        if takes_pil_image(self.transform):
+            return self._apply_transforms(pil_image(self._data.numpy()[number, ...].copy()), targets[number])
         return self._apply_transforms(torch.from_numpy(self._to_dtype(stored[number, ...].copy())), targets[number])
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[ImageT_co, TargetT_co]]:
@@ -134,6 +138,9 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
             images, labels = images.take(rows, axis=0), labels.take(rows, axis=0)
         except IndexError:
             raise IndexError(f"an index is out of range for {len(self)} examples") from None
+        if takes_pil_image(self.transform):
+            stored = images.reshape(len(rows), *self._data.shape[1:])
+            return [self._apply_transforms(pil_image(each), label) for each, label in zip(stored, labels, strict=True)]
         gathered = GatheredBatch(self._to_dtype(images), labels)
         if self.transform is None and self.target_transform is None:
             return gathered

@@ -30,7 +30,7 @@ FrameworkName = NewType("FrameworkName", str)
 """For type checkers, the name of a framework that they cannot know: that of another distribution's adapter."""
 
 ADAPTERS, DATASETS, EXPORTERS = "idxhub.adapters", "idxhub.datasets", "idxhub.exporters"
-SUBJECTS, COMMANDS = "idxhub.conformance", "idxhub.commands"
+SUBJECTS, COMMANDS, ALIASES = "idxhub.conformance", "idxhub.commands", "idxhub.aliases"
 
 
 class ExporterSummary(NamedTuple):
@@ -77,7 +77,7 @@ class Plugins:
         if name not in self._adapters:
             found = self._named(ADAPTERS, name)
             if not found:
-                raise UnknownNameError("framework", name, self.adapters())
+                raise UnknownNameError("framework", name, self.adapters(), why=self._adapter_instead(name))
             entry_point = choose_entry_point(name, found)
             # if several threads import it at the same time, all of them get the adapter of the first
             self._adapters.setdefault(name, Adapter(name, import_plugin(entry_point)))
@@ -188,16 +188,31 @@ class Plugins:
         return import_plugin(choose_entry_point(name, found)) if found else None
 
     def dataset(self, name: str | DatasetSpec) -> DatasetSpec:
-        """The spec called `name`. A spec instead of a name is returned as it is."""
+        """The spec called `name`. A spec instead of a name is returned as it is.
+
+        If no dataset has exactly this name, one whose name differs in case, or in - and _, is the one.
+        """
         if isinstance(name, DatasetSpec):
             return name
         if not isinstance(name, str):  # it may not be hashable
             raise UnknownNameError("dataset", name, self.datasets())
         if name in builtin.NAMES:  # no plugin needs to be searched for
             return builtin.dataset(name)
-        if name in self.datasets():
-            return self.datasets()[name]
-        raise UnknownNameError("dataset", name, self.datasets())
+        folded = _fold(name)
+        if folded in builtin.NAMES:
+            return builtin.dataset(folded)
+        catalog = self.datasets()
+        if name in catalog:
+            return catalog[name]
+        similar = [each for each in catalog if _fold(each) == folded]
+        if len(similar) == 1:
+            return catalog[similar[0]]
+        raise UnknownNameError("dataset", name, similar or catalog)
+
+    def _adapter_instead(self, name: str) -> str:
+        """Which adapter the users of another library need, according to the entry points; empty if none says so."""
+        instead = sorted({entry_point.value for entry_point in self._named(ALIASES, name.casefold())})
+        return f"write {' or '.join(map(repr, instead))}" if instead else ""
 
     def _contributed(self, entry_point: EntryPoint, catalog: Mapping[str, DatasetSpec]) -> dict[str, DatasetSpec]:
         hooks = load_hooks(entry_point.name, entry_point.load(), ["idxhub_datasets"])
@@ -208,7 +223,7 @@ class Plugins:
         for spec in contributed[0]:
             if not isinstance(spec, DatasetSpec):
                 raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
-            if spec.name in catalog or spec.name in added:
+            if spec.name in catalog or spec.name in added or _fold(spec.name) in builtin.NAMES:
                 raise AdapterError(f"{entry_point.value} adds {spec.name!r}, which exists already")
             added[spec.name] = spec
         return added
@@ -225,6 +240,11 @@ class Plugins:
         if group not in self._found:  # only once: it reads the metadata of all installed distributions
             self._found[group] = find_entry_points(group)
         return self._found[group]
+
+
+def _fold(name: str) -> str:
+    """A dataset's name in the form in which names are compared: other libraries write fashion_mnist."""
+    return name.casefold().replace("_", "-")
 
 
 _INSTALLED = Plugins()  # it searches for plugins when they are needed

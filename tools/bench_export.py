@@ -4,14 +4,17 @@
 
 Both begin with the verified arrays of Fashion-MNIST in a warm cache, write all 70,000 images into a folder on the same
 disk, and take turns. After a first round that does not count, the median of the others is printed. The usual way is
-what the library's own documentation shows. `idxhub export` flushes what it wrote before it puts it in its place.
-The usual way does not, so that it is measured a second time with the same flush.
+what the library's own documentation shows, for example a loop with Pillow. `idxhub export` flushes what it wrote before
+it puts it in its place. The usual way does not, so that it is measured a second time with the same flush. The processor
+time is that of all threads; other programs on the machine change it less than the seconds. A format whose packages are
+not installed is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import os
 import shutil
 import statistics
@@ -104,6 +107,93 @@ def usual_safetensors(splits: Splits, path: Path) -> None:
     )
 
 
+def png(image: Any) -> bytes:
+    """A PNG file by Pillow, with its defaults."""
+    stream = io.BytesIO()
+    import_module("PIL.Image").fromarray(image).save(stream, "png")
+    return stream.getvalue()
+
+
+def usual_parquet(splits: Splits, path: Path) -> None:
+    """The to_parquet of `datasets`, with Pillow's images."""
+    datasets, image_module = import_module("datasets"), import_module("PIL.Image")
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[str(label) for label in range(10)])}
+    )
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        rows = {"image": [image_module.fromarray(image) for image in images], "label": labels}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(path / f"{name}.parquet")
+
+
+def usual_webdataset(splits: Splits, path: Path) -> None:
+    """The ShardWriter of webdataset, which encodes with Pillow."""
+    webdataset, image_module = import_module("webdataset"), import_module("PIL.Image")
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        with webdataset.ShardWriter(str(path / f"{name}-%06d.tar"), maxcount=10_000, verbose=0) as writer:
+            for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+                writer.write({"__key__": f"{index:06}", "png": image_module.fromarray(image), "cls": int(label)})
+
+
+def example(image: Any, label: int) -> bytes:
+    """A serialised tf.train.Example with a PNG file by Pillow."""
+    train = import_module("tensorflow").train
+    features = {
+        "image": train.Feature(bytes_list=train.BytesList(value=[png(image)])),
+        "label": train.Feature(int64_list=train.Int64List(value=[label])),
+    }
+    serialised: bytes = train.Example(features=train.Features(feature=features)).SerializeToString()
+    return serialised
+
+
+def usual_tfrecord(splits: Splits, path: Path) -> None:
+    """The TFRecordWriter of TensorFlow."""
+    tensorflow = import_module("tensorflow")
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        with tensorflow.io.TFRecordWriter(str(path / f"{name}.tfrecord")) as writer:
+            for image, label in zip(images, labels, strict=True):
+                writer.write(example(image, int(label)))
+
+
+def usual_arrayrecord(splits: Splits, path: Path) -> None:
+    """The ArrayRecordWriter of array_record, with the examples of TensorFlow."""
+    module = import_module("array_record.python.array_record_module")
+    import_module("tensorflow")
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        writer = module.ArrayRecordWriter(str(path / f"{name}.array_record"), "group_size:1")
+        for image, label in zip(images, labels, strict=True):
+            writer.write(example(image, int(label)))
+        writer.close()
+
+
+def usual_mds(splits: Splits, path: Path) -> None:
+    """The MDSWriter of mosaicml-streaming, which encodes with Pillow."""
+    streaming, image_module = import_module("streaming"), import_module("PIL.Image")
+    for name, (images, labels) in splits.items():
+        with streaming.MDSWriter(out=str(path / name), columns={"image": "png", "label": "int"}) as writer:
+            for image, label in zip(images, labels, strict=True):
+                writer.write({"image": image_module.fromarray(image), "label": int(label)})
+
+
+def usual_lance(splits: Splits, path: Path) -> None:
+    """The write_dataset of lance, with PNG files by Pillow in a table."""
+    lance, arrow = import_module("lance"), import_module("pyarrow")
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        lance.write_dataset(arrow.table({"image": list(map(png, images)), "label": labels}), path / f"{name}.lance")
+
+
+def usual_tfjs(splits: Splits, path: Path) -> None:
+    """Pillow's Image.save of one image with a row for each example, and NumPy's identity matrix."""
+    path.mkdir()
+    for name, (images, labels) in splits.items():
+        (path / f"{name}_images.png").write_bytes(png(images.reshape(len(images), -1)))
+        np.eye(10, dtype=np.uint8)[labels].tofile(path / f"{name}_labels_uint8")
+
+
 USUAL = {
     "idx": usual_idx,
     "idx.gz": usual_idx_gz,
@@ -113,6 +203,13 @@ USUAL = {
     "hdf5": usual_hdf5,
     "zarr": usual_zarr,
     "safetensors": usual_safetensors,
+    "parquet": usual_parquet,
+    "webdataset": usual_webdataset,
+    "tfrecord": usual_tfrecord,
+    "arrayrecord": usual_arrayrecord,
+    "mds": usual_mds,
+    "lance": usual_lance,
+    "tfjs": usual_tfjs,
 }
 
 
@@ -128,14 +225,14 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def seconds(action: Callable[[], object], path: Path) -> float:
-    """How long an action takes that writes `path`, which is removed afterwards."""
+def seconds(action: Callable[[], object], path: Path) -> tuple[float, float]:
+    """How long an action takes that writes `path`, which is removed afterwards; and its processor time."""
     os.sync()
-    start = time.perf_counter()
+    start, start_processor = time.perf_counter(), time.process_time()
     action()
-    taken = time.perf_counter() - start
+    taken, processor = time.perf_counter() - start, time.process_time() - start_processor
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return taken
+    return taken, processor
 
 
 def load(options: dict[str, Any]) -> Splits:
@@ -144,8 +241,8 @@ def load(options: dict[str, Any]) -> Splits:
     return {name: (split.images, split.labels) for name, split in splits.items()}
 
 
-def measure(name: str, folder: Path, options: dict[str, Any], repeats: int) -> dict[str, float]:
-    """The median times of idxhub, of the usual way, and of the usual way with a flush."""
+def measure(name: str, folder: Path, options: dict[str, Any], repeats: int) -> str:
+    """A row of the table."""
     path = folder / "result"
 
     def ours() -> None:
@@ -158,14 +255,18 @@ def measure(name: str, folder: Path, options: dict[str, Any], repeats: int) -> d
         usual()
         flush(path)
 
-    ways = {"idxhub": ours, "usual": usual, "flushed": flushed}
-    times: dict[str, list[float]] = {way: [] for way in ways}
+    ways = {"ours": ours, "usual": usual, "flushed": flushed}
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for number in range(1 + repeats):
         for way, action in ways.items():
             taken = seconds(action, path)
             if number:  # the first round imports, and makes the cache warm
                 times[way].append(taken)
-    return {way: statistics.median(each) for way, each in times.items()}
+    (a, a_cpu), (b, b_cpu), (c, _) = (map(statistics.median, zip(*times[way], strict=True)) for way in ways)
+    return (
+        f"| `{name}` | {a:.2f} | {b:.2f} | {c:.2f} | {b / a:.1f} | {c / a:.1f} "
+        f"| {a_cpu:.2f} | {b_cpu:.2f} | {b_cpu / a_cpu:.1f} |"
+    )
 
 
 def main() -> None:
@@ -177,17 +278,16 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         options = {"data_dir": asked.data_dir, "cache_dir": f"{folder}/cache"}
-        print("| format | idxhub, s | usual way, s | usual, flushed, s | usual / idxhub | flushed / idxhub |")
-        print("| --- | --- | --- | --- | --- | --- |")
+        print(
+            "| format | idxhub, s | usual way, s | usual, flushed, s | usual / idxhub | flushed / idxhub "
+            "| idxhub, CPU s | usual, CPU s | usual / idxhub |"
+        )
+        print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         for name in asked.formats or USUAL:
             try:
-                times = measure(name, Path(folder), options, asked.repeats)
+                print(measure(name, Path(folder), options, asked.repeats), flush=True)
             except ImportError as error:
                 print(f"{name}: not measured: {error}", file=sys.stderr)
-                continue
-            ours, usual, flushed = times["idxhub"], times["usual"], times["flushed"]
-            ratios = f"{usual / ours:.1f} | {flushed / ours:.1f}"
-            print(f"| `{name}` | {ours:.2f} | {usual:.2f} | {flushed:.2f} | {ratios} |", flush=True)
 
 
 if __name__ == "__main__":

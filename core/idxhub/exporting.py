@@ -128,17 +128,21 @@ def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
 @contextlib.contextmanager
 def _temporary_folder(path: Path) -> Iterator[Path]:
     """A context with a new folder beside `path`, locked, which is removed when the context ends."""
-    import shutil  # noqa: PLC0415 -- for this and for what follows an export is needed; `import idxhub` does without
-
-    import filelock  # noqa: PLC0415 -- it imports asyncio
+    import filelock  # noqa: PLC0415 -- it imports asyncio, and `import idxhub` does without
 
     folder = path.with_name(f".{path.name[:50]}.{os.urandom(6).hex()}.tmp")
-    folder.mkdir()
     lock = filelock.FileLock(folder / _LOCK)
     try:
-        # without a lock the folder is safe for a day
-        with contextlib.suppress(NotImplementedError):
-            lock.acquire()
+        while not (folder / _LOCK).exists():
+            # another export may have taken the folder for that of a killed process before the lock was held
+            folder.mkdir(exist_ok=True)
+            lock.release()
+            try:
+                lock.acquire()
+            except FileNotFoundError:
+                continue
+            except NotImplementedError:  # without a lock the folder is safe for a day
+                break
         (folder / _NEW).mkdir()
         (folder / _OLD).mkdir()
         yield folder
@@ -146,7 +150,20 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         # Windows removes no open file
         with contextlib.suppress(OSError, NotImplementedError):
             lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        # after two renames of which the second one failed, the next export does it
+        if os.path.lexists(path) or not os.path.lexists(folder / _OLD / path.name):
+            _remove_temporary_folder(folder)
+
+
+def _remove_temporary_folder(folder: Path) -> None:
+    """Remove as much of it as possible. The lock is last, by which the next export knows what this process leaves."""
+    import shutil  # noqa: PLC0415 -- for an export alone
+
+    for each in (_NEW, _OLD):
+        shutil.rmtree(folder / each, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.unlink(folder / _LOCK)
+        os.rmdir(folder)
 
 
 def _put_in_place(new: Path, path: Path, old: Path) -> None:
@@ -188,15 +205,16 @@ def _flush_file(path: Path) -> None:
 def _remove_orphans(parent: Path) -> None:
     """Remove the temporary folders that processes left in `parent` when they were killed."""
     for name in os.listdir(parent):
-        if _TEMPORARY.fullmatch(name) and os.path.lexists(parent / name / _LOCK):
+        if _TEMPORARY.fullmatch(name):
             with contextlib.suppress(OSError):
-                _remove_orphan(parent / name)
+                if os.path.lexists(parent / name / _LOCK):
+                    _remove_orphan(parent / name)
+                else:  # its process has not made the lock yet, or has removed it: if it lives, it makes both again
+                    os.rmdir(parent / name)
 
 
 def _remove_orphan(folder: Path) -> None:
-    import shutil  # noqa: PLC0415 -- see `_temporary_folder`
-
-    import filelock  # noqa: PLC0415 -- as above
+    import filelock  # noqa: PLC0415 -- see `_temporary_folder`
 
     lock = filelock.FileLock(folder / _LOCK)
     try:
@@ -209,9 +227,11 @@ def _remove_orphan(folder: Path) -> None:
     try:
         _finish_replacement(folder)
     finally:
+        # before the lock is released: a process that waits for it sees that the folder is gone
+        _remove_temporary_folder(folder)
         with contextlib.suppress(OSError, NotImplementedError):
             lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_temporary_folder(folder)  # on Windows, which removes no open file
 
 
 def _finish_replacement(folder: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import filelock
 import pytest
 from support.installed import entry
 
@@ -283,10 +284,30 @@ class TestOrphans:
         for each in mine:
             each.mkdir()
         (mine[0] / "lock").write_bytes(b"")  # no name of ours
-        (mine[1] / "precious").write_bytes(b"")  # no lock
+        for each in mine[1:]:
+            (each / "precious").write_bytes(b"")  # no lock
         os.utime(mine[1], (1, 1))
         run()
         assert all(each.is_dir() for each in mine)
+
+    def test_an_empty_one_is_removed(self, run, here):
+        """Its process was killed before it could make the lock."""
+        (here / ".other.0123456789ab.tmp").mkdir()
+        run()
+        assert [each.name for each in here.iterdir()] == ["result"]
+
+    def test_a_living_process_whose_folder_is_removed_makes_another(self, run, here, monkeypatch):
+        """Another process may remove it between the two calls that make the folder and the lock."""
+        acquire = filelock.FileLock.acquire
+
+        def removed_before(lock, *arguments, **options):
+            monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+            os.rmdir(os.path.dirname(lock.lock_file))
+            return acquire(lock, *arguments, **options)
+
+        monkeypatch.setattr(filelock.FileLock, "acquire", removed_before)
+        run()
+        assert [each.name for each in here.iterdir()] == ["result"]
 
     def test_a_replacement_is_finished(self, run, here):
         """Its process was killed after the first of two renames."""

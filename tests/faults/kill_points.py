@@ -107,20 +107,26 @@ def main(told: str, count: str) -> None:
             break
         cache = folder / "cache"
         action = getattr(scenarios, name)(cache)
-        status = _in_a_child(partial(_killed, action, boundary.number))
+        status = in_a_child(partial(killed_at, action, boundary.number))
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             killed[f"{boundary.moment} {boundary.call}"] += 1
             met.add((name, boundary.number))
         elif status:  # 0: with two threads at work, this time there were fewer boundaries
             sys.exit(f"{name}, {boundary}: the child ended with {status}")
-        if _in_a_child(partial(scenarios.check, name, cache)):
+        if in_a_child(partial(scenarios.check, name, cache)):
             sys.exit(f"killed {boundary.moment} {boundary.call}, number {boundary.number} of {name}: see above")
         shutil.rmtree(cache, ignore_errors=True)
     print(json.dumps({"boundaries": len(points), "met": len(met), "killed": killed}))  # noqa: T201 -- its answer
 
 
 def _boundaries(scenarios: Scenarios, name: str, cache: Path) -> list[calls.Boundary]:
-    action = getattr(scenarios, name)(cache)
+    passed = boundaries_of(getattr(scenarios, name)(cache))
+    shutil.rmtree(cache)
+    return passed
+
+
+def boundaries_of(action: Callable[[], object]) -> list[calls.Boundary]:
+    """The boundaries that an action passes, in a child."""
     reading, writing = os.pipe()
 
     def report() -> None:
@@ -128,20 +134,20 @@ def _boundaries(scenarios: Scenarios, name: str, cache: Path) -> list[calls.Boun
         with os.fdopen(writing, "wb") as file:
             pickle.dump(passed, file)
 
-    assert _in_a_child(report) == 0
+    assert in_a_child(report) == 0
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         passed: list[calls.Boundary] = pickle.load(file)  # noqa: S301 -- the child wrote it
-    shutil.rmtree(cache)
     return passed
 
 
-def _killed(action: Callable[[], object], number: int) -> None:
+def killed_at(action: Callable[[], object], number: int) -> None:
+    """Run it up to the boundary with that number."""
     with calls.wrapped(calls.kill(number)):
         action()
 
 
-def _in_a_child(action: Callable[[], object]) -> int:
+def in_a_child(action: Callable[[], object]) -> int:
     """Run it in a fork; the status that `os.waitpid` gives."""
     child = os.fork()
     if child:

@@ -28,7 +28,7 @@ class Boundary(NamedTuple):
 
 
 Deed = Callable[[Boundary], None]
-CALLS = ("mkdir", "open", "write", "fsync", "replace", "link", "unlink", "flock")
+CALLS = ("mkdir", "open", "write", "fsync", "replace", "rename", "link", "unlink", "rmdir", "flock")
 
 
 @contextlib.contextmanager

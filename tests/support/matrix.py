@@ -79,4 +79,20 @@ ROWS = {
     ),
     43: Row("the numbers of images and labels differ; a label is outside the classes", "the error names both"),
     44: Row("everybody may write into the cache", "the data are verified as always"),
+    45: Row("the target of an export exists", "refused; with --force it is replaced when the new one is complete"),
+    46: Row(
+        "the disk is full at the start of an export, half-way, at the fsync",
+        "nothing is at the target, or what was there; the error gives the free space",
+    ),
+    47: Row("Ctrl-C or SIGTERM while an export is written", "nothing is left of it; what was there stays"),
+    48: Row(
+        "SIGKILL at a mkdir, an fsync, a rename or an unlink of an export",
+        "the target is absent, old or complete; the next export removes what is left",
+    ),
+    49: Row("several exports to one path at once", "one complete result; without --force the others are refused"),
+    50: Row("a package that the format needs is not installed", "the error gives the command that installs it"),
+    51: Row(
+        "a format, an option or a split that does not exist; a broken exporter of another distribution",
+        "the error lists the choices and the nearest one; the list of formats imports no exporter",
+    ),
 }

@@ -311,7 +311,7 @@ the call of the second process, and ends before the next call. In row 34, each f
 one after the other, a link to somebody's file, and then a dangling link. Rows 23, 24 and 40 (threads) are races. Each
 of them was run {RACES} times; the table shows the worst run, and the notes say how many runs were as asked. If a wrong
 file lay in a folder (rows 7, 42, 43), it is removed or corrected before the next call. Row 37 needs a hook inside the
-loader, so it is `n/a` for all of them; idxhub's own tests cover all 44 rows.
+loader, so it is `n/a` for all of them; idxhub's own tests cover it. Rows 45 to 51 are of exports.
 
 **What this page does not show.** idxhub, pooch and MXNet Gluon know the digests of their files and pass row 42 because
 of that, so the row says nothing about their decoders. Some loaders follow https to http in row 19; of these,

@@ -1,0 +1,348 @@
+"""Exports that fail, that are ended in the middle, and that meet one another.
+
+tests/export/test_faults.py ends them in each format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import calls
+from support.exports import digests
+from support.installed import entry
+from support.processes import importable, python, python_mounted, running, without
+
+import idxhub
+from idxhub import Plugins, errors
+
+FILE_AND_FOLDER = pytest.mark.parametrize("format_name", ["npz", "idx"])
+OLD, NEW = "test", "train"  # the split that is there, and the one that is exported over it
+
+
+def remove(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def export(toy, here):
+    """Exports a split of `toy`, to here/result unless said otherwise."""
+
+    def run(format_name, splits=NEW, path=here / "result", **options):
+        folders = {"data_dir": toy.folder, "download": False, "progress": False}
+        return idxhub.export(toy.spec, format_name, path, splits=splits, **{**folders, **options})
+
+    return run
+
+
+@pytest.fixture
+def whole(export):
+    """The digests of a complete export of each split."""
+
+    def made(format_name):
+        found = {}
+        for splits in (OLD, NEW):
+            path = export(format_name, splits, force=bool(found))
+            found[splits] = digests(path)
+            remove(path)
+        return found
+
+    return made
+
+
+@pytest.mark.row(45)
+@FILE_AND_FOLDER
+def test_a_target_that_exists(export, here, whole, invariant, format_name):
+    complete = whole(format_name)
+    path = export(format_name, OLD)
+    with pytest.raises(errors.ExportError, match=r"exists; .*force=True") as caught:
+        export(format_name)
+    assert digests(path) == complete[OLD]
+    invariant(caught.value, file=str(path))
+    seen = []
+
+    def look(_):
+        seen.append(digests(path))
+
+    export(format_name, force=True, progress=look)
+    assert seen
+    assert all(each == complete[OLD] for each in seen)
+    assert digests(path) == complete[NEW]
+    assert list(here.iterdir()) == [path]
+    invariant()
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize("force", [False, True])
+@FILE_AND_FOLDER
+@pytest.mark.parametrize("call", ["mkdir", "fsync", "replace", "rename"])
+def test_a_disk_that_is_full_after_some_calls(export, here, whole, invariant, format_name, call, force):
+    """From the first such call on, from the second one, and so on to the last."""
+    complete = whole(format_name)
+    path = here / "result"
+    if force:
+        export(format_name, OLD)
+    passed = calls.boundaries(lambda: export(format_name, force=force))
+    count = sum((each.call, each.moment) == (call, "before") for each in passed)
+    raised = None
+    for number in range(1, count + 1):
+        if force:
+            export(format_name, OLD, force=True)
+        elif path.exists():
+            remove(path)
+        with calls.wrapped(calls.fail(errno.ENOSPC, call, number)), pytest.raises(errors.ExportError) as caught:
+            export(format_name, force=force)
+        raised = caught.value
+        assert "bytes free; make room, or name a path that can be written" in str(raised)
+        if (call, number) == ("fsync", count):  # of the folder of a result that is in its place already
+            assert digests(path) == complete[NEW]
+        elif (call, number, force) == ("rename", count, True):
+            # the last one would have brought the old folder back; the next export puts the new one in its place
+            assert not path.exists()
+            remove(export(format_name, OLD, path=here / "another"))
+            assert digests(path) == complete[NEW]
+            assert [each.name for each in here.iterdir()] == ["result"]
+        else:
+            assert [each.name for each in here.iterdir()] == (["result"] if force else [])
+            assert not force or digests(path) == complete[OLD]
+    assert count or call in {"replace", "rename"}  # one of them
+    if raised is None:
+        invariant()
+    else:
+        invariant(raised, file=str(path), expected=os.strerror(errno.ENOSPC), found="bytes free")
+
+
+FULL = """
+    import os, pickle, subprocess
+    import idxhub
+
+    spec, folder, path, format_name = given
+    options = {"data_dir": folder, "progress": False, "cache_dir": folder / "cache"}
+    for size in ("12k", "24k"):
+        subprocess.run(["mount", "-o", f"remount,size={size}", path.parent], check=True)
+        try:
+            idxhub.export(spec, format_name, path, **options)
+        except idxhub.errors.ExportError as error:
+            assert "No space left on device" in str(error) and "bytes free; make room" in str(error), error
+        else:
+            raise SystemExit(f"there was room in {size}")
+        assert os.listdir(path.parent) == []
+    subprocess.run(["mount", "-o", "remount,size=20m", path.parent], check=True)
+    idxhub.export(spec, format_name, path, **options)
+    assert os.listdir(path.parent) == [path.name]
+"""
+
+
+@pytest.mark.row(46)
+@FILE_AND_FOLDER
+def test_a_file_system_that_is_full(large, toy, here, invariant, format_name):
+    python_mounted(
+        f"mount -t tmpfs -o size=24k none '{here}'",
+        FULL,
+        given=(large.spec, large.folder, here / "result", format_name),
+    )
+    invariant()
+
+
+EXPORTING = """
+    import signal, sys
+    import idxhub
+
+    # a shell may have started this process with signals that are ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    spec, folder, format_name, path, force = given
+    told = []
+
+    def tell(count):
+        if not told:
+            told.append(count)
+            print("there", flush=True)
+            sys.stdin.readline()
+
+    options = {"data_dir": folder, "download": False, "force": force}
+    idxhub.export(spec, format_name, path, splits="train", progress=tell, **options)
+"""
+
+
+@pytest.mark.row(47)
+@pytest.mark.parametrize("force", [False, True])
+@FILE_AND_FOLDER
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_in_the_middle(toy, export, here, whole, invariant, number, format_name, force):
+    complete = whole(format_name)
+    if force:
+        export(format_name, OLD)
+    given = (toy.spec, toy.folder, format_name, here / "result", force)
+    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == "there\n", child.stderr.read()
+        child.send_signal(number)
+        time.sleep(0.05)
+        _, said = child.communicate("go on\n", timeout=30)
+    assert child.returncode == -number, said
+    assert [each.name for each in here.iterdir()] == (["result"] if force else [])
+    assert not force or digests(here / "result") == complete[OLD]
+    invariant()
+
+
+@pytest.mark.row(48)
+def test_killed_at_every_boundary(toy, cache_dir, fast_dir, invariant):
+    if not hasattr(os, "fork"):
+        without("a system that forks")
+    invariant()  # the cache has its arrays now
+    told = fast_dir / "told"
+    told.write_bytes(pickle.dumps((toy, cache_dir, fast_dir)))
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("export_kill_points.py"), told],
+        env=os.environ | {"PYTHONPATH": importable()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    killed = json.loads(done.stdout)
+    names = ("mkdir", "open", "fsync", "replace", "rename", "unlink", "rmdir", "flock")
+    assert {f"{moment} {call}" for call in names for moment in ("before", "after")} <= killed.keys()
+    print(sum(killed.values()), done.stdout)  # noqa: T201 -- with pytest's -s or -rP
+    invariant()
+
+
+@pytest.mark.row(49)
+@pytest.mark.parametrize("force", [False, True])
+@FILE_AND_FOLDER
+def test_two_exports_to_one_path(toy, export, here, whole, invariant, format_name, force):
+    """The second one begins and ends while the first one is at work."""
+    complete = whole(format_name)
+    given = (toy.spec, toy.folder, format_name, here / "result", force)
+    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline() == "there\n", child.stderr.read()
+        export(format_name, OLD, force=force)
+        assert digests(here / "result") == complete[OLD]
+        _, said = child.communicate("go on\n", timeout=30)
+    assert (child.returncode == 0) == force, said
+    assert force or f"ExportError: {here / 'result'} exists" in said
+    assert digests(here / "result") == complete[NEW if force else OLD]
+    assert [each.name for each in here.iterdir()] == ["result"]
+    invariant()
+
+
+MANY = """
+    import sys
+    import idxhub
+
+    spec, folder, format_name, path, force = given
+    print("there", flush=True)
+    sys.stdin.readline()
+    for _ in range(5):
+        try:
+            idxhub.export(spec, format_name, path, data_dir=folder, splits="train", progress=False, force=force)
+        except idxhub.errors.ExportError as error:
+            print(error)
+"""
+
+
+@pytest.mark.row(49)
+@pytest.mark.parametrize("force", [False, True])
+@FILE_AND_FOLDER
+def test_four_processes_at_once(toy, here, whole, invariant, format_name, force):
+    complete = whole(format_name)
+    given = (toy.spec, toy.folder, format_name, here / "result", force)
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(running(MANY, given=given, stderr=subprocess.PIPE)) for _ in range(4)]
+        for child in children:
+            assert child.stdout.readline() == "there\n", child.stderr.read()
+        for child in children:
+            child.stdin.write("go on\n")
+            child.stdin.flush()
+        done = [child.communicate(timeout=60) for child in children]
+    assert [child.returncode for child in children] == [0] * 4, done
+    assert digests(here / "result") == complete[NEW]
+    assert [each.name for each in here.iterdir()] == ["result"]
+    refused = sum(len(said.splitlines()) for said, _ in done)
+    # a folder is replaced by two renames: what meets them may find something in its way, or nothing to replace
+    assert refused == (0 if force else 19) or (force and format_name == "idx"), done
+    invariant()
+
+
+@pytest.mark.row(50)
+def test_a_package_that_is_not_installed(tmp_path, export, here, invariant, monkeypatch):
+    (tmp_path / "other_exporter.py").write_text("import package_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins([entry("other", "other_exporter", "idxhub.exporters")])
+    with pytest.raises(errors.MissingFrameworkError, match=r"install it with: pip install package_that_is_not_there$"):
+        export("other", plugins=plugins)
+    assert list(here.iterdir()) == []
+    invariant()
+
+
+@pytest.mark.row(51)
+@pytest.mark.parametrize(
+    ("format_name", "options", "says"),
+    [
+        ("npy", {}, r"unknown export format 'npy'; did you mean 'npz'.*\bidx\b"),
+        ("npz", {"compres": True}, "unknown option of npz 'compres'; did you mean 'compress'"),
+        ("npz", {"splits": "tran"}, "did you mean 'train'"),
+    ],
+)
+def test_a_name_that_does_not_exist(export, here, invariant, format_name, options, says):
+    with pytest.raises(errors.UnknownNameError, match=says):
+        export(format_name, **options)
+    assert list(here.iterdir()) == []
+    invariant()
+
+
+BROKEN = {
+    "has no hooks": ("", errors.AdapterError, "has no idxhub_export_format"),
+    "raises at its import": ("raise ZeroDivisionError", errors.AdapterError, "ZeroDivisionError"),
+    "ends the program": ("raise SystemExit(3)", errors.AdapterError, "SystemExit"),
+}
+
+
+@pytest.mark.row(51)
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_exporter(tmp_path, export, here, invariant, monkeypatch, how):
+    code, kind, says = BROKEN[how]
+    (tmp_path / "broken_exporter.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_exporter", raising=False)
+    plugins = Plugins([entry("broken", "broken_exporter", "idxhub.exporters")])
+    assert plugins.exporters() == ("broken",)
+    with pytest.raises(kind, match=says):
+        export("broken", plugins=plugins)
+    assert list(here.iterdir()) == []
+    invariant()
+
+
+@pytest.mark.row(51)
+def test_the_list_imports_no_exporter(invariant):
+    code = """
+        import sys
+        sys.argv = ["idxhub", "export", "--list"]
+        from idxhub.cli import main
+        try:
+            main()
+        finally:
+            heavy = {"h5py", "zarr", "pyarrow", "lance", "array_record", "PIL", "google_crc32c"}
+            imported = heavy & {name.partition(".")[0] for name in sys.modules}
+            exporters = {name for name in sys.modules if name.startswith("idxhub_export.")}
+            assert not imported and exporters <= {"idxhub_export.command"}, (imported, exporters)
+    """
+    assert "parquet" in python(code).stdout
+    invariant()

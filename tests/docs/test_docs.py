@@ -146,6 +146,7 @@ def frameworks(source: str) -> list[str]:
     named = [name for name in FRAMEWORKS if re.search(rf'"{name}"|(import|from) {name}\b', source)]
     named += [name for name in LIBRARIES if re.search(rf"^(import|from) {name}\b", source, re.MULTILINE)]
     named += ["torch"] * ("idxhub demo" in source)
+    named += ["sklearn"] * bool(re.search(r"idxhub board \w+ \w+\.", source))
     named += ["matplotlib"] * bool(re.search(r"idxhub_plot|idxhub plot \w+", source))
     named += ["torch", "PIL"] * ("idxhub_compat.torchvision_datasets" in source)
     named += ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))

@@ -1,0 +1,101 @@
+"""One job: fit a configuration and measure its accuracy."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from idxhub_board import records
+from idxhub_board.configurations import Configuration
+from idxhub_board.matrices import PREPROCESSING, Data, DataReference, dtype_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """A configuration to fit with a seed. `backend` is what distributes the jobs; it belongs to the result's key."""
+
+    configuration: Configuration
+    seed: int
+    data: DataReference
+    backend: str = "loky"
+    accelerated: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields of a record that are known before the job runs."""
+        return {
+            "format": records.FORMAT,
+            "dataset": self.data.dataset,
+            "examples": self.data.examples,
+            "digest": self.data.digest,
+            "preprocessing": PREPROCESSING,
+            "classifier": self.configuration.classifier,
+            "parameters": self.configuration.parameters,
+            "seed": self.seed,
+            "versions": versions(accelerated=self.accelerated),
+            "backend": self.backend,
+            "accelerated": self.accelerated,
+        }
+
+    @property
+    def key(self) -> records.Key:
+        """The key of its result."""
+        return records.key(self.identity)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `job_from_json` takes."""
+        return asdict(self)
+
+
+def job_from_json(data: dict[str, Any]) -> Job:
+    """The job that `Job.as_json` describes."""
+    configuration, reference = Configuration(**data["configuration"]), DataReference(**data["data"])
+    return Job(**{**data, "configuration": configuration, "data": reference})
+
+
+def fit(job: Job) -> dict[str, Any]:
+    """Fit and predict; the fields of a record that the job adds. Raises whatever the estimator raises."""
+    from idxhub_board.estimators import build  # noqa: PLC0415 -- imports scikit-learn, after it was accelerated
+
+    data = _load(job.data)
+    train, test = data.matrices(dtype_of(job.configuration.classifier))
+    estimator = build(job.configuration, job.seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        estimator.fit(train, data.train.labels)
+        fitted = time.perf_counter()
+        predictions = estimator.predict(test)
+        end = time.perf_counter()
+    return {
+        "status": records.DONE,
+        "accuracy": float((predictions == data.test.labels).mean()),
+        "test_examples": len(data.test),
+        "fit_seconds": round(fitted - start, 4),
+        "predict_seconds": round(end - fitted, 4),
+        "warnings": sorted({each.category.__name__ for each in caught}),
+        # of one seed: those of all would be most of a store
+        "predictions": records.encode_predictions(predictions) if job.seed == 0 else None,
+    }
+
+
+@cache
+def versions(*, accelerated: bool) -> dict[str, str]:
+    """The versions of the packages that decide a result."""
+    names = ("scikit-learn", "numpy", "scipy", *(("scikit-learn-intelex",) if accelerated else ()))
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+@cache
+def _load(reference: DataReference) -> Data:
+    return reference.load()

@@ -1,0 +1,113 @@
+"""The scaled pixels of a dataset as matrices that all processes of a machine map from one file each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idxhub import Split, errors, load
+
+PREPROCESSING = "StandardScaler"  # fitted on the train examples, as the authors did
+_FORMAT = 1  # of the cached matrices
+_ROWS = 1 << 12  # of a matrix that are made at a time
+# these convert to float32 themselves, so that their results are the same and they make no copy
+_FLOAT32 = (
+    "DecisionTreeClassifier",
+    "ExtraTreeClassifier",
+    "RandomForestClassifier",
+    "GradientBoostingClassifier",
+)
+
+
+@dataclass(frozen=True)
+class DataReference:
+    """A dataset by its name and the digest of its content, so that each worker loads it from its own cache.
+
+    `examples` is how many of the train and of the test examples are used at most; None for all.
+    """
+
+    dataset: str
+    examples: int | None
+    digest: str
+    data_dir: str | None = None
+    download: bool = True
+
+    def load(self) -> Data:
+        """The examples on this machine. Raises `ArgumentError` if they are others, and what `load_data` raises."""
+        data = load_data(self.dataset, self.examples, data_dir=self.data_dir, download=self.download)
+        if data.digest != self.digest:
+            raise errors.ArgumentError("digest of the dataset on this machine", data.digest, repr(self.digest))
+        return data
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """The train and test examples of a dataset."""
+
+    train: Split
+    test: Split
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what identifies the pixels and labels: digests of files, and which of their examples are used."""
+        parts = [
+            [
+                [record.filename, record.payload_sha256, list(record.steps)]
+                for record in sorted(split.info.records, key=lambda record: record.filename)
+            ]
+            + [[part.start, part.stop] for part in split.info.parts]
+            for split in (self.train, self.test)
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def matrices(self, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The scaled train and test pixels, (N, pixels), read-only: mapped from files in the cache, made if absent."""
+        return self._matrix(self.train, "train", dtype), self._matrix(self.test, "test", dtype)
+
+    def _matrix(self, split: Split, which: str, dtype: str) -> NDArray[Any]:
+        name = f"board-{_FORMAT}-{self.digest[:16]}-{which}-{dtype}.npy"
+        path = split.derived(name, lambda: self._encoded(split, dtype))
+        found: NDArray[Any] = np.load(path, mmap_mode="r")
+        return found
+
+    def _encoded(self, split: Split, dtype: str) -> Iterator[bytes]:
+        from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 -- not where the matrices are in the cache
+
+        scaler = StandardScaler().fit(_table(self.train.images).astype(np.float64))
+        rows = _table(split.images)
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": rows.shape}
+        )
+        yield header.getvalue()
+        for start in range(0, len(rows), _ROWS):
+            yield scaler.transform(rows[start : start + _ROWS].astype(np.float64)).astype(dtype).tobytes()
+
+
+def load_data(dataset: str, examples: int | None = None, *, data_dir: str | None = None, download: bool = True) -> Data:
+    """The train and test examples of a dataset. Raises what `idxhub.load` raises."""
+    train, test = (
+        _load_part(dataset, name, examples, data_dir=data_dir, download=download) for name in ("train", "test")
+    )
+    return Data(train, test)
+
+
+def _load_part(dataset: str, name: str, examples: int | None, **source: Any) -> Split:
+    split = load(dataset, name, **source)
+    return split if examples is None or examples >= len(split) else load(dataset, f"{name}[:{examples}]", **source)
+
+
+def dtype_of(classifier: str) -> str:
+    """The dtype in which a classifier gets the matrices."""
+    return "float32" if classifier in _FLOAT32 else "float64"
+
+
+def _table(images: NDArray[Any]) -> NDArray[Any]:
+    return images.reshape(len(images), -1)

@@ -1,0 +1,64 @@
+"""The published results: of the 129 configurations, and of the deep networks that people have submitted.
+
+Source: the tables of zalandoresearch/fashion-mnist. The times are those of the authors' machine.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from idxhub_board.configurations import Configuration
+
+DATASETS = ("fashion-mnist", "mnist")  # those with published results
+
+
+class Published(NamedTuple):
+    """The published result of a configuration; None is what was not published.
+
+    `accuracy` is by dataset. `seconds` is for one repeat on Fashion-MNIST; `two_std` is two standard deviations of the
+    accuracy on Fashion-MNIST over `repeats` repeats.
+    """
+
+    accuracy: dict[str, float]
+    seconds: float | None
+    two_std: float | None
+    repeats: int | None
+
+
+@cache
+def published() -> dict[Configuration, Published]:
+    """The published result of each configuration."""
+    found = {}
+    for row in _table("published.csv"):
+        accuracy = {name: float(row[name]) for name in DATASETS if row[name]}
+        seconds, two_std = (float(row[name]) if row[name] else None for name in ("seconds", "two_std"))
+        repeats = int(row["repeats"]) if row["repeats"] else None
+        found[Configuration(row["classifier"], row["parameters"])] = Published(accuracy, seconds, two_std, repeats)
+    return found
+
+
+@cache
+def expected_seconds() -> dict[Configuration, float]:
+    """About how long each configuration takes on all of Fashion-MNIST, by which jobs are put in order.
+
+    Measured in one thread where seconds.csv has it; otherwise the published time, or the median published time of the
+    classifier.
+    """
+    rows = _table("seconds.csv")
+    measured = {Configuration(row["classifier"], row["parameters"]): float(row["seconds"]) for row in rows}
+    known = {each: found.seconds for each, found in published().items() if found.seconds is not None}
+    return {each: measured.get(each) or known.get(each) or _typical(each, measured | known) for each in published()}
+
+
+def _typical(configuration: Configuration, known: dict[Configuration, float]) -> float:
+    alike = sorted(seconds for each, seconds in known.items() if each.classifier == configuration.classifier)
+    return alike[len(alike) // 2] if alike else 600.0
+
+
+def _table(name: str) -> Iterator[dict[str, str]]:
+    with (files("idxhub_board") / name).open(encoding="utf-8") as file:
+        yield from csv.DictReader(file)

@@ -1,0 +1,137 @@
+"""A run: the jobs whose results are missing, the longest first, through joblib, each result stored as it comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import joblib
+from tqdm import tqdm
+
+from idxhub_board.backends import backend
+from idxhub_board.configurations import Configuration
+from idxhub_board.fitting import Job
+from idxhub_board.published import expected_seconds
+from idxhub_board.records import DONE, Record
+from idxhub_board.store import Store
+from idxhub_board.workers import run_job
+
+FAST = 60.0  # seconds that a configuration of the tier `fast` may take
+_ROUNDS = 3  # in which jobs are tried again whose worker died
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Which configurations are run, and on how many examples."""
+
+    examples: int | None
+    includes: Callable[[Configuration], bool]
+
+
+TIERS = {
+    "smoke": Tier(1000, lambda _: True),
+    "fast": Tier(None, lambda each: expected_seconds()[each] < FAST),
+    "full": Tier(None, lambda _: True),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How jobs are run: see the options of the command."""
+
+    jobs: int
+    timeout: float | None = None
+    backend: str = "loky"
+    address: str | None = None
+    threads: int = 1
+    again: bool = False
+
+
+@dataclass
+class Summary:
+    """How many results a run has added, by status, how many were there before, and why workers died."""
+
+    added: dict[str, int] = field(default_factory=dict)
+    present: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs in the order in which they start, so that no long one is left for the end."""
+    seconds = expected_seconds()
+    return sorted(jobs, key=lambda job: (-seconds[job.configuration], job.seed))
+
+
+def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool = True) -> Summary:
+    """Run the jobs whose results the store does not have.
+
+    A job whose worker dies is recorded as lost and tried again; if no job of a round has a result, the run ends. Raises
+    the errors of `backend`.
+    """
+    seconds = expected_seconds()
+    left = [job for job in longest_first(jobs) if _is_missing(job, store, options)]
+    summary = Summary(present=len(jobs) - len(left))
+    if not left:
+        return summary
+    # the bar counts seconds that are expected, so that the time left is not that of the short jobs at the end
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+    total = sum(seconds[job.configuration] for job in left)
+    with tqdm(total=total, desc=f"{len(left)} jobs", bar_format=form, disable=None if progress else True) as bar:
+        for _ in range(_ROUNDS):
+            before = len(left)
+            with backend(options.backend, options.address, options.jobs):
+                left = _round(left, store, options, summary, bar)
+            if not left or len(left) == before:
+                break
+    return summary
+
+
+def _round(left: Sequence[Job], store: Store, options: Options, summary: Summary, bar: tqdm[Any]) -> list[Job]:
+    """Run jobs until all have results or a worker dies; returns those that have none."""
+    waiting = {job.key: job for job in left}
+    started: dict[object, Job] = {}
+
+    def tasks() -> Iterator[object]:
+        for job in left:
+            store.refresh()
+            if not _is_missing(job, store, options):  # another run on this store was faster
+                del waiting[job.key]
+                summary.present += 1
+                bar.update(expected_seconds()[job.configuration])
+                continue
+            started[job.key] = job
+            yield joblib.delayed(run_job)(job.as_json(), options.timeout, options.threads, os.getpid())
+
+    # without batches: else a result would be stored only after those of the jobs that follow it
+    parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+    try:
+        for record in parallel(tasks()):
+            job = _job_of(record, started)
+            _add(record, store, options, summary)
+            waiting.pop(job.key, None)
+            bar.update(expected_seconds()[job.configuration])
+    except Exception as error:  # noqa: BLE001 -- each backend has its own errors for a worker that died
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        summary.lost.append(why)
+        for key, job in started.items():
+            if key in waiting:
+                _add({**job.identity, "status": "lost", "error": why}, store, options, summary)
+    return [job for job in left if job.key in waiting]
+
+
+def _job_of(record: Record, started: dict[object, Job]) -> Job:
+    """The job of a record; a worker may have other versions of packages, which are in the record."""
+    configuration = Configuration.of(record["classifier"], record["parameters"])
+    return next(job for job in started.values() if (job.configuration, job.seed) == (configuration, record["seed"]))
+
+
+def _is_missing(job: Job, store: Store, options: Options) -> bool:
+    known = store.get(job.key)
+    return known is None or known["status"] == "lost" or (options.again and known["status"] != DONE)
+
+
+def _add(record: Record, store: Store, options: Options, summary: Summary) -> None:
+    if store.add(record, again=options.again):
+        summary.added[record["status"]] = summary.added.get(record["status"], 0) + 1

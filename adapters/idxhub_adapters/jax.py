@@ -17,7 +17,7 @@ from idxhub import Arrays, Conventions, Split, errors, hookimpl
 
 @hookimpl
 def idxhub_conventions() -> Conventions:
-    """HW; int32 labels, since JAX has int64 only if `jax_enable_x64` is set."""
+    """The conventions: layout HW, and int32 labels, because JAX has int64 only if `jax_enable_x64` is set."""
     return Conventions(
         layout="HW",
         label_dtype="int32",
@@ -49,7 +49,7 @@ def idxhub_check_device(device: Any) -> None:
 
 @hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> Arrays[jax.Array]:
-    """uint8 (N, 28, 28) and int32 (N,)."""
+    """Return two arrays: images, uint8 (N, 28, 28), and labels, int32 (N,)."""
     return _put_on_device(split, **options)
 
 
@@ -106,7 +106,7 @@ def _put_on_device(split: Split, device: Any = None, sharding: Any = None) -> Ar
 
 def _check_dtype(dtype: str) -> None:
     if dtype == "float64" and not jax.config.jax_enable_x64:
-        must_be = "one that JAX has: float64 only after jax.config.update('jax_enable_x64', True)"
+        must_be = "a dtype that JAX has; it has float64 only after jax.config.update('jax_enable_x64', True)"
         raise errors.ArgumentError("dtype of the images", dtype, must_be)
 
 
@@ -120,7 +120,7 @@ def _resolve_device(device: Any) -> jax.Device:
         with contextlib.suppress(IndexError, RuntimeError, ValueError):  # no such platform, or fewer devices of it
             return jax.devices(platform)[number]
     platforms = ", ".join(sorted({each.platform for each in (*jax.devices(), *jax.devices("cpu"))}))
-    must_be = f"a jax.Device, or the name of one, as 'cpu' or 'cpu:0', and this machine has: {platforms}"
+    must_be = f"a jax.Device or its name, such as 'cpu' or 'cpu:0'; this machine has {platforms}"
     raise errors.ArgumentError("device", device, must_be)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
 
 @hookimpl
 def idxhub_dataset(split: Split) -> Arrays[NDArray[Any]]:
-    """uint8 (N, 28, 28) and int64 (N,), writable; what is written stays in these arrays."""
+    """Return two arrays, uint8 (N, 28, 28) and int64 (N,). Writing into them changes nothing else."""
     arrays = Arrays(split.batch(), split.labels)
     arrays.info = split.info
     return arrays

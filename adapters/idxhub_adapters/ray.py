@@ -23,7 +23,7 @@ _MAX_OPEN_SPLITS = 8  # how many splits a worker process keeps mapped
 
 @hookimpl
 def idxhub_conventions() -> Conventions:
-    """HW, as `ray.data.read_images` gives grey images; int64 labels."""
+    """The conventions: layout HW, as `ray.data.read_images` gives grey images, and int64 labels."""
     return Conventions(
         layout="HW",
         label_dtype="int64",

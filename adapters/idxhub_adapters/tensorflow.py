@@ -25,7 +25,7 @@ _EXAMPLES_PER_GATHER = 256  # without a batch size, when an element is one examp
 
 @hookimpl
 def idxhub_conventions() -> Conventions:
-    """HWC, int64 labels."""
+    """The conventions: layout HWC, and int64 labels."""
     return Conventions(
         layout="HWC",
         label_dtype="int64",
@@ -42,7 +42,11 @@ def idxhub_conventions() -> Conventions:
 def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...]) -> None:
     """Refuse images without pixels, a batch size below 1, and values of the wrong type."""
     if not math.prod(shape):  # TensorFlow aborts the process
-        raise errors.ArgumentError("framework", "tensorflow", f"another one for images of shape {shape}, with no pixel")
+        raise errors.ArgumentError(
+            "framework",
+            "tensorflow",
+            f"another one, because TensorFlow cannot read images of shape {shape}, with no pixel",
+        )
     if options.get("batch_size") is not None:
         arguments.integer("batch_size", options["batch_size"], 1)
     elif arguments.boolean("drop_last", options.get("drop_last", False)):

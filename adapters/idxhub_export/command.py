@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from idxhub import ExporterSummary, Plugins
+from idxhub import ExporterSummary, Plugins, datasets, exporters
 from idxhub import export as export_dataset
 
 
@@ -28,10 +29,20 @@ def _table(summaries: Iterable[ExporterSummary]) -> str:
     return "\n".join(f"{name:{widths[0]}}  {needs:{widths[1]}}  {text}".rstrip() for name, needs, text in rows)
 
 
+def _complete_format(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in exporters() if name.startswith(incomplete)]
+
+
+def _complete_dataset_or_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of datasets; if none begins with the text, the shell completes it as a path."""
+    found = [CompletionItem(name) for name in datasets() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
 @click.command()
-@click.argument("format_name", metavar="FORMAT", required=False)
-@click.argument("name", metavar="[NAME]", required=False)
-@click.argument("path", metavar="PATH", required=False)
+@click.argument("format_name", metavar="FORMAT", required=False, shell_complete=_complete_format)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=_complete_dataset_or_path)
+@click.argument("path", metavar="PATH", required=False, type=click.Path())
 @click.option(
     "--split",
     "split_texts",

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import idxhub_plot
-from idxhub import errors
+from idxhub import datasets, errors
 from idxhub_plot import output
 
 _Command = Callable[..., Any]
@@ -63,9 +63,13 @@ def picture(endings: Sequence[str] = output.ENDINGS, split: str | None = "train"
     return decorate
 
 
+def _complete_dataset(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in datasets() if name.startswith(incomplete)]
+
+
 def name_argument(command: _Command) -> _Command:
     """The argument NAME."""
-    decorated: _Command = click.argument("name", default="fashion-mnist")(command)
+    decorated: _Command = click.argument("name", default="fashion-mnist", shell_complete=_complete_dataset)(command)
     return decorated
 
 
@@ -197,8 +201,8 @@ def mistakes(asked: dict[str, Any], **own: Any) -> Any:
 
 
 @plot.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=_complete_dataset)
+@click.argument("b", shell_complete=_complete_dataset)
 @seed_option
 @output_option(output.ENDINGS, "A-B")
 @common_options

@@ -1,4 +1,4 @@
-"""`python -m idxhub`: the command, by the interpreter that is to run it."""
+"""`python -m idxhub` runs the command `idxhub` with this interpreter."""
 
 from idxhub.cli import main
 

@@ -94,7 +94,7 @@ def get_dataset(
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     if not adapter.conventions.options.keys() >= adapter_options.keys():
-        elsewhere = _INSTEAD | dict.fromkeys(_parameters(get_loader), "get_loader, which makes batches, has it")
+        elsewhere = _INSTEAD | {each: f"{each} is an argument of get_loader" for each in _parameters(get_loader)}
         adapter.check_options(adapter_options, _parameters(get_dataset), elsewhere)
     split_strings = list_split_strings(split)
     dtype_name = name_dtype(dtype)
@@ -144,7 +144,7 @@ def get_loader(
         name (str or DatasetSpec): as for `get_dataset`. Default: "fashion-mnist".
         batch_size (int): the number of examples in a batch, from 1.
         framework (str): as for `get_dataset`. Default: "numpy".
-        split (str): as for `get_dataset`, but one. Default: "train".
+        split (str): as for `get_dataset`, but only one split. Default: "train".
         shuffle (bool): whether each epoch has an order of its own, which depends on `seed` and the number of the epoch
             alone: see `order`. Default: True.
         seed (int): an integer from 0. Default: 0.
@@ -163,7 +163,7 @@ def get_loader(
         download (bool): as for `get_dataset`. Default: True.
         verify (bool): as for `get_dataset`. Default: True.
         plugins (Plugins or None): as for `get_dataset`. Default: None.
-        **others: none exist; an unknown argument is answered with the choices.
+        **others: none exist; an unknown argument raises an error that lists the valid ones.
 
     Returns:
         A `Loader`: iterate over it once for each epoch. A batch is `Arrays(images, labels)` for NumPy and JAX,
@@ -179,15 +179,16 @@ def get_loader(
     spec = plugins.dataset(name)
     adapter = plugins.adapter(framework)
     for other in others:
-        of_dataset = "get_dataset has it" if other in adapter.conventions.options else ""
+        of_dataset = f"{other} is an argument of get_dataset" if other in adapter.conventions.options else ""
         why = _INSTEAD_IN_GET_LOADER.get(other, of_dataset)
         raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
     batching = Batching(
         batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, shard=shard, equal=equal, prefetch=prefetch
     )
     if device is not None and not adapter.has_resident:
-        able = ", ".join(plugins.resident()) or "none"
-        raise ArgumentError("device", device, f"None for {framework}; loaders that keep the data on a device: {able}")
+        able = ", ".join(plugins.resident()) or "no framework"
+        must_be = f"None for {framework}: only loaders of {able} can keep the data on a device"
+        raise ArgumentError("device", device, must_be)
     if device is not None:
         adapter.check_device(device)
     dtype_name = name_dtype(dtype)
@@ -219,7 +220,7 @@ def load(
 
     Args:
         name (str or DatasetSpec): as for `get_dataset`. Default: "fashion-mnist".
-        split (str): as for `get_dataset`, but one. Default: "train".
+        split (str): as for `get_dataset`, but only one split. Default: "train".
         data_dir (path or None): as for `get_dataset`. Default: None.
         cache_dir (path or None): as for `get_dataset`. Default: None.
         download (bool): as for `get_dataset`. Default: True.
@@ -265,7 +266,7 @@ def export(
     Args:
         name (str or DatasetSpec): as for `get_dataset`.
         format (str): one of `exporters()`.
-        path (path): where to write. Its folder must exist. If the export fails, nothing is there.
+        path (path): where to write. Its folder must exist. If the export fails, nothing is written there.
         splits (str, sequence of str, mapping or None): which splits, as for `get_dataset`. A split is exported under
             its name, "train[:80%]" as "train". A mapping gives other names: `{"valid": "train[80%:]"}`. None for the
             splits that "all" means, each by itself. Default: None.

@@ -18,7 +18,7 @@ from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.data.arrays import LAYOUTS, Layout, check_choice
 from idxhub.data.load import Source
 from idxhub.data.split import Split, load_splits, with_format
-from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError
+from idxhub.errors import ArgumentError, IdxHubError, UnknownNameError, describe_value
 from idxhub.paths import absolute_path
 from idxhub.plugins.adapter import Adapter
 from idxhub.plugins.manager import Plugins, installed
@@ -60,7 +60,7 @@ def name_dtype(dtype: DTypeLike | None) -> str | None:
     try:
         return str(np.dtype(named).name)
     except (TypeError, ValueError, SyntaxError):  # the last for some strings
-        return dtype if isinstance(dtype, str) else repr(dtype)
+        return dtype if isinstance(dtype, str) else describe_value(dtype)
 
 
 def check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layout: str | None) -> set[ArraySpec]:
@@ -110,7 +110,7 @@ def make_source(
     download, verify = boolean("download", download), boolean("verify", verify)
     folder = check_path("data_dir", data_dir)
     if folder is not None and not os.path.isdir(folder):
-        from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- for what it raises; a warm call does without it
+        from idxhub.acquire.local import SearchSettings  # noqa: PLC0415 -- it raises the error; a warm call does not need it
 
         SearchSettings.from_environment(data_dir)
     return Source(spec, "", folder, check_path("cache_dir", cache_dir), download, verify)
@@ -122,10 +122,10 @@ def check_path(argument: str, path: str | os.PathLike[str] | None) -> str | None
         return None
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or "\0" in text or not text:
-        raise ArgumentError(argument, path, "a path: a string without NUL, not empty, or an os.PathLike of one")
+        raise ArgumentError(argument, path, "a path (str or os.PathLike) that is not empty and has no null character")
     absolute = absolute_path(text)
     if not os.path.isabs(absolute):
-        raise ArgumentError(argument, text, "an absolute path, since the working directory is gone")
+        raise ArgumentError(argument, text, "an absolute path, because the working directory no longer exists")
     return absolute
 
 

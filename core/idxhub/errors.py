@@ -29,6 +29,12 @@ def printable(text: str, limit: int = 200) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def describe_value(value: object) -> str:
+    """The repr of a value; if it would show an address in memory, the name of the value's type instead."""
+    text = repr(value)
+    return f"an object of type {type(value).__qualname__}" if " at 0x" in text else text
+
+
 class IdxHubError(Exception):
     """The root of all errors: `except idxhub.errors.IdxHubError` catches every one of them."""
 
@@ -50,7 +56,7 @@ class UnknownNameError(IdxHubError, LookupError):
         super().__init__(kind, name, self.choices)
 
     def __str__(self) -> str:
-        message = f"{self.problem} {self.kind} {self.name!r}"
+        message = f"{self.problem} {self.kind} {describe_value(self.name)}"
         if self.why:
             message += f": {self.why}"
         nearest = self.nearest()
@@ -88,7 +94,7 @@ class ArgumentError(UnknownNameError, ValueError):
         super().__init__(argument, value, ())
 
     def __str__(self) -> str:
-        return f"{self.kind} is {self.name!r}; it must be {self.must_be}"
+        return f"{self.kind} is {describe_value(self.name)}; it must be {self.must_be}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return ArgumentError, (self.kind, self.name, self.must_be)

@@ -170,7 +170,9 @@ def test_a_gathered_batch_reads_as_a_list(dataset):
 
 @pytest.mark.parametrize("index", [[1, 2], 1.0, None, (0, 1), np.array([0, 1])], ids=repr)
 def test_an_index_is_an_integer_or_a_slice(dataset, index):
-    with pytest.raises(TypeError, match=r"an integer or a slice, .* for others use torch\.utils\.data\.Subset"):
+    with pytest.raises(
+        TypeError, match=r"an integer or a slice, .* for several indices, use torch\.utils\.data\.Subset"
+    ):
         dataset[index]
 
 
@@ -248,7 +250,7 @@ def test_what_is_assigned_is_read_from_the_cpu_without_a_graph(dataset):
 def test_a_dtype_that_numpy_lacks_is_refused(dataset, name):
     before = getattr(dataset, name)
     with pytest.raises(
-        idxhub.errors.ArgumentError, match=rf"^{name} is torch\.bfloat16; it must be of a dtype that NumPy has too$"
+        idxhub.errors.ArgumentError, match=rf"^{name} is torch\.bfloat16; it must be of a dtype that NumPy has as well$"
     ):
         setattr(dataset, name, before.to(torch.bfloat16))
     assert getattr(dataset, name) is before

@@ -41,7 +41,7 @@ def test_a_sound_folder(run, folder):
         f"Fashion-MNIST, a sample: {part}, official"
         for part in ("test images", "test labels", "train images", "train labels")
     ]
-    assert lines[6:] == ["4 IDX files: 4 right; 0 others left alone"]
+    assert lines[6:] == ["4 IDX files: 4 right; 0 others ignored"]
     assert max(map(len, lines[2:6])) < 120
 
 
@@ -55,7 +55,7 @@ def test_wrong_files_are_marked_and_counted(run, folder):
     assert "WRONG: an HTML page\n" in result.stdout
     assert "WRONG: Fashion-MNIST, a sample: train labels, official\n" in result.stdout
     assert "  mine.idx                    -  " in result.stdout
-    assert result.stdout.endswith("5 IDX files: 2 right, 2 wrong, 1 unknown; 1 other left alone\n")
+    assert result.stdout.endswith("5 IDX files: 2 right, 2 wrong, 1 unknown; 1 other ignored\n")
 
 
 def test_real_files_of_two_datasets_in_one_folder(run, full_data_dir, mnist_dir, tmp_path):
@@ -66,7 +66,7 @@ def test_real_files_of_two_datasets_in_one_folder(run, full_data_dir, mnist_dir,
     assert result.exit_code == 1
     assert result.stdout.endswith(
         f"WRONG: {tmp_path / 'mixed'} mixes files of Fashion-MNIST and of MNIST\n"
-        "2 IDX files: 2 right; 1 folder mixed; 0 others left alone\n"
+        "2 IDX files: 2 right; 1 folder mixed; 0 others ignored\n"
     )
 
 
@@ -118,8 +118,8 @@ def test_adopting(run, folder, cache_dir):
     result = run("data", "--adopt")
     assert result.exit_code == 1
     table = result.stdout.partition("INTO THE CACHE")[2]
-    assert table.count("  taken over  ") == 2
-    assert f"test labels   taken over, recompressed  {folder / 'mangled'}\n" in table
+    assert table.count("  cached  ") == 2
+    assert f"test labels   cached, recompressed  {folder / 'mangled'}\n" in table
     assert table.endswith(f"in {cache_dir}\n")
     shutil.rmtree(folder)
     loaded = idxhub.load(SAMPLE, "test", download=False)
@@ -138,7 +138,7 @@ def test_adopting_out_of_an_archive(run, folder, tmp_path):
     result = run(tmp_path / "all.zip", "--adopt", "--json")
     assert result.exit_code == 0
     rows = json.loads(result.stdout)["adopted"]
-    assert [row["state"] for row in rows] == ["taken over, decompressed", *["taken over"] * 3]
+    assert [row["state"] for row in rows] == ["cached, decompressed", *["cached"] * 3]
     for row, path in zip(rows, sorted(folder.iterdir()), strict=True):
         assert str(tmp_path / "all.zip") in row["source"]
         assert path.stem in row["source"]
@@ -164,7 +164,7 @@ def test_an_archive_that_is_damaged_after_the_audit(run, folder, tmp_path, monke
     result = run(path, "--adopt", "--json")
     assert result.exit_code == 1
     (row,) = json.loads(result.stdout)["adopted"]
-    assert row["state"] == "not taken over"
+    assert row["state"] == "not cached"
     assert row["failure"] == f"{path}#{TEST_LABELS}: is not a sound .zip: File is not a zip file"
 
 
@@ -203,7 +203,7 @@ def test_a_copy_that_changes_after_the_audit_is_not_adopted(run, folder, monkeyp
     monkeypatch.setattr(audit.LocalCopy, "read", lambda copy, resource: b"changed")
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert result.stdout.count("  not taken over  ") == 4
+    assert result.stdout.count("  not cached  ") == 4
     assert "is not the published file" in result.stdout
 
 
@@ -212,9 +212,9 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
     monkeypatch.setenv("IDXHUB_CACHE", str(tmp_path / "file"))
     result = run("data", "--adopt")
     assert result.exit_code == 1
-    assert "\n4 IDX files: 4 right; 0 others left alone\n" in result.stdout
-    assert result.stdout.count("not taken over  -\n") == 4
-    assert "NOT TAKEN OVER: cannot use the cache at " in result.stdout
+    assert "\n4 IDX files: 4 right; 0 others ignored\n" in result.stdout
+    assert result.stdout.count("not cached  -\n") == 4
+    assert "NOT CACHED: cannot use the cache at " in result.stdout
     assert "Traceback" not in result.output
     data = json.loads(run("data", "--adopt", "--json").stdout)
     assert data["ok"]
@@ -238,7 +238,7 @@ def test_a_cache_that_fails_for_one_file_fails_for_that_one(run, folder, cache_d
     result = run("data", "--adopt", "--json")
     assert result.exit_code == 1
     rows = json.loads(result.stdout)["adopted"]
-    assert [row["state"] for row in rows] == [*["taken over"] * 3, "not taken over"]
+    assert [row["state"] for row in rows] == [*["cached"] * 3, "not cached"]
     assert "train-labels-idx1-ubyte.npy: Is a directory; remove what is in its place" in rows[3]["failure"]
 
 
@@ -264,10 +264,10 @@ def test_a_given_folder_that_cannot_be_read_is_reported_with_the_others(open_dir
     (both, said), (alone, only), (around, _), (usual, listed) = map(json.loads, lines)
     assert (both, alone, around, usual) == (1, 1, 1, 0)
     assert "fashion-mnist/  -              cannot be read: Permission denied\n" in listed
-    assert listed.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
+    assert listed.endswith("0 IDX files; 1 folder unreadable; 0 others ignored\n")
     assert "shut/" in said
-    assert said.endswith("1 IDX file: 1 wrong; 1 folder unreadable; 0 others left alone\n")
-    assert only.endswith("0 IDX files; 1 folder unreadable; 0 others left alone\n")
+    assert said.endswith("1 IDX file: 1 wrong; 1 folder unreadable; 0 others ignored\n")
+    assert only.endswith("0 IDX files; 1 folder unreadable; 0 others ignored\n")
 
 
 def test_without_a_path_the_usual_folders_are_examined(run, nowhere, folder, tmp_path, monkeypatch):
@@ -275,9 +275,9 @@ def test_without_a_path_the_usual_folders_are_examined(run, nowhere, folder, tmp
     assert result.exit_code == 0
     looked_in, _, last = result.stdout.removesuffix("\n").rpartition("\n")
     assert looked_in.startswith(("looked in\n  ", "none of the folders"))
-    assert last == "0 IDX files; 0 others left alone"
+    assert last == "0 IDX files; 0 others ignored"
     (tmp_path / "data" / "fashion").mkdir()
-    assert run().stdout == f"looked in\n  {tmp_path / 'data' / 'fashion'}\n0 IDX files; 0 others left alone\n"
+    assert run().stdout == f"looked in\n  {tmp_path / 'data' / 'fashion'}\n0 IDX files; 0 others ignored\n"
     monkeypatch.setenv("KERAS_HOME", f"/{'x' * 300}")
     assert "File name too long" in run().stdout
     shutil.copytree(folder, tmp_path / "keras" / "datasets" / "fashion-mnist")
@@ -295,7 +295,7 @@ def test_idxhubs_own_cache_is_not_wrong(run, nowhere, request, cache_dir, name):
     assert written > 12  # an array, its record and its lock, four times
     result = run()
     assert result.exit_code == 0, result.stdout
-    assert result.stdout.endswith(f"0 IDX files; {written} others left alone\n")
+    assert result.stdout.endswith(f"0 IDX files; {written} others ignored\n")
 
 
 def test_a_user_without_a_home(run, folder, monkeypatch):
@@ -314,7 +314,7 @@ def test_a_user_without_a_home(run, folder, monkeypatch):
     result = run("data", "--adopt")
     assert result.exit_code == 1
     assert "4 IDX files: 4 right" in result.stdout
-    assert result.stdout.count("NOT TAKEN OVER: no folder for the cache is known") == 1
+    assert result.stdout.count("NOT CACHED: no folder for the cache is known") == 1
 
 
 def test_control_characters_in_names_are_not_printed(run, folder):

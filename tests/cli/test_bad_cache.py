@@ -125,7 +125,7 @@ def test_a_relative_cache_where_the_working_directory_is_gone(command):
     status, output = json.loads(python(GONE + COMMANDS, "c5", command).stdout)
     assert (status, output) == (
         1,
-        "Error: IDXHUB_CACHE is 'c5'; it must be an absolute path, since the working directory is gone\n",
+        "Error: IDXHUB_CACHE is 'c5'; it must be an absolute path, because the working directory no longer exists\n",
     )
 
 
@@ -139,4 +139,4 @@ def test_a_relative_argument_where_the_working_directory_is_gone(argument, tmp_p
             print(error)
     """
     said = python(GONE + code.replace("\n    ", "\n"), env=os.environ | {"IDXHUB_CACHE": str(tmp_path)}).stdout
-    assert said == f"{argument} is 'x'; it must be an absolute path, since the working directory is gone\n"
+    assert said == f"{argument} is 'x'; it must be an absolute path, because the working directory no longer exists\n"

@@ -190,7 +190,7 @@ def test_nothing_is_read_with_a_framework_that_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     plugins = Plugins([entry("absent", "no_such_framework")])
     monkeypatch.setattr(demo, "installed", lambda: plugins)
-    assert "no_such_framework" in demo._show("absent", SAMPLE, None, 128, 1)["missing"]
+    assert "no_such_framework" in demo._try_framework("absent", SAMPLE, None, 128, 1)["missing"]
     assert "reading with" not in capsys.readouterr().err
 
 

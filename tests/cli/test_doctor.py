@@ -49,7 +49,7 @@ def test_doctor_tries_whether_the_cache_can_be_written(mount, why, below):
         import json, os, sys
         os.environ["IDXHUB_CACHE"] = sys.argv[1]
         from idxhub.cli import doctor
-        print(doctor._obstacle(doctor.cache_root()), sorted(set(os.listdir("/mnt")) - {"full"}))
+        print(doctor._find_cache_problem(doctor.cache_root()), sorted(set(os.listdir("/mnt")) - {"full"}))
     """
     seen = python_mounted(mount, code, f"/mnt/{below}").stdout
     assert seen == f"{why}{' (/mnt)' if below else ''} []\n"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.installed import install
+from support.needs import need_elsewhere
 from support.processes import python
 from support.terminal import shown_on_a_terminal
 
@@ -208,9 +211,16 @@ def test_sentences_and_errors_are_wrapped_between_words(nowhere):
         ("verify k", ["kmnist"]),
         ("conformance nu", ["numpy"]),
         ("do", ["doctor"]),
+        ("export np", ["npz"]),
+        ("export npz qm", ["qmnist"]),
+        ("export npz out/", ["out/"]),
+        ("plot samples kmn", ["kmnist"]),
+        ("plot diff mnist kmn", ["kmnist"]),
     ],
 )
 def test_the_shell_is_offered_names(arguments, offered):
+    if arguments.startswith("plot"):
+        need_elsewhere("matplotlib")
     position = str(len(arguments.split()))
     asked = {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": f"idxhub {arguments}", "COMP_CWORD": position}
     done = subprocess.run(
@@ -221,6 +231,70 @@ def test_the_shell_is_offered_names(arguments, offered):
         check=True,
     )
     assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
+
+
+SHELLS = {
+    "bash": """
+        eval "$(_IDXHUB_COMPLETE=bash_source idxhub)"
+        offer() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($#-1)) COMPREPLY=()
+            _idxhub_completion idxhub
+            echo ${COMPREPLY[@]}
+        }
+        offer idxhub info fashion
+        offer idxhub conformance t
+        offer idxhub export np
+    """,
+    # a terminal of zsh's own, where a line is typed, completed, written to a file and emptied
+    "zsh": """
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell 'autoload -Uz compinit && compinit -u -D; eval "$(_IDXHUB_COMPLETE=zsh_source idxhub)"'
+        zpty -w shell 'unsetopt beep; print_line() { print -r -- $BUFFER >> out; BUFFER= }; zle -N print_line'
+        zpty -w shell 'bindkey "^I" complete-word "^X" print_line; touch ready'
+        until [[ -e ready ]]; do sleep 0.1; done
+        for line in 'idxhub info kmn' 'idxhub conformance te' 'idxhub export np'; do
+            lines=$(wc -l 2>/dev/null < out)
+            zpty -w -n shell "$line"$'\t'$'\x18'
+            until [[ $(wc -l 2>/dev/null < out) != $lines ]]; do sleep 0.1; done
+        done
+        cat out
+        zpty -d shell
+    """,
+    "fish": """
+        _IDXHUB_COMPLETE=fish_source idxhub | source
+        complete -C 'idxhub info fashion' | string replace (printf '\\t') ' '
+        complete -C 'idxhub conformance t'
+        complete -C 'idxhub export np'
+    """,
+}
+OFFERED = {
+    "bash": "fashion-mnist fashion-mnist-sample\ntensorflow torch\nnpz\n",
+    "zsh": "idxhub info kmnist \nidxhub conformance tensorflow \nidxhub export npz \n",
+    "fish": "fashion-mnist Fashion-MNIST\nfashion-mnist-sample Fashion-MNIST, a sample\ntensorflow\ntorch\nnpz\n",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shells of POSIX")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_real_shell_completes_names(shell, tmp_path):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    command = tmp_path / "bin" / "idxhub"
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\nfrom idxhub.cli import main\nmain()\n")
+    command.chmod(0o755)
+    environment = {"HOME": str(tmp_path), "PATH": f"{command.parent}:{os.environ['PATH']}", "TERM": "xterm"}
+    asked = subprocess.run(
+        [shell, "-c", textwrap.dedent(SHELLS[shell])],
+        env=os.environ | environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert asked.stdout == OFFERED[shell], asked.stderr
 
 
 def test_a_warning_is_one_line(tmp_path):

@@ -129,7 +129,9 @@ def test_an_adapter_refuses_a_device_before_anything_is_looked_for(toy, strict, 
 
 
 def test_an_argument_of_get_loader_is_said_to_be_one():
-    with pytest.raises(errors.UnknownNameError, match=r"option of numpy 'batch_size': get_loader, .* has it"):
+    with pytest.raises(
+        errors.UnknownNameError, match=r"option of numpy 'batch_size': batch_size is an argument of get_loader"
+    ):
         get_dataset(batch_size=4)
 
 

@@ -46,7 +46,7 @@ def test_a_file_that_get_dataset_accepts_is_right_whatever_its_name(toy, look, p
 
 SHAPE, CONTENT = "; has the shape of toy train images", "; its content is toy train images"
 CUT, MORE = "cut short: the compressed data ends at byte {size:,}", "inflates to more than the 916 bytes expected"
-FOLLOW = "bytes of something else follow the compressed data at byte {published:,}"
+FOLLOW = "other bytes follow the compressed data at byte {published:,}"
 DAMAGED = {
     "empty": (lambda data: b"", "empty"),
     "page": (lambda data: b"\n<!DOCTYPE html><html>log in</html>", "an HTML page"),
@@ -246,7 +246,7 @@ NO_DIGEST = "30x6x5 uint8, like toy train images; no digest of its content is kn
 @pytest.mark.parametrize(
     ("array", "name", "state", "says"),
     [
-        ((30, 6, 5), "toy/train-images-idx3-ubyte", "unknown", f"{NO_DIGEST}: compare the .gz"),
+        ((30, 6, 5), "toy/train-images-idx3-ubyte", "unknown", f"{NO_DIGEST}; check the .gz file instead"),
         ((30, 6, 5), "toy/train-images-idx3-ubyte.gz", "wrong", f"not as published: {NO_DIGEST}"),
         ((30, 6, 5), "train-images-idx3-ubyte", "wrong", "unknown: 30x6x5 uint8, SHA-256 "),  # the twin's, perhaps
         ((30, 5, 6), "toy/train-images-idx3-ubyte", "wrong", "unknown: 30x5x6 uint8, SHA-256 "),
@@ -269,10 +269,8 @@ def test_a_content_without_a_known_digest_is_unknown_and_not_wrong(toy, put, tmp
 def test_kmnists_labels_decompressed(put):
     path = put(idx.encode(np.zeros(60_000, np.uint8)), "train-labels-idx1-ubyte", "KMNIST/raw")
     (finding,) = audit_files([path], DATASETS).findings
-    assert (finding.state, finding.found) == (
-        "unknown",
-        "60,000 uint8, like Kuzushiji-MNIST train labels; no digest of its content is known: compare the .gz",
-    )
+    like = "60,000 uint8, like Kuzushiji-MNIST train labels; no digest of its content is known"
+    assert (finding.state, finding.found) == ("unknown", f"{like}; check the .gz file instead")
 
 
 def test_members_of_a_zip(toy, look, put):
@@ -303,8 +301,8 @@ def test_members_of_a_zip(toy, look, put):
     [
         ("ZIP_STORED", "wrong", "damaged in the .zip: "),
         ("ZIP_DEFLATED", "wrong", "damaged in the .zip: "),
-        ("ZIP_BZIP2", "unreadable", "cannot be read: packed by bzip2, which is not read here"),
-        ("ZIP_LZMA", "unreadable", "cannot be read: packed by LZMA, which is not read here"),
+        ("ZIP_BZIP2", "unreadable", "cannot be read: compressed with bzip2, which idxhub does not read"),
+        ("ZIP_LZMA", "unreadable", "cannot be read: compressed with LZMA, which idxhub does not read"),
     ],
 )
 def test_the_other_members_of_a_zip_with_a_damaged_one_are_found(toy, look, put, method, state, says):

@@ -150,7 +150,7 @@ BOMBS = {
         zipfile.ZIP_BZIP2,
         longer,
         "unreadable",
-        "cannot be read: packed by bzip2, which is not read here",
+        "cannot be read: compressed with bzip2, which idxhub does not read",
     ),
     "gz": (
         *(f"{TRAIN}.gz", zipfile.ZIP_DEFLATED, lambda: gzip.compress(longer(), 1), "wrong"),

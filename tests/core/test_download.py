@@ -91,7 +91,7 @@ def test_a_temporary_failure_is_tried_again_up_to_three_times(download, server, 
 
 def test_a_server_that_asks_to_wait_a_day_is_not_waited_for(download, server):
     server.route("/x", status(503, retry_after=formatdate(time.time() + 86_400, usegmt=True)))
-    with pytest.raises(DownloadError, match=r"^HTTP 503; asks to wait"):
+    with pytest.raises(DownloadError, match=r"^HTTP 503; the server asks to wait"):
         download()
     assert server.count() == 1
 

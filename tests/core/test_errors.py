@@ -48,6 +48,18 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (UnknownNameError("dtype", object(), ["uint8"]), "unknown dtype an object of type object. Choices: uint8."),
+        (ArgumentError("seed", object(), "an integer"), "seed is an object of type object; it must be an integer"),
+        (ArgumentError("seed", len, "an integer"), "seed is <built-in function len>; it must be an integer"),
+    ],
+)
+def test_no_message_shows_an_address_in_memory(error, says):
+    assert str(error) == says
+
+
 @pytest.mark.parametrize(("error", "parent", "says"), EXAMPLES)
 def test_errors_are_readable_and_caught_by_the_root_and_by_the_second_parent(error, parent, says):
     for each in says:

@@ -87,11 +87,12 @@ def test_empty_arrays(shape):
     [
         (b"\0", "1 of 4 bytes"),
         (b"\0\0\x08", "3 of 4 bytes"),
+        (b"\0\0\x08\x01\0\0\0\5" + bytes(3), r"too short: shape \(5,\) of uint8 needs 13 bytes, but there are 11"),
         (b"\0\0\x0f\x01" + bytes(8), "element type 0x0f at byte 2"),
         (b"<!DOCTYPE html><html>", "HTML page"),
         (b"  \n<html>", "HTML page"),
-        (b"\x1f\x8b\x08\x00", "gzip: inflate it first"),
-        (b"\xfd7zXZ\0", "xz: inflate it first"),
+        (b"\x1f\x8b\x08\x00", "gzip: decompress it first"),
+        (b"\xfd7zXZ\0", "xz: decompress it first"),
     ],
 )
 def test_the_error_says_what_is_wrong(data, says):

@@ -86,7 +86,7 @@ def test_trailing_zeros_are_padding(compress, count):
 
 @pytest.mark.parametrize("junk", [b"x", b"\0\0x", b"\x1f", b"\x1f\x8c" + bytes(20), b"<html>"])
 def test_trailing_junk_is_refused(compress, junk):
-    with pytest.raises(IdxFormatError, match="something else follow"):
+    with pytest.raises(IdxFormatError, match="other bytes follow"):
         inflate(compress(CONTENT) + junk, len(CONTENT))
 
 

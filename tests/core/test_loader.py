@@ -108,7 +108,7 @@ def test_the_repr_describes_a_loader(loader):
             "'num_workers': get_loader uses no worker processes; prefetch= makes batches in advance",
         ),
         ({"batchsize": 2}, "did you mean 'batch_size'?"),
-        ({"transform": abs, "framework": "torch"}, "'transform': get_dataset has it"),
+        ({"transform": abs, "framework": "torch"}, "'transform': transform is an argument of get_dataset"),
     ],
     ids=str,
 )
@@ -239,9 +239,9 @@ def test_gathering_refuses_indices_out_of_range(dtype, loader):
         with pytest.raises(IndexError, match="out of range for 30 examples"):
             split.gather(np.array(wrong))
     for wrong in ([0] * 1000, 0, np.array(0), np.zeros((1, 2), np.int64), np.array([0.0]), np.array([0], ">i8")):
-        with pytest.raises(errors.ArgumentError, match="it must be an array of int64") as caught:
+        with pytest.raises(errors.ArgumentError, match=r"^the argument `where` of gather is '") as caught:
             split.gather(wrong)
-        assert len(str(caught.value)) < 80
+        assert len(str(caught.value)) < 100
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -101,9 +101,9 @@ def test_a_secret_that_a_comma_cuts_is_refused_and_not_shown(load_from, setting)
     with pytest.raises(ArgumentError) as caught:
         load_from(setting)
     assert str(caught.value) == (
-        "IDXHUB_MIRRORS is '(not shown)'; it must be mirrors separated by commas; a comma in a login or in a query is "
-        "written %2C, and after a URL a folder with an @ in its name, or any folder after a query, is written "
-        "file:///PATH, the @ as %40"
+        "IDXHUB_MIRRORS is '(not shown)'; it must be mirrors separated by commas. Write a comma in a login or a query "
+        "as %2C. After a URL, write a folder as file:///PATH if its name has an @, which becomes %40, or if "
+        "the URL has a query"
     )
 
 

@@ -145,10 +145,21 @@ def test_a_plugin_may_write_where_a_standard_stream_is_closed(closed, printed, b
     assert bool(json.loads(done.stdout or "null")) == printed
 
 
-def test_completion_does_not_contain_what_plugins_write_at_import(beside):
-    environment = beside("[idxhub.datasets]\nd = datasets_a\n", OUTPUTS["write"])
-    environment |= {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": "idxhub info kmn", "COMP_CWORD": "2"}
-    assert python(COMMAND, env=environment).stdout == "plain,kmnist\n"
+@pytest.mark.parametrize(
+    ("line", "offered", "printed"),
+    [
+        ("idxhub info kmn", "plain,kmnist", "PRINTED" * 2),
+        ("idxhub stranger x", "", "PRINTED" * 2),
+        ("idxhub stran", "plain,stranger", ""),
+    ],
+)
+def test_completion_offers_names_although_plugins_print_and_fail_at_import(line, offered, printed, beside):
+    groups = "[idxhub.datasets]\nd = datasets_a\n[idxhub.commands]\nstranger = datasets_a\n"
+    code = f"{OUTPUTS['print']}\n{OUTPUTS['write']}\nimport no_such_module"
+    asked = {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+    done = python(COMMAND, env=beside(groups, code) | asked)
+    assert done.stdout.strip() == offered
+    assert done.stderr.replace("\n", "") == printed  # no warning and no traceback
 
 
 def test_a_name_of_the_built_in_adapters_stays_theirs(beside):

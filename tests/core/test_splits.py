@@ -78,8 +78,10 @@ def test_names_with_dots_and_dashes():
 
 
 UNUSABLE = {
+    "the split is empty (the form is": ["", " "],
+    "a split is missing beside a +": ["+", "train+", "+train", "train++test"],
     "cannot read": [
-        *("", " ", "+", "train+", "+train", "train++test", "train test", "train,test", "train|test", "train\0"),
+        *("train test", "train,test", "train|test", "train\0"),
         *("train[", "train]", "train[:10", "train:10]", "train[[:10]]", "train[:10][:5]", "train[+5:]", "../train"),
     ],
     "has no colon": ["train[]", "train[5]"],
@@ -92,9 +94,9 @@ UNUSABLE = {
     ],
     "is outside -100% to 100%": ["train[:200%]", "train[-101%:]", "test[:101%]"],
     "train has 60,000 examples": ["train[:60001]", "train[-60001:]", "train[60001:]", "train[:99999]"],
-    "it would end before it starts: 20 to 10": ["train[20:10]"],
-    "it would end before it starts: 48,000 to 12,000": ["train[80%:20%]"],
-    "it would end before it starts: 59,990 to 59,980": ["train[-10:-20]"],
+    "start 20 is after stop 10": ["train[20:10]"],
+    "start 48,000 is after stop 12,000": ["train[80%:20%]"],
+    "start 59,990 is after stop 59,980": ["train[-10:-20]"],
     "'all' cannot be sliced, its splits can: train[:10%] + test[:10%]": ["all[:10%]"],
 }
 
@@ -110,7 +112,7 @@ def test_a_split_that_cannot_be_used_is_refused_with_the_reason(text, reason):
     message = str(caught.value)
     assert message.startswith(f"cannot use split {text!r}: ")
     assert reason in message
-    assert "did you mean" not in message or reason == "cannot read"
+    assert "did you mean" not in message or reason in ("cannot read", "a split is missing beside a +")
     assert "Choices: train, test" in message
     assert (caught.value.kind, caught.value.choices) == ("split", ("train", "test"))
     assert str(pickle.loads(pickle.dumps(caught.value))) == message  # noqa: S301
@@ -130,7 +132,7 @@ def test_a_name_that_does_not_exist_is_answered_with_the_nearest_or_all(text, sa
 
 
 def test_of_several_pieces_the_wrong_one_is_named():
-    with pytest.raises(UnknownNameError, match=re.escape("cannot use split 'test[80%:20%]': it would end before")):
+    with pytest.raises(UnknownNameError, match=re.escape("cannot use split 'test[80%:20%]': start ")):
         ranges("train+test[80%:20%]")
 
 

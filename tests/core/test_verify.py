@@ -69,10 +69,10 @@ DAMAGE = {
     "cut": (lambda data: data[:-9], "cut short: the compressed data ends at byte"),
     "flipped": (flipped, "expected"),
     "a page": (lambda data: b"<!DOCTYPE html><html></html>", "HTML page"),
-    "trailing junk": (lambda data: data + b"junk", "something else follow"),
+    "trailing junk": (lambda data: data + b"junk", "other bytes follow"),
     "decompressed and cut": (lambda data: gzip.decompress(data)[:-1], "cut short: holds 915 of 916 bytes"),
     "longer inside": (lambda data: gzip.compress(gzip.decompress(data) + b"x"), "more than the 916 bytes"),
-    "other content": (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"x"), "right shape and other content"),
+    "other content": (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"x"), "right shape, but other content"),
     "another shape": (lambda data: gzip.compress(idx.encode(np.zeros((9, 2), np.uint8))), "uint8 of shape (9, 2)"),
     "another type": (lambda data: gzip.compress(idx.encode(np.zeros((30, 6, 5), ">i2"))), "int16 of shape (30, 6, 5)"),
     "not IDX": (lambda data: gzip.compress(b"PNG and so on"), "not IDX"),
@@ -105,7 +105,7 @@ def test_a_file_far_too_large_is_not_read(toy, find_images, tmp_path):
     folder.mkdir()
     with (folder / toy.train_images.filename).open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ChecksumError, match="more than 67,368 bytes"):
+    with pytest.raises(ChecksumError, match="larger than 67,368 bytes"):
         find_images(folder)
 
 

@@ -48,8 +48,8 @@ WELL = {
     "decompressed": gzip.decompress,
 }
 REFUSED = {
-    "junk behind it": (lambda data: data + b"junk", "4 bytes of something else follow"),
-    "a page behind it": (lambda data: data + b"<html>", "something else follow"),
+    "junk behind it": (lambda data: data + b"junk", "4 other bytes follow"),
+    "a page behind it": (lambda data: data + b"<html>", "other bytes follow"),
     "wrong CRC": (trailer(-8), "incorrect data check"),
     "wrong length": (trailer(-4), "incorrect length check"),
     "length of 4 GiB more": (trailer(-1), "incorrect length check"),

@@ -93,7 +93,7 @@ def copy_limit(body: bytes) -> int:
 
 
 def at_most(limit: Callable[[bytes], int]) -> Callable[[Resource, bytes], str]:
-    return lambda _, body: f"the {limit(body):,} bytes that it can have"
+    return lambda _, body: f"the {limit(body):,} bytes that the file can have"
 
 
 NO_DAY = f"Mon, {'9' * 20} Jan 2020 00:00:00 GMT"
@@ -105,11 +105,13 @@ FAULTS = {
     ),  # "Name or service", "Temporary failure in name"
     "404": Fault(3, lambda _: status(404), "HTTP 404"),
     "403": Fault(3, lambda _: status(403), "HTTP 403"),
-    "429 for too long": Fault(4, lambda _: status(429, retry_after="3600"), "HTTP 429; asks to wait 3600 s"),
-    "429 for a second too long": Fault(4, lambda _: status(429, retry_after="31"), "HTTP 429; asks to wait 31 s"),
-    "503 for too long": Fault(4, lambda _: status(503, retry_after="9" * 400), "HTTP 503; asks to wait"),
+    "429 for too long": Fault(4, lambda _: status(429, retry_after="3600"), "HTTP 429; the server asks to wait 3600 s"),
+    "429 for a second too long": Fault(
+        4, lambda _: status(429, retry_after="31"), "HTTP 429; the server asks to wait 31 s"
+    ),
+    "503 for too long": Fault(4, lambda _: status(503, retry_after="9" * 400), "HTTP 503; the server asks to wait"),
     "429 for ever": Fault(4, lambda _: status(429, retry_after="0"), "HTTP 429, 3 times", asked=3),
-    "503 until no day": Fault(4, lambda _: status(503, retry_after=NO_DAY), "HTTP 503; asks to wait"),
+    "503 until no day": Fault(4, lambda _: status(503, retry_after=NO_DAY), "HTTP 503; the server asks to wait"),
     "503 in no year": Fault(4, lambda _: status(503, retry_after=NO_YEAR), "HTTP 503, 3 times", asked=3),
     "500 for ever": Fault(5, lambda _: status(500), "HTTP 500, 3 times", asked=3),
     "page": Fault(6, lambda _: page(), "answered with an HTML page"),
@@ -118,37 +120,37 @@ FAULTS = {
     "page, long": Fault(6, lambda _: ok(b"<!doctype html>" + bytes(10**6)), "answered with an HTML page"),
     "page, no length": Fault(6, lambda _: unsized(b"<!DOCTYPE html>"), "answered with an HTML page"),
     "other content": Fault(
-        7, lambda body: ok(other(body)), "has the right shape and other content", expected=md5, error=ChecksumError
+        7, lambda body: ok(other(body)), "has the right shape, but other content", expected=md5, error=ChecksumError
     ),
-    "short": Fault(8, lambda body: short(body, half(body)), "connection lost after", asked=3),
-    "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection lost", asked=3),
+    "short": Fault(8, lambda body: short(body, half(body)), "the connection was lost after", asked=3),
+    "short by a reset": Fault(8, lambda body: short(body, half(body), reset=True), "connection was lost", asked=3),
     "short, and says so": Fault(8, lambda body: ok(body[:-10]), "cut short", expected=md5, error=ChecksumError),
-    "one byte more": Fault(
-        9, lambda body: ok(body + b"x"), "bytes of something else follow", expected=md5, error=ChecksumError
-    ),
+    "one byte more": Fault(9, lambda body: ok(body + b"x"), "other bytes follow", expected=md5, error=ChecksumError),
     "more than twice the content": Fault(
-        *(9, lambda body: ok(body + bytes(copy_limit(body))), "more than the"),
+        *(9, lambda body: ok(body + bytes(copy_limit(body))), "longer than the"),
         expected=at_most(copy_limit),
         limit=copy_limit,
     ),
     "payload, one byte more": Fault(
-        *(9, lambda body: ok(gzip.decompress(body) + b"x"), "more than the"),
+        *(9, lambda body: ok(gzip.decompress(body) + b"x"), "longer than the"),
         expected=at_most(inflated_size),
         limit=inflated_size,
     ),
-    "chunks cut": Fault(11, lambda body: chunked(body, step=50, cut=1), "connection lost after 50 bytes", asked=3),
-    "endless": Fault(12, endless, "more than the", expected=at_most(copy_limit), limit=copy_limit),
+    "chunks cut": Fault(
+        11, lambda body: chunked(body, step=50, cut=1), "the connection was lost after 50 bytes", asked=3
+    ),
+    "endless": Fault(12, endless, "longer than the", expected=at_most(copy_limit), limit=copy_limit),
     "endless zeros": Fault(
-        *(12, lambda body: endless(bytes(inflated_size(body))), "more than the"),
+        *(12, lambda body: endless(bytes(inflated_size(body))), "longer than the"),
         expected=at_most(inflated_size),
         limit=inflated_size,
     ),
     "silent": Fault(15, lambda _: silent(), "no answer within", limits={"connection.READ_TIMEOUT": 0.4}),
     "stalls": Fault(
-        16, lambda body: stall(body, half(body)), "nothing more for", limits={"connection.READ_TIMEOUT": 0.4}
+        16, lambda body: stall(body, half(body)), "no more bytes arrived for", limits={"connection.READ_TIMEOUT": 0.4}
     ),
     "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"download.TOTAL_TIMEOUT": 1.0}),
-    "loop": Fault(18, lambda _: redirect("/loop"), "redirects without end"),
+    "loop": Fault(18, lambda _: redirect("/loop"), "the redirects do not end"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Many at once on one cache: processes, threads, forks, and those that die or hang while others wait for them."""
+"""Several processes, threads and forks use one cache at the same time. Some die or hang while others wait for them."""
 
 import contextlib
 import gzip
@@ -31,11 +31,11 @@ FETCH = """
     import idxhub.acquire.build, filelock  # the slow part of starting
 
     spec, cache, locks, storage._HEARTBEAT_TIMEOUT, connection.READ_TIMEOUT = given
-    if locks == "nothing":  # as on some NFS: every lock is granted at any time
+    if locks == "nothing":  # as on some NFS servers: several processes can hold the same lock
         import fcntl
 
         fcntl.flock = lambda descriptor, operation: None
-    elif locks == "refuse":  # as on others
+    elif locks == "refuse":  # as on NFS servers without locks
         import errno, fcntl
 
         def flock(descriptor, operation):
@@ -66,7 +66,7 @@ def dataset(request, toy):
 
 @pytest.fixture
 def tell(cache_dir, server):
-    """What FETCH is given: what it is to do, with this server as the only place."""
+    """A function that returns the arguments of FETCH; the test's server is the only mirror."""
 
     def tell_it(toy, locks="usual", patience=60.0, *, mirrors=("",), read_timeout=30.0):
         return toy.mirrored(*(server.url + mirror for mirror in mirrors)), cache_dir, locks, patience, read_timeout
@@ -82,7 +82,7 @@ def digest_of(toy):
 
 
 def all_at_once(told, count=PROCESSES):
-    """What that many processes answer that begin when the last of them is ready."""
+    """Start `count` processes, let them load the data at the same time, and return the digest that each prints."""
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(running(FETCH, given=told)) for _ in range(count)]
         for child in children:
@@ -99,7 +99,7 @@ def go(child):
 
 @pytest.mark.row(23)
 def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
-    """Four GETs for all of them, and not a byte more than the four files have: 30,878,645 with the real ones."""
+    """The server gets one request for each file and sends no byte twice: 30,878,645 bytes for the real files."""
     for resource in dataset.spec.resources:
         server.route(f"/{resource.filename}", slow(ok(dataset.bytes(resource)), 0.2))
     assert all_at_once(tell(dataset)) == [digest_of(dataset)] * PROCESSES
@@ -114,7 +114,7 @@ def test_sixteen_processes_on_a_cold_cache(dataset, server, tell, invariant):
 
 @pytest.mark.row(23)
 def test_the_lock_is_kept_while_mirrors_do_not_answer(toy, server, tell, invariant):
-    """Its holder waits longer than the others' patience: for an answer, then for leave to ask again."""
+    """The process that holds the lock waits longer than the others' limit: for an answer, then for a Retry-After."""
     for resource in toy.spec.resources:
         server.route(f"/silent/{resource.filename}", silent())
         server.route(f"/busy/{resource.filename}", status(503, retry_after="3"), status(404))

@@ -21,7 +21,7 @@ __all__ = ["ArrayDataset"]
 
 @hookimpl
 def idxhub_conventions() -> Conventions:
-    """Pictures have no channel axis; int64 labels, as ClassLabel has them."""
+    """The conventions: images without a channel axis, and int64 labels, the type of ClassLabel."""
     return Conventions(
         layout="HW",
         label_dtype="int64",
@@ -37,14 +37,16 @@ def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str,
         raise errors.UnknownNameError("image", image, ["png", "array"])
     if image == "array":
         if len(shape) > MAX_AXES:
-            raise errors.ArgumentError("image", image, f"given with images of at most 5 axes; these are {shape}")
+            raise errors.ArgumentError("image", image, f"used with images of at most 5 axes, not of shape {shape}")
         return
     if len(shape) != 2 or not math.prod(shape):
-        raise errors.ArgumentError("image", image, f'"array" for images of shape {shape}; a PNG is of height and width')
+        raise errors.ArgumentError(
+            "image", image, f'"array" for images of shape {shape}; a PNG has only height and width'
+        )
     for argument, asked, only in (("dtype", dtype, "uint8"), ("layout", layout, "HW")):
         if asked != only:
             raise errors.UnknownNameError(
-                argument, asked, [only], why='image="png" has no other; image="array" has all'
+                argument, asked, [only], why='image="png" has no other {argument}; image="array" has all of them'
             )
 
 

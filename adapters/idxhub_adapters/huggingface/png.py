@@ -30,7 +30,7 @@ def encode(images: NDArray[Any]) -> NDArray[np.uint8]:
     """uint8 (N, H, W) to uint8 (N, L): row i is the PNG file of image i. All have the same length, L bytes."""
     count, height, width = images.shape
     if images.dtype != np.uint8:
-        raise TypeError(f"PNG takes uint8 images here, not {images.dtype}")
+        raise TypeError(f"idxhub writes PNG files of uint8 images, not of {images.dtype}")
     # each row of pixels begins with its filter type, 0 for none
     rows = np.zeros((count, height, width + 1), np.uint8)
     rows[:, :, 1:] = images

@@ -24,7 +24,7 @@ Gathered = GatheredBatch  # the former name, by which an older pickle refers to 
 
 @hookimpl
 def idxhub_conventions() -> Conventions:
-    """CHW, int64 labels; the two options are transforms."""
+    """The conventions: layout CHW, int64 labels, and two options for transforms."""
     return Conventions(
         layout="CHW",
         label_dtype="int64",

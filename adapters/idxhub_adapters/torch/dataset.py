@@ -116,7 +116,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
             number = operator.index(index)
         except TypeError:
             raise TypeError(
-                f"an index is an integer or a slice, not {index!r}; for others use torch.utils.data.Subset"
+                f"an index is an integer or a slice, not {index!r}; for several indices, use torch.utils.data.Subset"
             ) from None
         if not -len(self) <= number < len(self):
             raise IndexError(f"index {number} is out of range for {len(self)} examples")
@@ -197,5 +197,5 @@ def _as_contiguous_cpu_tensor(argument: str, values: Any) -> torch.Tensor:
     try:
         tensor.numpy()
     except TypeError as error:
-        raise errors.ArgumentError(argument, tensor.dtype, "of a dtype that NumPy has too") from error
+        raise errors.ArgumentError(argument, tensor.dtype, "of a dtype that NumPy has as well") from error
     return tensor

@@ -136,7 +136,7 @@ def _identify_exactly(keys: NDArray[Any], labels: NDArray[Any], truth: Truth) ->
 
 
 def _identify_nearly(keys: NDArray[Any], labels: NDArray[Any], truth: Truth) -> NDArray[np.int64]:
-    """The image of this label whose weighted sum is the nearest, if it is near enough."""
+    """The image with this label that has the nearest weighted sum, if the sum is near enough."""
     where = np.full(len(keys), -1, np.int64)
     for label, (values, indices) in truth.by_label.items():
         mine = labels == label

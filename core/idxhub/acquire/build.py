@@ -108,7 +108,7 @@ def _build_in_memory(
     except (ChecksumError, DownloadError) as error:
         advice = "make the cache writable, or name a folder that has the file (data_dir=)"
         raise CacheError(f"{problem}; {advice}. {error}") from error
-    warnings.warn(f"{problem}; its data come from {found.source}, into memory", stacklevel=2)
+    warnings.warn(f"{problem}; its data are read from {found.source} into memory", stacklevel=2)
     decoded = np.ascontiguousarray(_decode(array_spec, found))
     record = cache.make_record(array_spec, decoded, **_provenance(found))
     if not decoded.nbytes:

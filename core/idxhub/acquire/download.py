@@ -151,7 +151,7 @@ class Downloader:
                     raise _FailedAttemptError(f"{failure}, {MAX_ATTEMPTS} times") from None
                 wait = retry.get_backoff_time() if failure.retry_after is None else failure.retry_after
                 if wait > min(MAX_RETRY_WAIT, left):
-                    raise _FailedAttemptError(f"{failure}; asks to wait {wait:.0f} s") from None
+                    raise _FailedAttemptError(f"{failure}; the server asks to wait {wait:.0f} s") from None
             deadline.sleep(wait)
 
     def _try_once(self, url: str, deadline: Deadline, body: BodyWriter) -> None:
@@ -168,14 +168,16 @@ class Downloader:
                     self._receive(response, deadline, body)
                     return
                 url = target
-        raise _FailedAttemptError("redirects without end")
+        raise _FailedAttemptError("the redirects do not end")
 
     def _open(self, url: str) -> requests.Response:
         try:
             return self._session.open(url)
         except requests.ConnectionError as error:
             if is_lost_connection(error):
-                raise _FailedAttemptError("connection lost before an answer", is_final=False) from error
+                raise _FailedAttemptError(
+                    "the connection was lost before the server answered", is_final=False
+                ) from error
             raise
         except requests.exceptions.InvalidHeader:  # the server's answer is wrong, not the URL
             raise
@@ -192,10 +194,12 @@ class Downloader:
                     # read1 returns the bytes that have arrived; read would wait, and a slow server exceed the deadline
                     block = response.raw.read1(self._next_read_size(start, size), decode_content=False)
                 except (urllib3.exceptions.IncompleteRead, urllib3.exceptions.ProtocolError) as error:
-                    raise _FailedAttemptError(f"connection lost after {size:,} bytes", is_final=False) from error
+                    raise _FailedAttemptError(
+                        f"the connection was lost after {size:,} bytes", is_final=False
+                    ) from error
                 except urllib3.exceptions.ReadTimeoutError as error:
                     timeout = f"{connection.READ_TIMEOUT:.0f} s"
-                    raise _FailedAttemptError(f"nothing more for {timeout} after {size:,} bytes") from error
+                    raise _FailedAttemptError(f"no more bytes arrived for {timeout}, after {size:,} bytes") from error
                 if not block:
                     break
                 size += len(block)
@@ -203,7 +207,7 @@ class Downloader:
                 limit = self._max_size(start)
                 if size > limit:
                     _refuse_html(response, start)
-                    raise _FailedAttemptError(f"more than the {limit:,} bytes that it can have")
+                    raise _FailedAttemptError(f"longer than the {limit:,} bytes that the file can have")
                 body.write(block)
                 bar.update(len(block))
         self._check_end(response, start, size)
@@ -256,7 +260,7 @@ def _redirect_target(session: Session, response: requests.Response) -> str | Non
     except ValueError as error:  # raised by the codec or by the URL parser
         raise _FailedAttemptError("redirected to a malformed address") from error
     if schemes[1] not in ("http", "https"):
-        raise _FailedAttemptError("redirected to neither https nor http")
+        raise _FailedAttemptError("redirected to an address that is neither https nor http")
     if schemes == ("https", "http"):
         raise _FailedAttemptError("redirected from https to http; refused")
     if not is_sound_url(url):

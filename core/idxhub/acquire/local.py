@@ -162,7 +162,7 @@ def _read_file(path: Path, limit: int) -> bytes:
         size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file is
         data = file.read(min(size, limit) + 1)
     if len(data) > limit:
-        raise OSError(None, f"more than {limit:,} bytes: not this file")
+        raise OSError(None, f"it is larger than {limit:,} bytes, so it is not this file")
     return data
 
 

@@ -55,8 +55,8 @@ def parse_mirrors(setting: str) -> tuple[str, ...]:
             after_query = "?" in mirror
         elif after_query or (after_colon and "@" in mirror):
             must_be = (
-                "mirrors separated by commas; a comma in a login or in a query is written %2C, and after a URL "
-                "a folder with an @ in its name, or any folder after a query, is written file:///PATH, the @ as %40"
+                "mirrors separated by commas. Write a comma in a login or a query as %2C. After a URL, write a folder "
+                "as file:///PATH if its name has an @, which becomes %40, or if the URL has a query"
             )
             raise ArgumentError("IDXHUB_MIRRORS", _REDACTED, must_be)
         after_colon = after_colon or (":" in mirror and re.match(_DRIVE, mirror, re.IGNORECASE) is None)

@@ -98,8 +98,8 @@ def _compare_content(resource: Resource, data: bytes) -> str:
     if len(content) != resource.payload_size:
         return f"cut short: holds {len(content):,} of {resource.payload_size:,} bytes"
     if resource.payload_sha256 is None and resource.payload_md5 is None:
-        return "has the right shape and no digest of its content is known to tell it by"
-    return "has the right shape and other content"
+        return "has the right shape, but no digest of its content is known"
+    return "has the right shape, but other content"
 
 
 def _published_sha256(resource: Resource, data: bytes) -> str | None:

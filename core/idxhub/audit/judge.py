@@ -167,7 +167,7 @@ def _judge_unknown(claim: Claim, content: Content) -> tuple[str, State]:
         found = f"{content.shape}, like {files}; no digest of its content is known"
         if digests.compressed:  # the digest of the published file is known, and this one has another
             return f"not as published: {found}", "wrong"
-        return f"{found}: compare the .gz", "unknown"
+        return f"{found}; check the .gz file instead", "unknown"
     digest = f"SHA-256 {digests.content_sha256[:16]}..." if digests else "too large to be read"
     return (
         f"unknown: {content.shape}, {digest}",

@@ -252,7 +252,7 @@ def _make_folder(folder: Path) -> None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
         raise
     if folder.is_symlink():
-        raise OSError(errno.ELOOP, "its folder is a link, and what is written there would land elsewhere")
+        raise OSError(errno.ELOOP, "its folder is a link, so files would be written into another folder")
 
 
 def flush_folder(folder: Path) -> None:

@@ -45,7 +45,7 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
         return found
     root = absolute_path(cache_dir)
     if not os.path.isabs(root):
-        must_be = "an absolute path, since the working directory is gone"
+        must_be = "an absolute path, because the working directory no longer exists"
         raise CacheError(f"{argument} is {os.fspath(cache_dir)!r}; it must be {must_be}")
     return Path(root)
 

@@ -65,7 +65,7 @@ _DATASET_FIELDS = {
 
 
 class ArraySpec(NamedTuple):
-    """An array as the cache keeps it: a resource's array after the steps that are applied once, before it is stored.
+    """An array as it is stored in the cache: the array in a file, after the steps that are applied once.
 
     `column` takes one column of a table, (N, K); `offset` is subtracted from each element; `transposed` swaps the
     two axes of each image, (N, H, W). `dtype` is that of the stored array.
@@ -87,7 +87,7 @@ class ArraySpec(NamedTuple):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """What is done to the file's array, in words."""
+        """The steps that are applied to the file's array, in words."""
         return (
             *([] if self.column is None else [f"column {self.column}"]),
             *([f"minus {self.offset}"] if self.offset else []),

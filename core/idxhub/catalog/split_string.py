@@ -62,7 +62,7 @@ def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = No
             continue
         match = re.fullmatch(_PIECE, part)
         if match is None:
-            raise _unusable(text, known, f"cannot read {part.strip()!r}")
+            raise _unusable(text, known, _why_unreadable(text, part))
         name, bounds = match["name"], match["bounds"]
         if name == "all" and "all" not in known:
             if bounds is not None:
@@ -86,9 +86,15 @@ def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, .
                 raise _unusable(piece.text, sizes, f"{piece.name} has {size:,} examples")
         start, stop = _position(piece.start, size, 0), _position(piece.stop, size, size)
         if start > stop:
-            raise _unusable(piece.text, sizes, f"it would end before it starts: {start:,} to {stop:,}")
+            raise _unusable(piece.text, sizes, f"start {start:,} is after stop {stop:,}")
         ranges.append(Range(piece.name, start, stop))
     return tuple(ranges)
+
+
+def _why_unreadable(text: str, part: str) -> str:
+    if part.strip():
+        return f"cannot read {part.strip()!r}"
+    return "a split is missing beside a +" if text.strip() else "the split is empty"
 
 
 def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound | None, Bound | None]:

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import IO, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from idxhub._version import __version__
 from idxhub.cli import audit, cache, catalog, check, demo, doctor, get, verify
@@ -59,10 +60,22 @@ class Commands(click.Group):
         """The subcommand with this name. If another distribution provides it, it is imported now."""
         if cmd_name in self.commands:
             return self.commands[cmd_name]
-        command = installed().command(cmd_name)
+        try:
+            command = installed().command(cmd_name)
+        except IdxHubError:
+            if ctx.resilient_parsing:  # a shell completes the line: there is nothing to offer
+                return None
+            raise
         if command is not None and not isinstance(command, click.Command):
             raise AdapterError(f"the command {cmd_name!r} is {command!r}, not a click command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The options, or the subcommands, that begin with the text. Those of other distributions are not imported."""
+        names = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        names |= {name: f"from {origin}" for name, origin in installed().commands().items() if name not in names}
+        found = [CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the core's subcommands with their summaries, and the others with the names of their distributions."""
@@ -113,7 +126,7 @@ class Commands(click.Group):
         return click.ClickException(message)
 
     def _context_of_subcommand(self, ctx: click.Context) -> click.Context:
-        """The context whose usage is shown with an error: that of the subcommand that was running, if there is one."""
+        """The context of the subcommand that was running, or else `ctx`. Its usage is shown with an error."""
         name = ctx.invoked_subcommand
         command = self.get_command(ctx, name) if name else None
         return ctx if command is None else click.Context(command, ctx, name)
@@ -138,8 +151,11 @@ def main() -> None:
     # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest of the arguments as one
-    if is_json_requested(sys.argv[1:]) or "_IDXHUB_COMPLETE" in os.environ:  # a program reads the output
+    is_completion = "_IDXHUB_COMPLETE" in os.environ
+    if is_completion or is_json_requested(sys.argv[1:]):  # a program reads the output
         reserve_stdout()
+    if is_completion:
+        warnings.simplefilter("ignore")  # the shell would show them beside the line that the user types
     try:
         commands()
     except OSError as error:

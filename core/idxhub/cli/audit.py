@@ -96,10 +96,10 @@ def _adopt_best(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict
             settings = SearchSettings(download=False)
             records = [build_array(array, cache, settings, found=found).record for array in arrays]
             form = "" if records[0].form == "published" else f", {records[0].form}"
-            return row | {"state": f"taken over{form}", "source": records[0].source}
+            return row | {"state": f"cached{form}", "source": records[0].source}
     except IdxHubError as error:
         failure = str(error)
-    return row | {"state": "not taken over", "failure": failure}
+    return row | {"state": "not cached", "failure": failure}
 
 
 def _show(searched: Sequence[Path], report: Report, *, has_paths: bool) -> None:
@@ -136,7 +136,7 @@ def _summary(report: Report) -> str:
         parts.append(f"{_plural(len(report.mixed), 'folder')} mixed")
     if len(files) < len(report.findings):
         parts.append(f"{_plural(len(report.findings) - len(files), 'folder')} unreadable")
-    parts.append(f"{_plural(report.left_alone, 'other')} left alone")
+    parts.append(f"{_plural(report.left_alone, 'other')} ignored")
     if report.left_unread:
         parts.append(f"{_plural(report.left_unread, 'other')} could not be read")
     return "; ".join(parts)
@@ -169,7 +169,7 @@ def _show_adopted(rows: Sequence[dict[str, str]]) -> None:
         [(row["file"], row["state"], printable_line(row.get("source", "-"))) for row in rows],
     )
     for failure in dict.fromkeys(row["failure"] for row in rows if "failure" in row):
-        print_text(f"NOT TAKEN OVER: {failure}", fg="red")
+        print_text(f"NOT CACHED: {failure}", fg="red")
     if any("source" in row for row in rows):
         print_text(f"in {cache_root()}")
 

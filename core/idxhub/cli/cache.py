@@ -16,10 +16,10 @@ from idxhub.cli.output import format_size, print_json, print_table, print_text, 
 def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     """Show the cache, or remove it."""
     root = cache_root()
-    held = {folder: folder_size(folder) for folder in list_cache_folders(root)}
+    sizes = {folder: folder_size(folder) for folder in list_cache_folders(root)}
     if removing:
-        if not yes and held:
-            what = f"{len(held)} dataset{'s' * (len(held) > 1)}, {format_size(sum(held.values()))},"
+        if not yes and sizes:
+            what = f"{len(sizes)} dataset{'s' * (len(sizes) > 1)}, {format_size(sum(sizes.values()))},"
             question = f"Remove {what} from {printable_line(root)}?"
             _confirm(question)
         freed = remove_all(root)
@@ -29,11 +29,11 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
             print_text(f"freed {format_size(freed)} in {root}")
         return
     if as_json:
-        print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in held.items()}})
+        print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in sizes.items()}})
         return
     print_text(f"{root}  (set IDXHUB_CACHE to move it)")
-    if held:
-        print_table(("DATASET", "SIZE"), [(folder.name, format_size(count)) for folder, count in held.items()])
+    if sizes:
+        print_table(("DATASET", "SIZE"), [(folder.name, format_size(count)) for folder, count in sizes.items()])
     else:
         click.echo("empty")
 

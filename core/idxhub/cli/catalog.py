@@ -33,7 +33,7 @@ def list_(*, as_json: bool) -> None:
             (
                 spec.name,
                 spec.release or "-",
-                _splits(spec),
+                _format_splits(spec),
                 len(spec.classes) or "-",
                 _download_size(spec),
                 spec.license or _NO_LICENCE,
@@ -49,13 +49,13 @@ def list_(*, as_json: bool) -> None:
         print_text(f"One download, {archive.filename} of {format_size(archive.size)}, for {names}")
 
 
-def _record(cache: Cache, kept: ArraySpec) -> Record | None:
+def _read_cached_record(cache: Cache, array: ArraySpec) -> Record | None:
     """The record of an array in the cache; None if the array is absent, or if its file has a wrong size."""
-    record = cache.record(kept)
+    record = cache.record(array)
     if record is None:
         return None
     try:
-        return record if cache.open(kept, verify=False) is not None else None
+        return record if cache.open(array, verify=False) is not None else None
     except CacheError:  # `idxhub verify` reports this error; `info` describes the dataset in any case
         return None
 
@@ -67,12 +67,12 @@ def info(name: str, *, as_json: bool) -> None:
     """Show a dataset's files, classes, licence, citation."""
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    records = {kept.key: record for kept in spec.arrays if (record := _record(cache, kept)) is not None}
+    records = {array.key: record for array in spec.arrays if (record := _read_cached_record(cache, array)) is not None}
     if as_json:
         cached = {
-            ", ".join([kept.resource.filename, *kept.steps]): records[kept.key]._asdict()
-            for kept in spec.arrays
-            if kept.key in records
+            ", ".join([array.resource.filename, *array.steps]): records[array.key]._asdict()
+            for array in spec.arrays
+            if array.key in records
         }
         print_json(describe(spec) | {"cache": str(cache.folder), "cached": cached})
         return
@@ -84,7 +84,7 @@ def info(name: str, *, as_json: bool) -> None:
     for what, value in (("release", spec.release), ("licence", licence), ("homepage", spec.homepage)):
         if value:
             print_text(f"{what:10}{value}")
-    print_text(f"{'splits':10}{', '.join(_sized(spec))}")
+    print_text(f"{'splits':10}{', '.join(_format_sizes(spec))}")
     for archive in dict.fromkeys(each.archive for each in spec.resources if each.archive is not None):
         print_text(f"{'archive':10}{archive.filename}, {archive.size:,} bytes, MD5 {archive.md5}")
     click.echo()
@@ -92,13 +92,13 @@ def info(name: str, *, as_json: bool) -> None:
         ("FILE", "BYTES", "MD5", "HOLDS", "CACHED FROM"),
         [
             (
-                kept.resource.filename,
-                f"{kept.resource.size:,}" if kept.resource.size is not None else "?",
-                kept.resource.md5,
-                ", ".join([f"{'x'.join(f'{n:,}' for n in kept.resource.shape)} {kept.resource.dtype}", *kept.steps]),
-                record.origin if (record := records.get(kept.key)) is not None else "-",
+                array.resource.filename,
+                f"{array.resource.size:,}" if array.resource.size is not None else "?",
+                array.resource.md5,
+                ", ".join([f"{'x'.join(f'{n:,}' for n in array.resource.shape)} {array.resource.dtype}", *array.steps]),
+                record.origin if (record := records.get(array.key)) is not None else "-",
             )
-            for kept in spec.arrays
+            for array in spec.arrays
         ],
     )
     known = [(each.filename, each.sha256) for each in spec.resources if each.sha256]
@@ -118,14 +118,14 @@ def info(name: str, *, as_json: bool) -> None:
         print_text(spec.citation)
 
 
-def _sized(spec: DatasetSpec) -> list[str]:
+def _format_sizes(spec: DatasetSpec) -> list[str]:
     return [f"{name} {count:,}" for name, count in spec.sizes.items()]
 
 
-def _splits(spec: DatasetSpec) -> str:
+def _format_splits(spec: DatasetSpec) -> str:
     """The splits, two in each line."""
-    sized = _sized(spec)
-    return ",\n".join(", ".join(sized[i : i + 2]) for i in range(0, len(sized), 2))
+    sizes = _format_sizes(spec)
+    return ",\n".join(", ".join(sizes[i : i + 2]) for i in range(0, len(sizes), 2))
 
 
 def _download_size(spec: DatasetSpec) -> str:

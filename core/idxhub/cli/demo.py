@@ -49,8 +49,8 @@ def demo(
     the sample that is installed with idxhub, and says so. Shows that all frameworks see the same bytes, in the order of
     the files and in shuffled epochs. The exit status is 1 if two frameworks differ, or if one is broken.
     """
-    name = _available(data_dir, download=not offline, verbose=verbose)
-    rows = [_show(framework, name, data_dir, batch_size, epochs) for framework in installed().adapters()]
+    name = _choose_dataset(data_dir, download=not offline, verbose=verbose)
+    rows = [_try_framework(framework, name, data_dir, batch_size, epochs) for framework in installed().adapters()]
     digests = {(row["digest"], row["shuffled_digest"]) for row in rows if "digest" in row}
     same = len(digests) == 1 if digests else None
     if as_json:
@@ -62,7 +62,7 @@ def demo(
         ctx.exit(1)
 
 
-def _available(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
+def _choose_dataset(data_dir: Path | None, *, download: bool, verbose: bool) -> str:
     """The full dataset, or else the sample, with a line that says why.
 
     If the sample cannot be read either, nothing is said here: the frameworks' rows say why.
@@ -89,7 +89,7 @@ def _why_unavailable(error: IdxHubError, *, download: bool) -> str:
     return "Fashion-MNIST is not on this machine and no mirror could be reached"
 
 
-def _show(framework: str, *asked: Any) -> dict[str, Any]:
+def _try_framework(framework: str, *asked: Any) -> dict[str, Any]:
     """The row of a framework. If it fails, the row contains the reason, so that the other frameworks are shown too."""
     try:
         installed().adapter(framework)
@@ -120,7 +120,7 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
     count, seconds = _timed(reader, native, batch_size)
     return {
         "type": _public_name(type(native)),
-        "batch": f"{_brief(reader, images)}, {_brief(reader, labels)}",
+        "batch": f"{_describe_array(reader, images)}, {_describe_array(reader, labels)}",
         "digest": digest,
         "shuffled_digest": shuffled,
         "examples": count,
@@ -128,7 +128,7 @@ def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epo
     }
 
 
-def _brief(reader: Subject, native: Any) -> str:
+def _describe_array(reader: Subject, native: Any) -> str:
     """The type of a native array, and the dtype and shape that NumPy sees: not all types have attributes for these."""
     array = np.asarray(reader.to_numpy(native))
     return f"{type(native).__name__} {array.dtype} {array.shape}"

@@ -48,14 +48,16 @@ def _examine() -> dict[str, Any]:
     root = (
         cache_root()
     )  # first, because some frameworks end the process when they are imported in a removed working directory
-    frameworks = {name: _framework(name) for name in installed().adapters()}
+    frameworks = {name: _describe_framework(name) for name in installed().adapters()}
     problems = [f"{name}: {state['message']}" for name, state in frameworks.items() if state["state"] == "broken"]
-    obstacle = _obstacle(root)
-    if obstacle:
-        problems.append(f"the cache at {root} cannot be written: {obstacle}; set IDXHUB_CACHE to a folder that can")
+    cache_problem = _find_cache_problem(root)
+    if cache_problem:
+        problems.append(
+            f"the cache at {root} cannot be written: {cache_problem}; set IDXHUB_CACHE to a folder that can be written"
+        )
     else:
-        problems += _closed_folders(root)
-    problems += _wrong_mirrors()
+        problems += _find_unwritable_folders(root)
+    problems += _find_wrong_mirrors()
     return {
         "idxhub": __version__,
         "python": platform.python_version(),
@@ -65,8 +67,8 @@ def _examine() -> dict[str, Any]:
         "frameworks": frameworks,
         "settings": {name: _setting(name) for name in _SETTINGS},
         "download": SearchSettings.from_environment().download,
-        "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not obstacle},
-        "datasets": {name: _data(name, root) for name in installed().datasets()},
+        "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not cache_problem},
+        "datasets": {name: _describe_dataset(name, root) for name in installed().datasets()},
         "problems": problems,
     }
 
@@ -96,23 +98,23 @@ def _setting(name: str) -> str | None:
     return value
 
 
-def _framework(name: str) -> dict[str, str]:
+def _describe_framework(name: str) -> dict[str, str]:
     try:
         installed().adapter(name)
     except MissingFrameworkError as error:
         missing = isinstance(error.__cause__, ModuleNotFoundError)
         return {"state": "not installed" if missing else "broken", "message": str(error)}
     except Exception as error:  # noqa: BLE001 -- an adapter may raise any error; the rest is shown in any case
-        said = str(error) if isinstance(error, IdxHubError) else f"{type(error).__name__}: {error}"
-        return {"state": "broken", "message": said}
+        message = str(error) if isinstance(error, IdxHubError) else f"{type(error).__name__}: {error}"
+        return {"state": "broken", "message": message}
     return {"state": "installed", "message": installed().framework_version(name)}
 
 
-def _data(name: str, root: Path) -> dict[str, Any]:
+def _describe_dataset(name: str, root: Path) -> dict[str, Any]:
     spec = installed().dataset(name)
     cache, settings = Cache(root, spec), SearchSettings.from_environment()
     try:
-        cached = sum(cache.record(kept) is not None for kept in spec.arrays)
+        cached = sum(cache.record(array) is not None for array in spec.arrays)
     except CacheError:  # it is reported among the problems
         cached = 0
     return {
@@ -123,7 +125,7 @@ def _data(name: str, root: Path) -> dict[str, Any]:
     }
 
 
-def _obstacle(root: Path) -> str:
+def _find_cache_problem(root: Path) -> str:
     """Why the cache cannot be written, or cannot be made in the folder above; empty if it can."""
     # a dangling link exists, and no folder can be made there
     existing = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
@@ -133,33 +135,33 @@ def _obstacle(root: Path) -> str:
     return format_os_error(existing, error) + (f" ({existing})" if existing != root else "")
 
 
-def _closed_folders(root: Path) -> list[str]:
+def _find_unwritable_folders(root: Path) -> list[str]:
     """The folders in a cache that cannot be written, although the cache itself can be."""
     found = []
     for spec in installed().specs():
         cache = Cache(root, spec)
         folders = dict.fromkeys((cache.folder, *(cache.file(each.published).parent for each in spec.resources)))
-        obstacles = {folder: _obstacle(folder) for folder in folders if os.path.lexists(folder)}
-        closed = {folder: why for folder, why in obstacles.items() if why}
+        problems = {folder: _find_cache_problem(folder) for folder in folders if os.path.lexists(folder)}
+        unwritable = {folder: why for folder, why in problems.items() if why}
         found += [
             f"{folder} in the cache cannot be written: {why}; make it writable, or remove it"
-            for folder, why in closed.items()
+            for folder, why in unwritable.items()
         ]
-        if not closed:
-            found += _closed_files(cache)
+        if not unwritable:
+            found += _find_unreadable_arrays(cache)
     return list(dict.fromkeys(found))
 
 
-def _closed_files(cache: Cache) -> list[str]:
+def _find_unreadable_arrays(cache: Cache) -> list[str]:
     try:
-        for kept in cache.spec.arrays:
-            cache.open(kept, verify=False)
+        for array in cache.spec.arrays:
+            cache.open(array, verify=False)
     except CacheError as error:
         return [str(error)]
     return []
 
 
-def _wrong_mirrors() -> list[str]:
+def _find_wrong_mirrors() -> list[str]:
     settings = SearchSettings.from_environment()
     found = []
     for spec in installed().specs():

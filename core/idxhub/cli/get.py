@@ -72,9 +72,9 @@ def get(name: str, data_dir: Path | None, *, to: Path | None, raw: bool, force: 
 def _cache_arrays(spec: DatasetSpec, cache: Cache, settings: SearchSettings) -> list[dict[str, Any]]:
     specs = tuple(installed().specs())
     rows = []
-    for kept in spec.arrays:
-        cached = cache.open(kept) is not None
-        record = build_array(kept, cache, settings, specs=specs).record
+    for array in spec.arrays:
+        cached = cache.open(array) is not None
+        record = build_array(array, cache, settings, specs=specs).record
         rows.append(
             {
                 "file": record.filename,

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 from idxhub.plugins.manager import installed
+
+
+@add_completion_class
+class _FishComplete(FishComplete):
+    """The same as click's, but a comma in a description does not end it."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")

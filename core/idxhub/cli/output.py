@@ -1,4 +1,4 @@
-"""What the subcommands print: JSON, tables, sizes, errors, and text that is fit for a terminal."""
+"""Functions that print the output of the subcommands: JSON, tables, sizes, errors, and other text."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def _stderr_descriptor() -> int:
 
 
 def print_json(data: Any) -> None:
-    """Print one JSON document on standard output, in ASCII, so that it does not depend on the locale or on a path."""
+    """Print `data` as one JSON document on standard output. It is ASCII, whatever the locale is."""
     click.echo(json.dumps(data, indent=2))
 
 
 def printable_line(text: object) -> str:
-    """A text as one line that any terminal can show: characters that are not printable are replaced.
+    """Return a text as one line that any terminal can show: characters that are not printable are replaced.
 
-    A file name may contain control characters, which a terminal would obey.
+    A file name may contain control characters, and a terminal would execute them.
     """
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def printable_lines(text: object) -> str:
-    """Several lines, each as `printable_line` gives it."""
+    """Return a text of several lines, and apply `printable_line` to each of them."""
     return "\n".join(map(printable_line, str(text).split("\n")))
 
 
@@ -77,14 +77,14 @@ _OPTIONS = (
 
 
 def format_error(error: BaseException) -> str:
-    """The message of an error for the command line: see `format_message`."""
+    """Return the message of an error for the command line; see `format_message`."""
     return format_message(str(error))
 
 
 def format_message(text: str) -> str:
-    """A message of idxhub's for the command line: arguments of Python's functions become options of the command.
+    """Return a message of idxhub for the command line: arguments of Python functions become options of the command.
 
-    Only whole phrases of idxhub's own messages are changed, so that a path or a URL stays as it is.
+    Only whole phrases of idxhub's own messages are replaced, so that a path or a URL does not change.
     """
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
@@ -92,13 +92,13 @@ def format_message(text: str) -> str:
 
 
 def install_command(message: str) -> str | None:
-    """The command with which the message of a `MissingFrameworkError` ends; None if it ends with none."""
+    """Return the install command at the end of a `MissingFrameworkError`'s message; None if there is none."""
     before, _, packages = message.rpartition(": pip install ")
     return f"pip install {packages}" if before else None
 
 
 def error_as_json(error: BaseException) -> dict[str, Any]:
-    """An error as docs/reference/json.md describes it: its type and message, and what else a script can use."""
+    """Return an error as the data that docs/reference/json.md describes: its type, its message, and further fields."""
     if isinstance(error, click.ClickException):
         return {"type": type(error).__name__, "message": printable_lines(error.format_message())}
     data: dict[str, Any] = {"type": type(error).__name__, "message": format_error(error)}
@@ -111,27 +111,27 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
 
 
 def print_text(text: object, *, err: bool = False, **style: Any) -> None:
-    """Print lines that may hold text from elsewhere; on a terminal they are wrapped. `style` is click's."""
+    """Print lines, wrapped on a terminal. Unprintable characters are replaced. `style` is passed to click."""
     click.secho(fit_to_terminal(printable_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their widest line; a cell may have several lines.
+    """Print a table. Each column is as wide as its widest line; a cell may have several lines.
 
-    On a terminal that is too narrow for this, cells are wrapped between words. If that is not enough, each row becomes
-    a block of lines. Nothing is cut off, and what goes into a pipe or a file is not wrapped.
+    If a terminal is too narrow for the table, cells are wrapped between words. If that is not enough, each row is
+    printed as a block of lines. No text is cut off. Output to a pipe or a file is not wrapped.
     """
     cells = [[printable_lines(cell).split("\n") for cell in row] for row in (headings, *rows)]
-    natural = [max(_width(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
-    widths = natural
+    line_widths = [max(_width(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    widths = line_widths
     if is_terminal(sys.stdout):
         columns = shutil.get_terminal_size().columns
-        least = [max(_widest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
-        if sum(least) + 2 * (len(least) - 1) > columns:
+        word_widths = [max(_widest_word(cell) for cell in column) for column in zip(*cells, strict=True)]
+        if sum(word_widths) + 2 * (len(word_widths) - 1) > columns:
             _print_blocks(cells, columns)
             return
         while sum(widths) + 2 * (len(widths) - 1) > columns:
-            widest = max((i for i, width in enumerate(widths) if width > least[i]), key=widths.__getitem__)
+            widest = max((i for i, width in enumerate(widths) if width > word_widths[i]), key=widths.__getitem__)
             widths = [width - (i == widest) for i, width in enumerate(widths)]
         cells = [
             [[part for line in cell for part in _wrap(line, width)] for cell, width in zip(row, widths, strict=True)]
@@ -144,12 +144,12 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether a standard stream is a terminal; a stream that is missing or closed is not."""
+    """Return whether a standard stream is a terminal; a stream that is missing or closed is not."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def fit_to_terminal(text: str, stream: IO[str] | None) -> str:
-    """Lines wrapped between words if `stream` is a terminal; what continues a line is indented by two more spaces."""
+    """Wrap lines between words if `stream` is a terminal. The rest of a wrapped line is indented by two more spaces."""
     if not is_terminal(stream):
         return text
     columns = shutil.get_terminal_size().columns
@@ -160,7 +160,10 @@ _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")  # lines are broken there; several
 
 
 def _wrap(line: str, width: int, indent: str = "") -> list[str]:
-    """A line in parts that are at most `width` columns wide, if no word is wider; `indent` begins all but the first."""
+    """Split a line into parts of at most `width` columns; only a longer word makes a part wider.
+
+    Each part except the first one begins with `indent`.
+    """
     first, *words = _SINGLE_SPACE.split(line)
     parts = [first]
     for word in words:
@@ -177,7 +180,7 @@ def _indent(line: str) -> str:
 
 
 def _width(text: str) -> int:
-    """The columns that a text takes: Chinese, Japanese and Korean characters take two, combining ones none."""
+    """Return the width of a text in columns: Chinese, Japanese and Korean characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -189,7 +192,7 @@ def _widest_word(cell: list[str]) -> int:
 
 
 def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
-    """Each row as a block of lines: the first cell in bold, the others below it, each after its heading."""
+    """Print each row as a block of lines: the first cell in bold, and the others below it, each after its heading."""
     headings, *rows = cells
     for row in rows:
         for i, (heading, cell) in enumerate(zip(headings, row, strict=True)):
@@ -200,7 +203,7 @@ def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
 
 
 def format_size(count: int | None) -> str:
-    """A number of bytes with a unit, in powers of 1000, as the sizes of disks and downloads are given."""
+    """Return a number of bytes with its unit: B, kB, MB or GB, in powers of 1000, as for disks and downloads."""
     if count is None:
         return "?"
     value = float(count)

@@ -52,7 +52,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
     settings = SearchSettings.from_environment(data_dir, download=False)
-    findings = [finding for resource in spec.resources for finding in _findings(spec, resource, cache, settings)]
+    findings = [finding for resource in spec.resources for finding in _check_resource(spec, resource, cache, settings)]
     if as_json:
         print_json({"dataset": spec.name, "files": [asdict(finding) for finding in findings]})
     else:
@@ -66,29 +66,29 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    there = [finding for finding in findings if finding.state != _NOT_FOUND]
-    wrong, missing = sum(not finding.sound for finding in there), len(findings) - len(there)
+    found = [finding for finding in findings if finding.state != _NOT_FOUND]
+    wrong, missing = sum(not finding.sound for finding in found), len(findings) - len(found)
     if not wrong and not missing:
         return "all sound"
-    parts = [f"{wrong} of {len(there)} not sound"] if wrong else [f"{len(there)} sound"] if there else []
+    parts = [f"{wrong} of {len(found)} not sound"] if wrong else [f"{len(found)} sound"] if found else []
     return ", ".join([*parts, *([f"{missing} not found"] if missing else [])])
 
 
-def _findings(spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings) -> list[Finding]:
+def _check_resource(spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings) -> list[Finding]:
     findings = []
     published = None
     for copy in dict.fromkeys(list_local_copies(spec, resource, cache, settings)):
         if settings.data_dir is None or copy.path.is_relative_to(settings.data_dir):
-            finding, verified = _file(spec, resource, copy)
+            finding, verified = _check_file(spec, resource, copy)
             findings.append(finding)
             published = published or verified
     if settings.data_dir is None:
-        made = [kept for kept in spec.arrays if kept.resource == resource and _may_be_cached(kept, cache)]
-        findings += [_array(kept, cache, published) for kept in made]
+        cached = [array for array in spec.arrays if array.resource == resource and _may_be_cached(array, cache)]
+        findings += [_check_cached_array(array, cache, published) for array in cached]
     return findings or [Finding(resource.filename, sound=False, state=_NOT_FOUND, check="-", expected_md5=resource.md5)]
 
 
-def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Finding, VerifiedFile | None]:
+def _check_file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Finding, VerifiedFile | None]:
     finding = Finding(resource.filename, sound=False, state="", check="-", expected_md5=resource.md5, place=copy.source)
     try:
         data = copy.read(resource)
@@ -107,10 +107,10 @@ def _file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple[Findi
     return replace(finding, sound=True, state=state, check=check, found_md5=md5), verified
 
 
-def _may_be_cached(kept: ArraySpec, cache: Cache) -> bool:
+def _may_be_cached(array: ArraySpec, cache: Cache) -> bool:
     """Whether the array is in the cache; true too if the cache cannot be read."""
     try:
-        os.stat(cache.array_file(kept))
+        os.stat(cache.array_file(array))
     except FileNotFoundError:
         return False
     except OSError:  # opening the array gives the reason
@@ -118,34 +118,34 @@ def _may_be_cached(kept: ArraySpec, cache: Cache) -> bool:
     return True
 
 
-def _array(kept: ArraySpec, cache: Cache, published: VerifiedFile | None) -> Finding:
+def _check_cached_array(array: ArraySpec, cache: Cache, published: VerifiedFile | None) -> Finding:
     """The cached array, compared with the published content; if that is impossible, with its own record."""
-    resource = kept.resource
+    resource = array.resource
     finding = Finding(
         resource.filename,
         sound=False,
         state="WRONG: damaged; it will be made again when it is next loaded",
         check="its own record",
         expected_md5=resource.md5,
-        place=str(cache.array_file(kept)),
+        place=str(cache.array_file(array)),
     )
     try:
-        stored = cache.open(kept)
+        stored = cache.open(array)
     except CacheError as error:
-        return replace(finding, state=f"WRONG: {_cause(error)}", check="-")
+        return replace(finding, state=f"WRONG: {_explain_cache_error(error)}", check="-")
     if stored is None:
         return finding
-    right = matches_published(kept, stored, published)
+    right = matches_published(array, stored, published)
     if published is not None:
         finding = replace(finding, check="the published file, decoded again")
     elif right is not None:
         finding = replace(finding, check=f"{'SHA-256' if resource.payload_sha256 else 'MD5'} of its content")
     if right is False:
         return finding
-    return replace(finding, sound=True, state=", ".join(["sound", "decoded", *kept.steps]))
+    return replace(finding, sound=True, state=", ".join(["sound", "decoded", *array.steps]))
 
 
-def _cause(error: CacheError) -> str:
+def _explain_cache_error(error: CacheError) -> str:
     return error.__cause__.strerror or str(error) if isinstance(error.__cause__, OSError) else str(error)
 
 

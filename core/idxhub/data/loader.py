@@ -104,11 +104,13 @@ class Loader(Generic[T]):
         for name, value in self._identity().items():
             saved = _as_json(state.get(name))
             if saved != value and not (name == "split" and self._is_same_split(saved)):
-                raise StateError(f"this state is of another loader: its {name} is {saved!r}, here {value!r}")
+                raise StateError(
+                    f"this state belongs to another loader: its {name} is {saved!r}, but here it is {value!r}"
+                )
         try:
             epoch, batch = integer("epoch", state.get("epoch")), integer("batch", state.get("batch"), most=len(self))
         except ArgumentError as error:
-            raise StateError(f"this state has no position in {len(self):,} batches: {error}") from None
+            raise StateError(f"this state does not say which of {len(self):,} batches is next: {error}") from None
         if batch and batch == len(self):  # saved while the loop used the last batch, before the pass could end
             epoch, batch = epoch + 1, 0
         self._begin_at(epoch, batch)

@@ -113,7 +113,7 @@ class Split:
         """
         if not isinstance(where, np.ndarray) or where.dtype != np.int64 or where.ndim != 1:
             what = f"{where.dtype.str} {where.shape}" if isinstance(where, np.ndarray) else type(where).__name__
-            raise ArgumentError("where", what, "an array of int64, (n,)")
+            raise ArgumentError("the argument `where` of gather", what, "a one-dimensional array of int64")
         # as unsigned integers, negative indices are larger than all others
         if np.maximum.reduce(where.view(np.uint64), initial=0) >= len(self.images) and len(where):
             raise IndexError(f"an index is out of range for {len(self.images):,} examples, counted from 0")

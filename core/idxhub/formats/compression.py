@@ -123,7 +123,7 @@ def _check_padding(rest: bytes, file: Readable, consumed: int) -> None:
         zeros = zeros and not rest.strip(b"\0")
         rest = file.read(_OUTPUT_BLOCK)
     if not zeros:
-        raise IdxFormatError(f"{count:,} bytes of something else follow the compressed data at byte {consumed:,}")
+        raise IdxFormatError(f"{count:,} other bytes follow the compressed data at byte {consumed:,}")
 
 
 def peek(data: bytes, count: int) -> bytes:

@@ -55,7 +55,7 @@ def read_header(data: bytes | memoryview) -> Header:
         known = ", ".join(f"{known:#04x}" for known in _DTYPES)
         raise IdxFormatError(f"unknown IDX element type {code:#04x} at byte 2; known: {known}")
     if not 1 <= ndim <= _MAX_DIMENSIONS:
-        raise IdxFormatError(f"{ndim} dimensions at byte 3; 1 to {_MAX_DIMENSIONS} can be read")
+        raise IdxFormatError(f"{ndim} dimensions at byte 3; idxhub reads arrays of 1 to {_MAX_DIMENSIONS}")
     size = 4 + 4 * ndim
     if len(data) < size:
         raise IdxFormatError(
@@ -74,8 +74,8 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
     if header.payload_size != len(data):
         more = "too short" if len(data) < header.payload_size else "too long"
         raise IdxFormatError(
-            f"{more}: shape {header.shape} of {header.dtype.name} makes {header.payload_size:,} bytes, "
-            f"{len(data):,} are there"
+            f"{more}: shape {header.shape} of {header.dtype.name} needs {header.payload_size:,} bytes, "
+            f"but there are {len(data):,}"
         )
     try:
         elements = np.frombuffer(data, header.dtype, offset=header.size).reshape(header.shape)
@@ -121,7 +121,7 @@ def _guess_format(data: bytes | memoryview) -> str:
     if is_html(data):
         return " (this is an HTML page)"
     if data.startswith(b"\x1f\x8b"):
-        return " (this is gzip: inflate it first)"
+        return " (this is gzip: decompress it first)"
     if data.startswith(b"\xfd7zXZ"):
-        return " (this is xz: inflate it first)"
+        return " (this is xz: decompress it first)"
     return ""

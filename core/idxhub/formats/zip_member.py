@@ -60,7 +60,8 @@ def why_unreadable(info: zipfile.ZipInfo) -> str:
         return "encrypted"
     if info.compress_type in _SUPPORTED:
         return ""
-    return f"packed by {_METHOD_NAMES.get(info.compress_type, f'method {info.compress_type}')}, which is not read here"
+    method = _METHOD_NAMES.get(info.compress_type, f"method {info.compress_type}")
+    return f"compressed with {method}, which idxhub does not read"
 
 
 def format_zip_error(error: BaseException) -> str:
@@ -81,7 +82,7 @@ def _read(archive: zipfile.ZipFile, member: str, limit: int) -> bytes:
         while len(content) <= limit and (block := file.read(_BLOCK)):
             content += block
     if len(content) > limit:
-        raise OSError(None, f"{member} holds more than {limit:,} bytes: not this file")
+        raise OSError(None, f"{member} is larger than {limit:,} bytes, so it is not this file")
     return bytes(content)
 
 

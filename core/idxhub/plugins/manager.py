@@ -258,7 +258,7 @@ def installed() -> Plugins:
 def _reduce_adapter(adapter: Adapter) -> tuple[Any, ...]:
     if installed().loaded(adapter.name) is not adapter:
         # Python itself raises TypeError for objects that cannot be pickled
-        raise TypeError(f"the adapter {adapter.name!r} is not an installed one, so it cannot be pickled")
+        raise TypeError(f"the adapter {adapter.name!r} is not installed, so it cannot be pickled")
     return _installed_adapter, (adapter.name,)
 
 

@@ -41,7 +41,7 @@ KERAS_REFUGE = Path("/tmp/.keras")  # noqa: S108 -- where Keras goes when its fo
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a loader did in a case: a mark of the page's legend, and what is behind it."""
+    """What a loader did in a case: the mark that the page shows, and the details."""
 
     loader: str
     row: int
@@ -105,14 +105,14 @@ def _write(options: argparse.Namespace, results: page.Results) -> int:
 
 
 class Program:
-    """Runs cases, some loaders at a time; what waits for long waits beside them."""
+    """Runs the cases of several loaders at the same time. Cases that mostly wait run in extra threads."""
 
     def __init__(self, work: Path, truth_: Any, workers: int) -> None:
         self.work, self.truth, self.workers = work, truth_, workers
         self._guard = threading.Lock()
 
     def versions(self, loader: Loader) -> dict[str, Any]:
-        """Of Python and of what the loader is; empty if it cannot be asked."""
+        """The versions of Python and of the loader's packages; empty if the loader cannot be started."""
         out = self.work / f"versions-{loader.name}"
         told = json.dumps({"versions": True, "out": str(out)})
         subprocess.run([loader.python, str(DRIVERS), loader.name, told], check=False, capture_output=True)
@@ -151,14 +151,14 @@ class Program:
         return outcome
 
     def _once(self, loader: Loader, case: Case) -> tuple[Found, Attempt]:
-        """The outcome under the fault, and that of the next call."""
+        """Run a case once; return the outcome under the fault, and the outcome of the next call without it."""
         with staged(loader, self.truth, self.work / f"{loader.name}-{CASES.index(case)}", case.limit) as stage:
             found = case.act(stage)
             return found, found.after or _healthy(stage)
 
 
 def worst_of(case: Case, found: list[tuple[Found, Attempt]]) -> dict[str, Any]:
-    """The outcome of the worst run, if a race was run several times, and how many runs were as asked."""
+    """The worst outcome of a case. If the case was run several times, a note says how many runs were right."""
     outcomes = [judged(case, each) | {"next": after.kind, "next_message": _short(after)} for each, after in found]
     outcomes.sort(key=lambda one: (list(page.MARKS).index(one["mark"]), one["next"] != "right"))
     if case.times > 1:
@@ -169,7 +169,7 @@ def worst_of(case: Case, found: list[tuple[Found, Attempt]]) -> dict[str, Any]:
 
 
 def judged(case: Case, found: Found) -> dict[str, Any]:
-    """The mark, by the returned data or by the words of the exception."""
+    """The mark of an outcome: it depends on the returned data, or on the message of the exception."""
     attempt = found.attempt
     mark = {"right": "right", "wrong": "wrong", "hang": "hang", "crash": "crash"}.get(attempt.kind)
     if mark is None:
@@ -188,7 +188,7 @@ def judged(case: Case, found: Found) -> dict[str, Any]:
 
 
 def _healthy(stage: Stage) -> Attempt:
-    """The next call, with the fault gone and nothing cleaned up."""
+    """Call the loader again, after the fault has ended and without any clean-up."""
     stage.environment, stage.urls = {}, []
     stage.serve()
     return stage.call(limit=NEXT)
@@ -199,7 +199,7 @@ def _short(attempt: Attempt) -> str:
 
 
 def _enter_namespace() -> None:
-    """Start again where this program may mount what it likes, if the system allows that."""
+    """Start this program again in a namespace in which it may mount file systems, if the system allows that."""
     unshare = shutil.which("unshare")
     flags = "-m" if os.geteuid() == 0 else "-rm"
     inner = f"mkdir -p {KERAS_REFUGE} && mount -t tmpfs none {KERAS_REFUGE}"

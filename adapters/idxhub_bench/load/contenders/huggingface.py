@@ -38,7 +38,7 @@ class HuggingFace(Contender):
         return np.asarray(batch["image"]), np.asarray(batch["label"])
 
     def small(self) -> None:
-        """It would have to encode the small dataset into a cache."""
+        """None: the small dataset would have to be encoded into a cache."""
 
 
 class Png(HuggingFace, hub.Dataset):

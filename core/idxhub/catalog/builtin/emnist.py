@@ -42,7 +42,7 @@ def _emnist(
     test: tuple[int, str, str],
     label_offset: int = 0,
 ) -> DatasetSpec:
-    """One of the five. A split is given as its size, the MD5 of its images, and that of its labels."""
+    """Make one of the five specs. A split is given as its size, the MD5 of its images, and the MD5 of its labels."""
 
     def member(split: str, kind: str, md5: str, shape: tuple[int, ...]) -> Resource:
         filename = f"emnist-{part}-{split}-{kind}-ubyte.gz"

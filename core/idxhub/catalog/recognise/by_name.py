@@ -122,7 +122,7 @@ def _contains_stem(name: str, stem: str) -> bool:
 
 
 def _dataset_in_filename(name: str, specs: Iterable[DatasetSpec]) -> set[str]:
-    """The dataset with whose name a file's name begins; if there are several, the longest one."""
+    """The dataset whose name is the beginning of a file's name; if there are several, the one with the longest name."""
     names = [spec.name for spec in specs if re.match(rf"{re.escape(spec.name)}(?![a-z0-9])", name, re.IGNORECASE)]
     return {max(names, key=len)} if names else set()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support import made
+from support.browser import NO_BROWSER
 from support.server import Server
 
 from idxhub import Plugins
@@ -39,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
     isolate(environment, Path(home.name))
     config.add_cleanup(home.cleanup)
     config.add_cleanup(environment.undo)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were not run because there is no browser; tox ends well all the same."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    not_run = [reason.removeprefix("Skipped: ") for reason in reasons if NO_BROWSER in reason]
+    if not_run:
+        terminalreporter.section("NOT RUN", yellow=True)
+        for reason in sorted(set(not_run)):
+            terminalreporter.line(f"{not_run.count(reason)} tests {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")

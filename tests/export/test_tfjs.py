@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.browser import running
+from support.browser import NO_BROWSER, running
 from support.needs import need
-from support.processes import without
 
 from idxhub import errors
 
@@ -120,8 +119,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     need("selenium")
-    if not os.environ.get("IDXHUB_TEST_TFJS"):
-        without("IDXHUB_TEST_TFJS: the file that `npm pack @tensorflow/tfjs` makes")
+    if not os.path.isfile(os.environ.get("IDXHUB_TEST_TFJS", "")):
+        pytest.skip(f"{NO_BROWSER} TensorFlow.js; `npm pack @tensorflow/tfjs` makes the file for IDXHUB_TEST_TFJS")
     with running("disable-gpu") as started:
         started.set_script_timeout(300)
         yield started

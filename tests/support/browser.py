@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from support.processes import without
+import pytest
+
+NO_BROWSER = "not run in a browser: this machine lacks"
 
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[Any]:
-    """A context with a browser that was started with these arguments too, without their two hyphens."""
+    """A context with a browser that was started with these arguments too, without their two hyphens.
+
+    Without a browser the test is skipped, also in continuous integration, and `pytest_terminal_summary` names it.
+    """
     from selenium import webdriver  # noqa: PLC0415 -- who imports this module may have to be skipped without it
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
-        without("a browser and its driver: Debian's packages chromium and chromium-driver")
+        pytest.skip(f"{NO_BROWSER} Chromium or its driver; Debian's packages chromium and chromium-driver have them")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for argument in ("headless=new", "no-sandbox", "window-size=1200,900", *arguments):

@@ -1,6 +1,5 @@
 """Modules that take the place of other libraries' loaders: change the import, and the rest of the program stays.
 
 Each module has the functions or classes of one original, with its signature and its results, over files that idxhub
-has verified. No module imports the library whose loader it replaces, and none imports another framework than the one
-that its results are made of.
+has verified. A module imports the framework that its results are made of, and no other library.
 """

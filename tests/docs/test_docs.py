@@ -149,6 +149,8 @@ def frameworks(source: str) -> list[str]:
     named += ["sklearn"] * bool(re.search(r"idxhub board \w+ \w+\.", source))
     named += ["matplotlib"] * bool(re.search(r"idxhub_plot|idxhub plot \w+", source))
     named += ["torch", "PIL"] * ("idxhub_compat.torchvision_datasets" in source)
+    named += ["tensorflow"] * ("from idxhub_compat import tfds" in source)
+    named += ["mxnet"] * bool(re.search(r"idxhub_compat.mxnet_vision|(import|from) mxnet", source))
     named += ["pyarrow"] * bool(re.search(r'"arrow"|idxhub_arrow|conformance arrow', source))
     return list(dict.fromkeys(named))
 

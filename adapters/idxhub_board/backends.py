@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -13,8 +15,8 @@ from idxhub import errors
 
 
 @contextlib.contextmanager
-def backend(name: str, address: str | None, jobs: int) -> Iterator[None]:
-    """A context in which `joblib.Parallel` uses this backend.
+def backend(name: str, address: str | None, jobs: int | None) -> Iterator[None]:
+    """A context in which `joblib.Parallel` uses this backend, for `jobs` jobs at a time; None for as many as it can.
 
     Raises `UnknownNameError`, `ArgumentError` if the address is not for this backend, and `MissingFrameworkError`.
     """
@@ -22,39 +24,38 @@ def backend(name: str, address: str | None, jobs: int) -> Iterator[None]:
         raise errors.UnknownNameError("backend", name, BACKENDS)
     if address is not None and name == "loky":
         raise errors.ArgumentError("address", address, "left out for loky, which runs on this machine")
-    with BACKENDS[name](address, jobs), joblib.parallel_config(name, n_jobs=jobs):
+    with BACKENDS[name](address, jobs) as count, joblib.parallel_config(name, n_jobs=count):
         yield
 
 
 @contextlib.contextmanager
-def _loky(_address: str | None, _jobs: int) -> Iterator[None]:
+def _loky(_address: str | None, jobs: int | None) -> Iterator[int]:
     try:
-        yield
+        yield jobs or joblib.cpu_count()
     finally:
         # without this, workers of an interrupted run would finish their jobs first
         joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 
 @contextlib.contextmanager
-def _dask(address: str | None, jobs: int) -> Iterator[None]:
+def _dask(address: str | None, jobs: int | None) -> Iterator[int]:
     distributed = _import("distributed", "dask[distributed]")
-    local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+    local = {"n_workers": jobs or joblib.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs the traceback of each lost connection
     with distributed.Client(address) if address else distributed.Client(**local):
-        yield
+        yield jobs or -1
 
 
 @contextlib.contextmanager
-def _ray(address: str | None, jobs: int) -> Iterator[None]:
+def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
     ray = _import("ray", "ray")
-    options = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}
-    started = not ray.is_initialized()
-    if started:
-        ray.init(log_to_driver=False, **options)
-    _import("ray.util.joblib", "ray").register_ray()
-    try:
-        yield
-    finally:
-        if started:
+    local = {"num_cpus": jobs or joblib.cpu_count(), "include_dashboard": False}
+    joblib.register_parallel_backend("ray", import_module("idxhub_board.ray_tasks").RayTasks)
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints warnings, which would be in the way of --json
+        ray.init(log_to_driver=False, **({"address": address} if address else local))
+        try:
+            yield jobs or int(ray.cluster_resources()["CPU"])
+        finally:
             ray.shutdown()
 
 
@@ -67,7 +68,7 @@ def _import(module: str, package: str) -> Any:
         ) from error
 
 
-BACKENDS: Mapping[str, Callable[[str | None, int], contextlib.AbstractContextManager[None]]] = {
+BACKENDS: Mapping[str, Callable[[str | None, int | None], contextlib.AbstractContextManager[int]]] = {
     "loky": _loky,
     "ray": _ray,
     "dask": _dask,

@@ -1,4 +1,4 @@
-"""`python -m idxhub_board.child`: fits one job after the other in a process that may be killed.
+"""`python -m idxhub_board.child [--accelerate]`: fits one job after the other in a process that may be killed.
 
 Jobs come on standard input, one JSON line each, and one JSON line goes back for each. The process ends when its
 standard input does, which is when its parent ends.
@@ -22,6 +22,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what an estimator prints is no answer
+    if "--accelerate" in sys.argv[1:]:
+        from sklearnex import patch_sklearn  # noqa: PLC0415 -- before scikit-learn's own classes are imported
+
+        patch_sklearn(verbose=False)
     jobs: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     while True:
@@ -37,10 +41,6 @@ def _read(jobs: SimpleQueue[str]) -> None:
 def _answer(data: dict[str, Any]) -> dict[str, Any]:
     job = job_from_json(data)
     try:
-        if job.accelerated:
-            from sklearnex import patch_sklearn  # noqa: PLC0415 -- before scikit-learn's own classes are imported
-
-            patch_sklearn(verbose=False)
         return fit(job)
     except MemoryError as error:
         return {"status": "out of memory", "error": str(error) or "MemoryError"}

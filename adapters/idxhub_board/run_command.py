@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ _POSITIVE = click.IntRange(min=1)
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="A classifier, or a name with * in it, as 'SVC(*rbf*)'.")
 @click.option("--repeats", type=_POSITIVE, default=5, show_default=True, help="Seeds of each configuration.")
-@click.option("--jobs", type=_POSITIVE, help="Jobs at the same time.  [default: the number of cores]")
+@click.option("--jobs", type=_POSITIVE, help="Jobs at the same time.  [default: as many as there are cores]")
 @click.option("--threads", type=_POSITIVE, default=1, show_default=True, help="Threads of each job.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a job is stopped.")
 @click.option("--backend", default="loky", show_default=True, help="loky, ray or dask.")
@@ -97,7 +96,7 @@ def run(
         for each in chosen
         for seed in range(repeats if each.is_seeded else 1)
     ]
-    options = runner.Options(jobs or os.cpu_count() or 1, timeout, backend, address, threads, again)
+    options = runner.Options(jobs, timeout, backend, address, threads, again)
     try:
         summary = runner.run(wanted, opened, options, progress=not as_json)
     except KeyboardInterrupt:

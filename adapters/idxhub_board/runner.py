@@ -41,7 +41,7 @@ TIERS = {
 class Options:
     """How jobs are run: see the options of the command."""
 
-    jobs: int
+    jobs: int | None = None
     timeout: float | None = None
     backend: str = "loky"
     address: str | None = None
@@ -81,8 +81,14 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
     with tqdm(total=total, desc=f"{len(left)} jobs", bar_format=form, disable=None if progress else True) as bar:
         for _ in range(_ROUNDS):
             before = len(left)
-            with backend(options.backend, options.address, options.jobs):
-                left = _round(left, store, options, summary, bar)
+            try:
+                with backend(options.backend, options.address, options.jobs):
+                    left = _round(left, store, options, summary, bar)
+            except OSError as error:
+                if not summary.lost:
+                    raise
+                summary.lost.append(f"the cluster cannot be reached any more: {error}")
+                break
             if not left or len(left) == before:
                 break
     return summary

@@ -33,10 +33,11 @@ def run_job(data: dict[str, Any], timeout: float | None, threads: int, runner: i
         _end_with_parent()
     job = job_from_json(data)
     child: _Child | None = getattr(_local, "child", None)
-    if child is not None and child.threads != threads:
+    kind = threads, job.accelerated
+    if child is not None and child.kind != kind:
         child.stop()
     if child is None or not child.is_running():
-        child = _local.child = _Child(threads)
+        child = _local.child = _Child(*kind)
     outcome = child.run(job, timeout)
     more = {
         "threads": threads,
@@ -63,11 +64,11 @@ def _end_with_parent() -> None:
 class _Child:
     """The process `python -m idxhub_board.child`, and a thread that reads its answers."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, accelerated: bool) -> None:
+        self.kind = threads, accelerated
         environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "idxhub_board.child"],
+        self._process = subprocess.Popen(  # noqa: S603 -- this interpreter, with words of our own
+            [sys.executable, "-m", "idxhub_board.child", *(["--accelerate"] if accelerated else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

@@ -225,19 +225,3 @@ def test_two_runs_on_one_store(tmp_path):
         said = [each.communicate(timeout=100)[0] for each in (one, other)]
         assert [each.returncode for each in (one, other)] == [0, 0], said
     assert len({records.key(each) for each in results(path)}) == len(results(path)) == 25
-
-
-def test_jobs_of_a_worker_that_died_are_tried_again(tmp_path):
-    path = tmp_path / "a"
-    with started(path, *ARGUMENTS, "--json") as process:
-        wait_for(path, 3)
-        worker = next(
-            each for each in psutil.Process(process.pid).children() if any("loky" in word for word in each.cmdline())
-        )
-        worker.kill()
-        said = json.loads(process.communicate(timeout=100)[0])
-    found = results(path)
-    done = [each for each in found if each["status"] == "done"]
-    assert len({records.key(each) for each in done}) == len(done) == 25
-    assert said["added"]["done"] == 25
-    assert {each["status"] for each in found} <= {"done", "lost"}

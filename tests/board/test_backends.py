@@ -1,0 +1,165 @@
+"""loky, Ray and Dask: the same results, and a worker that is killed loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.needs import need, need_elsewhere
+
+need("sklearn")
+need("joblib")
+psutil = need("psutil")
+
+from idxhub_board import records  # noqa: E402 -- after the skip where it is absent
+from idxhub_board.backends import BACKENDS  # noqa: E402 -- as above
+
+SAMPLE = "fashion-mnist-sample"
+FEW = ["--dataset", SAMPLE, "--only", "ExtraTreeClassifier(*max_depth=10,*)", "--only", "GaussianNB", "--jobs", "2"]
+MANY = ["--dataset", SAMPLE, "--only", "ExtraTreeClassifier", "--jobs", "2", "--repeats", "2"]
+PACKAGES = {"loky": "joblib", "ray": "ray", "dask": "distributed"}
+
+
+@pytest.fixture(params=list(BACKENDS))
+def backend(request: Any) -> str:
+    need_elsewhere(PACKAGES[request.param])
+    return request.param
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `idxhub board run`; what is left of it at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "idxhub", "board", "run", *map(str, arguments)]
+        environment = os.environ | {"IDXHUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": "/tmp"}  # noqa: S108 -- Ray's sockets need a short path
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, env=environment, **pipes))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.poll() is None:
+            for child in psutil.Process(each.pid).children(recursive=True):
+                child.kill()
+            each.kill()
+        each.communicate()
+
+
+def results(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(each) for each in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until there are some results."""
+    end = time.monotonic() + 100
+    while len(results(path)) < 3:
+        assert time.monotonic() < end, "no results"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def of(found: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:
+    return {
+        (each["classifier"], records.canonical(each["parameters"]), each["seed"]): (
+            each["accuracy"],
+            each["predictions"],
+        )
+        for each in found
+        if each["status"] == records.DONE
+    }
+
+
+def test_the_results_are_those_of_loky(start, tmp_path):
+    found = {}
+    for backend in [name for name, package in PACKAGES.items() if name == "loky" or _has(package)]:
+        path = tmp_path / backend
+        process = start(path, *FEW, "--repeats", "2", "--backend", backend)
+        said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        assert {each["backend"] for each in results(path)} == {backend}
+        found[backend] = of(results(path))
+    assert len(found["loky"]) == 9
+    assert all(each == found["loky"] for each in found.values())
+
+
+def _has(package: str) -> bool:
+    try:
+        need_elsewhere(package)
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
+def test_a_worker_that_is_killed_loses_nothing(backend, start, tmp_path):
+    path = tmp_path / "a"
+    process = start(path, *MANY, "--backend", backend, "--json")
+    wait_for(path, process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    child = next(each for each in family if "idxhub_board.child" in each.cmdline())
+    worker = child.parent()
+    assert worker.pid != process.pid
+    worker.kill()
+    said, complaints = process.communicate(timeout=120)
+    found = results(path)
+    done = [each for each in found if each["status"] == records.DONE]
+    assert len({records.key(each) for each in done}) == len(done) == 24, complaints
+    assert json.loads(said)["added"]["done"] == 24
+    assert {each["status"] for each in found} <= {"done", "lost"}
+
+
+CLUSTER = """
+    import sys
+    from distributed import LocalCluster
+
+    if __name__ == "__main__":
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_a_cluster_that_goes_away_is_said_and_the_next_run_does_the_rest(start, tmp_path, monkeypatch):
+    need_elsewhere("distributed")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s")
+    program = tmp_path / "cluster.py"
+    program.write_text(textwrap.dedent(CLUSTER))
+    path = tmp_path / "a"
+    arguments = [path, *MANY[:4], "--repeats", "2", "--backend", "dask"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, program], **pipes) as cluster:
+        process = start(*arguments, "--address", cluster.stdout.readline().strip())
+        wait_for(path, process)
+        for each in psutil.Process(cluster.pid).children(recursive=True):
+            each.kill()
+        cluster.kill()
+    said, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "lost" in said
+    assert "run the same command again for what was lost" in complaints
+    lost = [each for each in results(path) if each["status"] == "lost"]
+    assert lost
+    assert len(of(results(path))) < 24
+    again = start(*arguments, "--jobs", "2")
+    assert again.communicate(timeout=120) is not None
+    assert len(of(results(path))) == 24
+
+
+def test_a_cluster_that_is_not_there(start, tmp_path, monkeypatch):
+    need_elsewhere("distributed")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    process = start(tmp_path / "a", *FEW, "--backend", "dask", "--address", "tcp://127.0.0.1:9")
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "tcp://127.0.0.1:9" in complaints
+    assert "Traceback" not in complaints
+    assert results(tmp_path / "a") == []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from support import made
 from support.exports import digests
+from support.processes import python, without
 
 import idxhub
 
@@ -62,3 +67,52 @@ def test_few_images_are_read_at_a_time(format_name, fashion_mnist, tmp_path):
     assert sum(counts) == 70_000
     if format_name != "idx.gz":  # whose files are taken as they are
         assert np.max(counts) <= 10_000
+
+
+EXPORTING_TWO = """
+    import gc
+    import idxhub
+
+    def anonymous():
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1024
+
+    datasets, format_name, folder, options = given
+    peaks = []
+    for number, (spec, data_dir) in enumerate([datasets[0], datasets[0], datasets[1]]):
+        seen = [anonymous()]
+        path = folder / f"result-{number}"
+        idxhub.export(
+            spec, format_name, path, data_dir=data_dir, progress=lambda _: seen.append(anonymous()), **options
+        )
+        peaks.append(max(seen))
+    print(*peaks)
+"""
+
+
+@pytest.fixture(scope="session")
+def a_small_and_a_large_one(tmp_path_factory, shared_cache):
+    """Two datasets, of 4.7 and of 47 MiB of pixels that cannot be compressed; their arrays are in the cache."""
+    folder = tmp_path_factory.mktemp("two")
+    found = []
+    for count in (1_200, 12_000):
+        dataset = made.make(folder / str(count), sizes={"train": count, "test": 10}, shape=(64, 64))
+        spec = replace(dataset.spec, name=f"toy-{count}")
+        idxhub.load(spec, "all", data_dir=dataset.folder, cache_dir=shared_cache, download=False)
+        found.append((spec, dataset.folder))
+    return found
+
+
+def test_the_memory_does_not_grow_with_the_dataset(format_name, a_small_and_a_large_one, shared_cache, tmp_path):
+    """What the process allocates, without the pages of the arrays that it has mapped."""
+    if not os.path.exists("/proc/self/status"):
+        without("Linux's /proc")
+    if format_name == "lance":
+        pytest.skip("the buffers of Lance's library are larger than this dataset")
+    options = {"cache_dir": shared_cache, "download": False}
+    if format_name == "idx.gz":  # a published file is taken as it is, and so read whole
+        options["recompress"] = True
+    given = (a_small_and_a_large_one, format_name, tmp_path, options)
+    _, small, large = map(float, python(EXPORTING_TWO, given=given).stdout.split())
+    print(f"{format_name}: {small:.0f} MiB, {large:.0f} MiB of a dataset ten times as large")  # noqa: T201 -- with -rP
+    assert large - small < 16

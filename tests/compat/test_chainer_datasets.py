@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -92,7 +93,9 @@ class TestBesideChainer:
 
     @pytest.fixture(autouse=True)
     def chainer(self):
-        return need("chainer")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it imports distutils
+            return need("chainer")
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_signatures(self, name, chainer):

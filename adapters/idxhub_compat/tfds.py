@@ -96,8 +96,9 @@ def load(
     An image is uint8 (28, 28, 1), and a label int64.
 
     Raises:
-        UnknownNameError: there is no such dataset or split, or the original has no such argument.
-        ArgumentError: another argument of the original has a value.
+        ArgumentError: there is no such dataset or split, or one of the other arguments has a value. It is a
+            `ValueError`, as in the original.
+        UnknownNameError: the original has no such argument.
         IdxHubError: the other errors of `idxhub.get_dataset`.
     """
     del shuffle_files
@@ -108,7 +109,7 @@ def load(
             raise errors.ArgumentError(argument, value, "None or left out; idxhub has nothing like it")
     wanted = name.partition(":")[0]
     if wanted not in NAMES:
-        raise errors.UnknownNameError("dataset", name, NAMES)
+        raise errors.ArgumentError("name", name, f"one of {', '.join(NAMES)}")
     spec = Plugins([]).dataset(NAMES[wanted])
     options: dict[str, Any] = {
         "framework": FrameworkName("tensorflow"),
@@ -116,11 +117,12 @@ def load(
         "download": download,
     }
 
-    def one(text: str) -> Any:
+    def one(part: Any) -> Any:
+        text = _checked_split(str(part), spec)
         if batch_size == -1:
-            (batch,) = get_loader(spec, split=str(text), batch_size=_LARGEST, shuffle=False, **options)
+            (batch,) = get_loader(spec, split=text, batch_size=_LARGEST, shuffle=False, **options)
             return batch if as_supervised else _as_dictionary(*batch)
-        dataset = get_dataset(spec, split=str(text), batch_size=batch_size, **options)
+        dataset: Any = get_dataset(spec, split=text, batch_size=batch_size, **options)
         return dataset if as_supervised else dataset.map(_as_dictionary)
 
     result = _map_structure(one, {each: each for each in spec.splits} if split is None else split)
@@ -138,6 +140,14 @@ _ARGUMENTS = (
     *("name", "split", "data_dir", "batch_size", "shuffle_files", "download", "as_supervised", "with_info"),
     *_OTHERS,
 )
+
+
+def _checked_split(split: str, spec: DatasetSpec) -> str:
+    """The split, if all the names in it exist. Raises `ArgumentError`."""
+    names = {part.partition("[")[0].strip() for part in split.split("+")}
+    if not names <= {*spec.splits, "all"}:
+        raise errors.ArgumentError("split", split, f"made of {', '.join(spec.splits)}")
+    return split
 
 
 def _as_dictionary(image: Any, label: Any) -> dict[str, Any]:

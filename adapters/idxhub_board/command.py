@@ -6,6 +6,7 @@ import click
 
 from idxhub import errors
 from idxhub_board.compare_command import compare
+from idxhub_board.page_command import page
 from idxhub_board.run_command import run
 
 
@@ -25,5 +26,5 @@ def board() -> None:
     """Run the 129 classifiers of Fashion-MNIST's benchmark again, and compare with what was published."""
 
 
-for each in (run, compare):
+for each in (run, compare, page):
     board.add_command(each)

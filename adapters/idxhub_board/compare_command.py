@@ -12,6 +12,7 @@ import click
 from idxhub import errors
 from idxhub_board.configurations import Configuration, select
 from idxhub_board.published import published
+from idxhub_board.store import read_stores
 from idxhub_board.summary import Row, summarise
 
 _COLUMNS = "{:<72}  {:>9}  {:>8}  {:>6}  {:>3}  {:>10}  {}"
@@ -41,14 +42,7 @@ def compare(
     about 0.0034, so two configurations that differ by less may be equally good: --pair compares them on the same
     images.
     """
-    from idxhub_board.store import Store  # noqa: PLC0415 -- beside the next
-
-    results = []
-    for path in stores:
-        opened = Store(path)
-        for problem in opened.problems:
-            click.echo(f"Warning: {path}: {problem}", err=True)
-        results += list(opened)
+    results = read_stores(stores)
     if pair is not None:
         source = {"data_dir": None if data_dir is None else str(data_dir.absolute()), "download": not offline}
         _print_pair(results, pair, source, as_json=as_json)

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from idxhub_board.configurations import Configuration
 
@@ -52,6 +52,22 @@ def expected_seconds() -> dict[Configuration, float]:
     measured = {Configuration(row["classifier"], row["parameters"]): float(row["seconds"]) for row in rows}
     known = {each: found.seconds for each, found in published().items() if found.seconds is not None}
     return {each: measured.get(each) or known.get(each) or _typical(each, measured | known) for each in published()}
+
+
+def submissions() -> list[dict[str, Any]]:
+    """The results that people have reported for other models: nobody here has verified them."""
+    return [
+        {
+            "classifier": row["classifier"],
+            "preprocessing": "" if row["preprocessing"] in ("None", "-") else row["preprocessing"],
+            "submitter": row["submitter"],
+            "accuracy": {
+                "fashion-mnist": row["fashion_test_accuracy"],
+                "mnist": row["mnist_test_accuracy"].strip("-"),
+            },
+        }
+        for row in _table("submissions.csv")
+    ]
 
 
 def _typical(configuration: Configuration, known: dict[Configuration, float]) -> float:

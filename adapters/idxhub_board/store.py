@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,17 @@ class Store:
     def _first_lines(self) -> list[bytes]:
         with open(self.path, "rb") as file:
             return file.read(1 << 16).splitlines()[:100]
+
+
+def read_stores(paths: Iterable[Path]) -> list[Record]:
+    """The results of several stores; what cannot be read is a warning on standard error."""
+    results: list[Record] = []
+    for path in paths:
+        opened = Store(path)
+        for problem in opened.problems:
+            click.echo(f"Warning: {path}: {problem}", err=True)
+        results += opened
+    return results
 
 
 def _may_be_ours(line: bytes) -> bool:

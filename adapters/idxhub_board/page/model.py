@@ -1,0 +1,79 @@
+"""What the page shows, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from idxhub_board.configurations import Configuration
+from idxhub_board.published import DATASETS, published, submissions
+from idxhub_board.summary import Row, tolerance
+
+TITLES = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
+
+
+def model(rows: Iterable[Row]) -> dict[str, Any]:
+    """The rows of the page: each configuration with what was published, and its results on all examples.
+
+    A configuration that was run with several sets of versions, or accelerated too, has a row for each.
+    """
+    found: dict[Configuration, dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if row.examples is None and row.dataset in DATASETS:
+            found.setdefault(row.configuration, {}).setdefault(_variant(row), {}).setdefault(row.dataset, row)
+    shown = [
+        _shown(configuration, variant, by_dataset)
+        for configuration in dict.fromkeys([*published(), *found])
+        for variant, by_dataset in (found.get(configuration) or {"": {}}).items()
+    ]
+    return {
+        "datasets": [{"name": name, "title": TITLES[name]} for name in DATASETS],
+        "classifiers": list(dict.fromkeys(row["classifier"] for row in shown)),
+        "rows": shown,
+        "submissions": submissions(),
+    }
+
+
+def counts(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """For each dataset, how many rows have results, and how many of these are within the tolerance."""
+    results = {name: [row["results"][name] for row in shown] for name in DATASETS}
+    return {
+        name: {
+            "run": sum(each["mean"] is not None for each in some),
+            "compared": sum(each["within"] is not None for each in some),
+            "within": sum(each["within"] is True for each in some),
+        }
+        for name, some in results.items()
+    }
+
+
+def _variant(row: Row) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
+    return f"{versions}, accelerated" if row.accelerated else versions
+
+
+def _shown(configuration: Configuration, variant: str, by_dataset: dict[str, Row]) -> dict[str, Any]:
+    name = configuration.name
+    return {
+        "classifier": configuration.classifier,
+        "parameters": name[len(configuration.classifier) + 1 : -1],
+        "variant": variant,
+        "tolerance": tolerance(configuration),
+        "results": {dataset: _result(configuration, dataset, by_dataset.get(dataset)) for dataset in DATASETS},
+    }
+
+
+def _result(configuration: Configuration, dataset: str, row: Row | None) -> dict[str, Any]:
+    known = published().get(configuration)
+    is_timed = known is not None and dataset == "fashion-mnist"
+    return {
+        "published": known.accuracy.get(dataset) if known else None,
+        "publishedSeconds": known.seconds if known and is_timed else None,
+        "publishedDeviation": known.two_std / 2 if known and is_timed and known.two_std is not None else None,
+        "mean": row.mean if row else None,
+        "deviation": row.deviation if row else None,
+        "seeds": len(row.accuracies) if row else 0,
+        "seconds": row.mean_seconds if row else None,
+        "difference": row.difference if row else None,
+        "within": row.is_within if row else None,
+    }

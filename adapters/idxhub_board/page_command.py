@@ -1,0 +1,55 @@
+"""`idxhub board page`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from idxhub import errors
+from idxhub_board.store import read_stores
+from idxhub_board.summary import summarise
+
+
+@click.command()
+@click.argument("stores", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("board.html"),
+    show_default=True,
+    help="The file.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
+    """Write one HTML page with the published results and those in STORES.
+
+    The page needs no network and no other file. It has tabs for Fashion-MNIST, MNIST and both, filters, a table that
+    can be sorted, and accuracy against time as a plot. To write it, Jinja2 is needed.
+    """
+    if os.path.lexists(output) and not force:
+        raise click.UsageError(f"{output} exists: name another file, or replace it with --force")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"there is no folder {output.parent} for {output.name}: make it first")
+    try:
+        from idxhub_board.page.render import page as render  # noqa: PLC0415 -- needs Jinja2
+    except ModuleNotFoundError as error:
+        raise errors.MissingFrameworkError(
+            f"the page needs {error.name}, which is not installed: pip install jinja2", name=error.name
+        ) from error
+    text = render(summarise(read_stores(stores)))
+    write_text(output, text)
+    click.echo(f"wrote {output}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its final path, and rename it. Raises `click.ClickException`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from idxhub import errors
+from idxhub_board.check_command import check
 from idxhub_board.compare_command import compare
+from idxhub_board.export_command import export
 from idxhub_board.page_command import page
 from idxhub_board.run_command import run
 
@@ -26,5 +28,5 @@ def board() -> None:
     """Run the 129 classifiers of Fashion-MNIST's benchmark again, and compare with what was published."""
 
 
-for each in (run, compare, page):
+for each in (run, compare, page, export, check):
     board.add_command(each)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from idxhub import errors
+from idxhub_board.output import check_output, write_bytes
 from idxhub_board.store import read_stores
 from idxhub_board.summary import summarise
 
@@ -28,10 +28,7 @@ def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
     The page needs no network and no other file. It has tabs for Fashion-MNIST, MNIST and both, filters, a table that
     can be sorted, and accuracy against time as a plot. To write it, Jinja2 is needed.
     """
-    if os.path.lexists(output) and not force:
-        raise click.UsageError(f"{output} exists: name another file, or replace it with --force")
-    if not output.parent.is_dir():
-        raise click.UsageError(f"there is no folder {output.parent} for {output.name}: make it first")
+    check_output(output, force=force)
     try:
         from idxhub_board.page.render import page as render  # noqa: PLC0415 -- needs Jinja2
     except ModuleNotFoundError as error:
@@ -39,17 +36,5 @@ def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
             f"the page needs {error.name}, which is not installed: pip install jinja2", name=error.name
         ) from error
     text = render(summarise(read_stores(stores)))
-    write_text(output, text)
+    write_bytes(output, text.encode())
     click.echo(f"wrote {output}")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its final path, and rename it. Raises `click.ClickException`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

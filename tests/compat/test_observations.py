@@ -1,11 +1,13 @@
-"""`observations.fashion_mnist`, as in Edward's observations."""
+"""`observations.fashion_mnist`, beside that of Edward's observations."""
 
 from __future__ import annotations
 
+import gzip
 import inspect
 
 import numpy as np
 import pytest
+from support.needs import need
 
 from idxhub import errors
 from idxhub_compat import observations
@@ -25,3 +27,14 @@ def test_it_returns_what_the_original_computes(fashion, monkeypatch):
 def test_a_folder_with_another_dataset_is_refused(sample):
     with pytest.raises(errors.ChecksumError, match="this folder does not hold Fashion-MNIST"):
         observations.fashion_mnist(sample.folder)
+
+
+def test_the_arrays_are_those_of_the_original(full_data_dir, full_cache, tmp_path, monkeypatch):
+    original = need("observations")
+    monkeypatch.setenv("IDXHUB_CACHE", str(full_cache))
+    for path in full_data_dir.glob("*-ubyte.gz"):
+        (tmp_path / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    for mine, theirs in zip(observations.fashion_mnist(tmp_path), original.fashion_mnist(str(tmp_path)), strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            assert one.dtype == other.dtype
+            assert np.array_equal(one, other)

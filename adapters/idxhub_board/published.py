@@ -6,6 +6,7 @@ Source: the tables of zalandoresearch/fashion-mnist. The times are those of the 
 from __future__ import annotations
 
 import csv
+import statistics
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -45,8 +46,8 @@ def published() -> dict[Configuration, Published]:
 def expected_seconds() -> dict[Configuration, float]:
     """About how long each configuration takes on all of Fashion-MNIST, by which jobs are put in order.
 
-    Measured in one thread where seconds.csv has it; otherwise the published time, or the median published time of the
-    classifier.
+    Measured in one thread (processor time) where seconds.csv has it; otherwise the published time. Where neither is
+    known, it is the median of the same classifier's times, of those with the most parameters in common.
     """
     rows = _table("seconds.csv")
     measured = {Configuration(row["classifier"], row["parameters"]): float(row["seconds"]) for row in rows}
@@ -71,8 +72,15 @@ def submissions() -> list[dict[str, Any]]:
 
 
 def _typical(configuration: Configuration, known: dict[Configuration, float]) -> float:
-    alike = sorted(seconds for each, seconds in known.items() if each.classifier == configuration.classifier)
-    return alike[len(alike) // 2] if alike else 600.0
+    of_classifier = {each: seconds for each, seconds in known.items() if each.classifier == configuration.classifier}
+
+    def in_common(each: Configuration) -> int:
+        theirs = each.parameters
+        return sum(theirs.get(key) == value for key, value in configuration.parameters.items())
+
+    most = max(map(in_common, of_classifier), default=0)
+    alike = [seconds for each, seconds in of_classifier.items() if in_common(each) == most]
+    return statistics.median(alike) if alike else 600.0
 
 
 def _table(name: str) -> Iterator[dict[str, str]]:

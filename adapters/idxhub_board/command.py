@@ -10,6 +10,7 @@ from idxhub_board.compare_command import compare
 from idxhub_board.export_command import export
 from idxhub_board.page_command import page
 from idxhub_board.run_command import run
+from idxhub_board.suspects_command import suspects
 
 
 class Actions(click.Group):
@@ -28,5 +29,5 @@ def board() -> None:
     """Run the 129 classifiers of Fashion-MNIST's benchmark again, and compare with what was published."""
 
 
-for each in (run, compare, page, export, check):
+for each in (run, compare, page, export, check, suspects):
     board.add_command(each)

@@ -1,0 +1,78 @@
+"""`idxhub board suspects`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from idxhub import errors, load
+from idxhub_board.configurations import select
+from idxhub_board.output import check_output, write_bytes
+
+# of different kinds, so that they make different mistakes
+MODELS = (
+    "RandomForestClassifier(criterion=entropy,max_depth=100,n_estimators=100)",
+    "KNeighborsClassifier(n_neighbors=9,p=2,weights=distance)",
+    "MLPClassifier(activation=relu,hidden_layer_sizes=(100))",
+)
+
+
+@click.command()
+@click.argument("name", default="fashion-mnist")
+@click.option("--split", default="all", show_default=True, help="Which examples, such as 'train[:10%]'.")
+@click.option("--model", "models", multiple=True, metavar="PATTERN", help="As --only of run.  [default: three kinds]")
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts, each predicted once.")
+@click.option("--count", type=click.IntRange(1, 10000), default=200, show_default=True, help="How many examples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds and the models.")
+@click.option(
+    *("-o", "--output"), type=click.Path(path_type=Path), help="The table; .csv.  [default: NAME-suspects.csv]"
+)
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option(
+    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
+)
+@click.option("--offline", is_flag=True, help="Download nothing.")
+def suspects(
+    *,
+    name: str,
+    split: str,
+    models: tuple[str, ...],
+    folds: int,
+    count: int,
+    seed: int,
+    output: Path | None,
+    force: bool,
+    data_dir: Path | None,
+    offline: bool,
+) -> None:
+    """List the examples whose label is probably wrong or arguable.
+
+    Several models predict each example after they were fitted without it; cleanlab compares this with the label. The
+    result is a suspicion, and not the truth. Writes a table, and beside it a contact sheet of the images as PNG. Needs
+    cleanlab and Pillow.
+    """
+    output = output or Path(f"{name}-suspects.csv")
+    if output.suffix.lower() != ".csv":
+        raise errors.UnknownNameError("ending of a table's file", output.suffix, [".csv"])
+    sheet_path = output.with_suffix(".png")
+    for path in (output, sheet_path):
+        check_output(path, force=force)
+    chosen = [each for pattern in models or MODELS for each in select(pattern)]
+    try:
+        from idxhub_board.sheet import contact_sheet  # noqa: PLC0415 -- needs Pillow and cleanlab
+        from idxhub_board.suspects import out_of_fold, rank, table  # noqa: PLC0415 -- as above
+    except ModuleNotFoundError as error:
+        raise errors.MissingFrameworkError(
+            f"this needs {error.name}, which is not installed: pip install cleanlab pillow scikit-learn",
+            name=error.name,
+        ) from error
+    loaded = load(name, split, data_dir=data_dir, download=not offline)
+    found = rank(loaded, out_of_fold(loaded, chosen, folds, seed, progress=True), count)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(table(found, loaded.classes))
+    write_bytes(output, text.getvalue().encode())
+    write_bytes(sheet_path, contact_sheet(loaded, found))
+    click.echo(f"wrote {output} and {sheet_path}: {len(found)} suspects of {len(loaded):,} examples")

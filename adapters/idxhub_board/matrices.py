@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,9 @@ class DataReference:
 
     def load(self) -> Data:
         """The examples on this machine. Raises `ArgumentError` if they are others, and what `load_data` raises."""
-        data = load_data(self.dataset, self.examples, data_dir=self.data_dir, download=self.download)
+        # another machine of a cluster may lack the folder
+        data_dir = self.data_dir if self.data_dir is not None and os.path.isdir(self.data_dir) else None
+        data = load_data(self.dataset, self.examples, data_dir=data_dir, download=self.download)
         if data.digest != self.digest:
             raise errors.ArgumentError("digest of the dataset on this machine", data.digest, repr(self.digest))
         return data

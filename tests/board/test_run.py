@@ -185,6 +185,11 @@ def test_a_worker_with_other_data_says_so():
         reference.load()
 
 
+def test_a_worker_without_the_folder_uses_its_own_cache(tmp_path):
+    reference = DataReference(SAMPLE, None, load_data(SAMPLE).digest, str(tmp_path / "absent"))
+    assert len(reference.load().test) == 500
+
+
 def test_the_longest_come_first():
     jobs = [job(each) for each in configurations()]
     seconds = [expected_seconds()[each.configuration] for each in runner.longest_first(jobs)]

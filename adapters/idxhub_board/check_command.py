@@ -16,7 +16,7 @@ from idxhub_board.checking import check_file
     "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
 )
 @click.option("--offline", is_flag=True, help="Download nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 def check(*, file: Path, data_dir: Path | None, offline: bool, as_json: bool) -> None:
     """Check results that somebody hands in.
 

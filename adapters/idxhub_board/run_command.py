@@ -41,7 +41,7 @@ _POSITIVE = click.IntRange(min=1)
     "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
 )
 @click.option("--offline", is_flag=True, help="Download nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 def run(
     *,
     store: Path,

@@ -62,7 +62,7 @@ def _complete_dataset_or_path(_ctx: click.Context, _param: click.Parameter, inco
     "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
 )
 @click.option("--offline", is_flag=True, help="Download nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 @click.option("--list", "as_list", is_flag=True, help="List the formats, and what installs them.")
 def export(
     format_name: str | None,

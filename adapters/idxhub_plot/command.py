@@ -108,7 +108,7 @@ def output_option(endings: Sequence[str], name: str = "NAME") -> Callable[[_Comm
 def common_options(command: _Command) -> _Command:
     """The options that all pictures have."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON."),
         click.option("--offline", is_flag=True, help="Download nothing."),
         click.option(
             "--data-dir",
@@ -207,7 +207,7 @@ def mistakes(asked: dict[str, Any], **own: Any) -> Any:
 @output_option(output.ENDINGS, "A-B")
 @common_options
 def diff(*, a: str, b: str, output_path: Path | None, seed: int, force: bool, as_json: bool, **options: Any) -> None:
-    """What two datasets or releases share and do not.
+    """What two datasets or releases have in common, and what not.
 
     Images are matched by the digest of their bytes. B is a dataset, or a folder with files of another release of A; a
     folder is written with a slash, such as ./first-release. Its files take the place of the files of A with the same

@@ -60,7 +60,7 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """What two datasets share and do not.
+    """What two datasets have in common, and what not.
 
     `pairs` is (M, 2): the positions in `a` and in `b` of each shared image, counted over all parts. An image that a
     dataset has twice is shared twice only if the other one has it twice.

@@ -56,7 +56,7 @@ def get_dataset(
 
     Args:
         name (str or DatasetSpec): one of `datasets()`, or the description of a dataset of your own. Default:
-            "fashion-mnist". Case does not matter, and neither does _ for -.
+            "fashion-mnist". You may write capital letters, and _ instead of -.
         framework (str): one of `adapters()`: "numpy", "torch", "tensorflow", "jax", "huggingface", "ray", or the
             name of an installed plugin. Default: "numpy".
         split (str or sequence of str): which examples, in the form of TensorFlow Datasets: "train", "test",
@@ -70,11 +70,11 @@ def get_dataset(
         download (bool): whether to download files that are not on this machine. Default: True.
         verify (bool): whether to check the cached arrays against their checksums each time. Default: True.
         plugins (Plugins or None): the plugins to use; None for the installed ones. Default: None.
-        **adapter_options: what the adapter takes besides, such as `transform` for "torch": see its page in the
+        **adapter_options: further options of the adapter, such as `transform` for "torch": see its page in the
             documentation.
 
     Returns:
-        What the framework's users expect; for NumPy, `Arrays(images, labels)`. For Fashion-MNIST, images are
+        A dataset of the framework's usual type; for NumPy, `Arrays(images, labels)`. For Fashion-MNIST, images are
         (N, 28, 28) and labels are integers from 0 to 9, (N,). The page of each framework in the documentation has its
         type, and the shapes and dtypes of an element.
 

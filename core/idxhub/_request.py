@@ -130,7 +130,7 @@ def check_path(argument: str, path: str | os.PathLike[str] | None) -> str | None
 
 
 def load_each(source: Source, split_strings: Sequence[str], plugins: Plugins) -> list[Split]:
-    """The splits of one dataset, which differ from `source` in the split string alone."""
+    """The splits of one dataset, which differ from `source` only in the split string."""
     if not split_strings:
         return []
     return load_splits([source._replace(split=split) for split in split_strings], specs=plugins.specs)

@@ -82,7 +82,7 @@ def test_demo_where_nothing_can_be_read_gives_the_cause_once(run, tmp_path, monk
     ("causes", "same", "says"),
     [
         ([None, "E: x"], True, ["b is broken: E: x"]),
-        ([None, None, "E: x", "E: x"], True, ["c and d are broken: E: x", "All 2 frameworks give the same bytes"]),
+        ([None, None, "E: x", "E: x"], True, ["c and d are broken: E: x", "Both frameworks give the same bytes"]),
         (["E: x", "E: x"], None, ["no framework could be read: E: x"]),
         (["E: x", "E: y"], None, ["a is broken: E: x", "b is broken: E: y", "No framework could be read"]),
         ([], None, ["No framework could be read"]),
@@ -142,7 +142,11 @@ def crooked(tmp_path):
 @pytest.mark.parametrize(
     ("order", "shuffled", "says"),
     [
-        ("", "", r"0 All \d frameworks give the same bytes, in the order of the files and in 1 shuffled epoch\."),
+        (
+            "",
+            "",
+            r"0 (Both|All \d) frameworks give the same bytes, in the order .* and in 1 shuffled epoch\.",
+        ),
         ("", "[::-1]", r"1 The frameworks differ\."),
         ("[::-1]", "", r"1 The frameworks differ\."),
     ],

@@ -85,13 +85,13 @@ def test_another_datasets_state_is_refused(loader):
     "place", [{"batch": 5}, {"batch": -1}, {"epoch": -1}, {"epoch": "0"}, {"batch": None}, {"batch": True}]
 )
 def test_a_position_that_does_not_exist_is_refused(place, loader):
-    with pytest.raises(errors.StateError, match="does not say which of 4 batches is next"):
+    with pytest.raises(errors.StateError, match="the position in this state is not one of 4 batches"):
         loader().load_state_dict(loader().state_dict() | place)
 
 
 @pytest.mark.parametrize("state", [None, 5, [], "x", {}], ids=repr)
 def test_something_else_than_a_state_is_refused(state, loader):
-    with pytest.raises(errors.StateError, match=r"is not the state of a loader|its format is None"):
+    with pytest.raises(errors.StateError, match=r"is not the state of a loader|this state has no 'format'"):
         loader().load_state_dict(state)
 
 

@@ -150,7 +150,7 @@ FAULTS = {
         16, lambda body: stall(body, half(body)), "no more bytes arrived for", limits={"connection.READ_TIMEOUT": 0.4}
     ),
     "a byte at a time": Fault(17, lambda body: trickle(body, 0.02), "too slow", limits={"download.TOTAL_TIMEOUT": 1.0}),
-    "loop": Fault(18, lambda _: redirect("/loop"), "the redirects do not end"),
+    "loop": Fault(18, lambda _: redirect("/loop"), "too many redirects"),
 }
 
 

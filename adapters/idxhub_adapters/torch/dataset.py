@@ -72,7 +72,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
     def targets(self, values: Any) -> None:
         targets = _as_contiguous_cpu_tensor("targets", values)
         if targets.shape != (len(self),):
-            must_be = f"of shape ({len(self)},): one number for each image; to change both, assign data first"
+            must_be = f"of shape ({len(self)},), one number for each image; to change both, assign data first"
             raise errors.ArgumentError("targets", tuple(targets.shape), must_be)
         self._targets = targets
 
@@ -170,7 +170,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
         They are made anew each time, since torch may have moved a tensor to other memory (`share_memory_`).
         """
         if len(self._data) != len(self._targets):
-            must_be = f"of shape ({len(self)},), since data was assigned: assign targets of that length too"
+            must_be = f"of shape ({len(self)},) after the assignment of data: assign targets of that length too"
             raise errors.ArgumentError("targets", tuple(self._targets.shape), must_be)
         return as_layout(self._data.numpy(), self._split.layout), self._targets.numpy()
 

@@ -31,7 +31,7 @@ def load(raw: Path, data_dir: Path | None, pythons: Mapping[str, str], *, append
     The records are written to RAW, a file of JSON lines. Each line is written as soon as it is measured, so that an
     interrupted run keeps its records. Each measurement runs in a fresh process. All of them run once a round, in a new
     random order. Frameworks that are not installed are left out; --env torch=PYTHON measures a framework with another
-    interpreter. The exit status is 1 if a row read wrong data, or if a row of idxhub failed.
+    interpreter. The exit status is 1 if a loader returned wrong data, or if a row of idxhub failed.
     """
     chosen = _rows(asked["named"])
     data_dir = _data_dir(asked["dataset"], data_dir)

@@ -61,7 +61,7 @@ _WHY_FLOAT32 = """\
 Where nothing reads the batch, a step of a DataLoader over idxhub's dataset takes 119 µs: 24 are a DataLoader's own, \
 14 the gather, 28 the division by 255, which TensorDataset has done beforehand, in four times the memory; the rest are \
 PyTorch's calls for indices, labels and collation. Where every byte is read, as here, steps take longer by more than \
-the reading, and these figures do not explain by what."""
+the reading, and these figures do not show by what."""
 _WHY_COLD = """\
 Most of the difference is fsync, which waits for the disk and for what other programs have written to it: the line \
 below is the same without fsync. Keras does not force its files onto the disk."""

@@ -25,7 +25,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
 @click.option("--readme", type=_FILE, help="Replace the short table in this Markdown page.")
 def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: Path | None) -> None:
-    """Turn the records in each RAW into tables.
+    """Make tables from the files of records, RAW.
 
     Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option the tables are
     printed. The HTML page needs no network; --html needs Jinja2. --readme replaces what is between the lines

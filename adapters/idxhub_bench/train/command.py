@@ -23,7 +23,7 @@ from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
 @measuring(FRAMEWORKS)
 @click.option("--row", "named", multiple=True, metavar="TEXT", help="Only rows that have TEXT in their name.")
 @positive("--epochs", default=2, help="Epochs of training.")
-@positive("--examples", default=12_000, help="How many of the train images are used; of the test images all are.")
+@positive("--examples", default=12_000, help="Number of training images; all test images are used.")
 @positive("--batch-size", default=convnet.BATCH, help="Images in a batch.")
 @click.option(
     "--rate", type=float, default=convnet.RATE, show_default=True, help="The learning rate of gradient descent."
@@ -39,7 +39,7 @@ def train(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) 
     weights and use the same dropout; each one runs in its own process. The records are written to RAW, a file of JSON
     lines. Prints accuracy and time of each epoch, and the share of the time that a step waits for data. The rows with
     torchvision use its usual idiom instead of idxhub. The exit status is 1 if the losses of the first steps differ by
-    more than rounding explains, or if a row failed; rows whose packages are not installed are left out.
+    more than rounding errors, or if a row failed; rows whose packages are not installed are left out.
     """
     chosen = _chosen(asked["named"])
     if asked["examples"] < asked["batch_size"]:

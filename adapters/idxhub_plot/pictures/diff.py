@@ -1,4 +1,4 @@
-"""What two datasets or releases share and do not, as a picture."""
+"""What two datasets or releases have in common and what not, as a picture."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def diff(
     cache_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
 ) -> Figure:
-    """What two datasets or releases share and do not: images, and the labels of the images that both have.
+    """What two datasets or releases have in common and what not: images, and the labels of the images that both have.
 
     Images are matched by the digest of their bytes, in whatever order and split they are. The numbers themselves are
     those of `compare`, which takes the same datasets.

@@ -1,4 +1,4 @@
-"""The picture by which the dataset is known: some rows of images for each class."""
+"""The best-known picture of the dataset: some rows of images for each class."""
 
 from __future__ import annotations
 

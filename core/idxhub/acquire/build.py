@@ -93,7 +93,7 @@ def build_array(
     if stored is None:
         # FileNotFoundError makes the load begin again: another process may have removed and replaced the array
         raise CacheError(
-            f"{cache.array_file(array_spec)} does not hold what was written into it a moment ago; "
+            f"{cache.array_file(array_spec)} does not contain what idxhub has just written; "
             "the disk or another program has changed it"
         ) from FileNotFoundError()
     return stored

@@ -168,7 +168,7 @@ class Downloader:
                     self._receive(response, deadline, body)
                     return
                 url = target
-        raise _FailedAttemptError("the redirects do not end")
+        raise _FailedAttemptError("too many redirects")
 
     def _open(self, url: str) -> requests.Response:
         try:

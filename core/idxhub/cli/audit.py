@@ -36,7 +36,7 @@ _HEADINGS = ("FILE", "ITS NAME SAYS", "IT IS")
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, paths: tuple[Path, ...], *, adopt: bool, as_json: bool) -> None:
-    """Tell what the IDX files on this machine really are.
+    """Show what the IDX files on this machine really contain.
 
     Examines files, and the files in folders. Without PATHS these are the folders in which other libraries, Linux
     distributions and idxhub keep such files. A file is recognised by its digests, not by its name. Nothing is

@@ -168,8 +168,9 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
     for why, names in causes.items():
         print_text(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} broken: {why}", fg="red")
     shuffled = f"{epochs} shuffled epoch{'s' * (epochs > 1)}"
+    all_of_them = "Both" if len(shown) == 2 else f"All {len(shown)}"
     verdicts = {
-        True: f"All {len(shown)} frameworks give the same bytes, in the order of the files and in {shuffled}.",
+        True: f"{all_of_them} frameworks give the same bytes, in the order of the files and in {shuffled}.",
         False: "The frameworks differ.",
         None: "No framework could be read.",
     }

@@ -18,7 +18,7 @@ class _FishComplete(FishComplete):
 
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors too.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 data_dir_option = click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 
 

@@ -47,7 +47,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
     """Check a dataset's files against their digests.
 
     Checks the files in --data-dir. Without it, checks every copy of the files on this machine, and the decoded arrays
-    in the cache. Nothing is downloaded. The exit status is 1 if a file is not sound or not found.
+    in the cache. Nothing is downloaded. The exit status is 1 if a file is wrong, damaged or not found.
     """
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
@@ -119,13 +119,13 @@ def _may_be_cached(array: ArraySpec, cache: Cache) -> bool:
 
 
 def _check_cached_array(array: ArraySpec, cache: Cache, published: VerifiedFile | None) -> Finding:
-    """The cached array, compared with the published content; if that is impossible, with its own record."""
+    """The cached array, compared with the published content, or else with the checksums in its record."""
     resource = array.resource
     finding = Finding(
         resource.filename,
         sound=False,
         state="WRONG: damaged; it will be made again when it is next loaded",
-        check="its own record",
+        check="the checksums in its record",
         expected_md5=resource.md5,
         place=str(cache.array_file(array)),
     )

@@ -102,7 +102,9 @@ class Loader(Generic[T]):
         if not isinstance(state, Mapping):
             raise StateError(f"{state!r} is not the state of a loader, which is a mapping that state_dict returned")
         for name, value in self._identity().items():
-            saved = _as_json(state.get(name))
+            if name not in state:
+                raise StateError(f"this state has no {name!r}, so it is not one that state_dict returned")
+            saved = _as_json(state[name])
             if saved != value and not (name == "split" and self._is_same_split(saved)):
                 raise StateError(
                     f"this state belongs to another loader: its {name} is {saved!r}, but here it is {value!r}"
@@ -110,7 +112,7 @@ class Loader(Generic[T]):
         try:
             epoch, batch = integer("epoch", state.get("epoch")), integer("batch", state.get("batch"), most=len(self))
         except ArgumentError as error:
-            raise StateError(f"this state does not say which of {len(self):,} batches is next: {error}") from None
+            raise StateError(f"the position in this state is not one of {len(self):,} batches: {error}") from None
         if batch and batch == len(self):  # saved while the loop used the last batch, before the pass could end
             epoch, batch = epoch + 1, 0
         self._begin_at(epoch, batch)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ ARGUMENTS = [
     "--repeats",
     "2",
 ]
+INTERRUPTED = [*ARGUMENTS[:-1], "4"]  # enough that it does not end before the signal comes
 FEW = ["--dataset", SAMPLE, "--only", "ExtraTreeClassifier(*max_depth=10,splitter=best)", "--jobs", "1"]
 
 
@@ -65,7 +67,9 @@ def job(configuration: Configuration, **fields: Any) -> Job:
 
 def started(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "idxhub", "board", "run", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, preexec_fn=default, **pipes)  # noqa: PLW1509 -- tests run in one thread
 
 
 def wait_for(path: Path, lines: int) -> None:
@@ -210,18 +214,18 @@ def test_a_failure_is_repeated_only_if_that_is_asked_for(board, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_run_is_continued(how, board, tmp_path):
     path = tmp_path / "a"
-    with started(path, *ARGUMENTS) as process:
+    with started(path, *INTERRUPTED) as process:
         wait_for(path, 3)
         ours = [*psutil.Process(process.pid).children(recursive=True)]
         process.send_signal(how)
         process.wait(20)
     before = results(path)
-    assert 3 <= len(before) < 25
+    assert 3 <= len(before) < 49
     left = psutil.wait_procs(ours, timeout=10)[1]
     assert [each for each in left if "idxhub_board.child" in each.cmdline()] == []
-    done = board("run", path, *ARGUMENTS)
-    assert (done.exit_code, done.output) == (0, f"{path}: {25 - len(before)} done; {len(before)} were there before\n")
-    assert len({records.key(each) for each in results(path)}) == len(results(path)) == 25
+    done = board("run", path, *INTERRUPTED)
+    assert (done.exit_code, done.output) == (0, f"{path}: {49 - len(before)} done; {len(before)} were there before\n")
+    assert len({records.key(each) for each in results(path)}) == len(results(path)) == 49
 
 
 def test_two_runs_on_one_store(tmp_path):

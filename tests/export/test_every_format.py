@@ -61,12 +61,12 @@ def test_splits_of_none_and_of_one(format_name, odd, tmp_path, split):
 
 
 def test_few_images_are_read_at_a_time(format_name, fashion_mnist, tmp_path):
-    """No progress is reported of more than a few MiB of pixels, and there are many reports of a large dataset."""
+    """No progress is reported of more than a few MiB of pixels."""
     counts = []
-    fashion_mnist.export(format_name, tmp_path / "result", progress=counts.append)
-    assert sum(counts) == 70_000
+    fashion_mnist.export(format_name, tmp_path / "result", splits="test", progress=counts.append)
+    assert sum(counts) == 10_000
     if format_name != "idx.gz":  # whose files are taken as they are
-        assert np.max(counts) <= 10_000
+        assert np.max(counts) < 6_000
 
 
 EXPORTING_TWO = """

@@ -11,8 +11,8 @@ lance = need("lance")
 Image = need("PIL.Image")
 
 
-def test_lance(data, tmp_path, same):
-    path = data.export("lance", tmp_path / "out")
+def test_lance(data, same):
+    path = data.exported("lance")
     for name, split in data.splits.items():
         table = lance.dataset(path / f"{name}.lance").to_table()
         images = [np.asarray(Image.open(io.BytesIO(file))) for file in table["image"].to_pylist()]

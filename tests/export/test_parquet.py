@@ -21,9 +21,9 @@ def pixels(files: Iterable[bytes]) -> NDArray[Any]:
 
 
 @pytest.fixture
-def exported(data, tmp_path):
+def exported(data):
     """The folder, and each split's file in it."""
-    path = data.export("parquet", tmp_path / "out")
+    path = data.exported("parquet")
     files = {name: path / f"{name}-00000-of-00001.parquet" for name in data.splits}
     assert sorted(path.iterdir()) == sorted(files.values())
     return path, files

@@ -65,10 +65,10 @@ def test_tfds_reads_a_part(odd, tmp_path, same):
     same(([image[..., 0] for image, _ in read], [label for _, label in read]), (images[5:20], labels[5:20]))
 
 
-def test_tfds_data_source(data, tmp_path, same):
+def test_tfds_data_source(data, same):
     tfds = need("tensorflow_datasets")
     need("array_record")
-    builder = tfds.builder_from_directory(str(data.export("arrayrecord", tmp_path / "out")))
+    builder = tfds.builder_from_directory(str(data.exported("arrayrecord")))
     for name, (images, labels) in data.splits.items():
         source = builder.as_data_source(split=name)
         assert len(source) == len(labels)
@@ -80,11 +80,11 @@ def test_tfds_data_source(data, tmp_path, same):
         )
 
 
-def test_grain(data, tmp_path, same):
+def test_grain(data, same):
     """The records are read in another order than theirs, and parsed by TensorFlow."""
     grain = need("grain.python")
     tf = need("tensorflow")
-    path = data.export("arrayrecord", tmp_path / "out")
+    path = data.exported("arrayrecord")
     for name, split in data.splits.items():
         source = grain.ArrayRecordDataSource(paths(path, data, name, "array_record"))
         count = len(split[1])

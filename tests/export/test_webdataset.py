@@ -14,9 +14,9 @@ from idxhub.errors import ArgumentError
 # webdataset leaves it to Python to close the files
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("per_shard", [None, 11_000])
-def test_webdataset(data, tmp_path, same, per_shard):
+def test_webdataset(data, same, per_shard):
     reader = need("webdataset")
-    path = data.export("webdataset", tmp_path / "out", **({"examples_per_shard": per_shard} if per_shard else {}))
+    path = data.exported("webdataset", **({"examples_per_shard": per_shard} if per_shard else {}))
     for name, split in data.splits.items():
         shards = sorted(map(str, path.glob(f"{name}-*.tar")))
         assert len(shards) == -(-len(split[1]) // (per_shard or 10_000))
@@ -29,7 +29,7 @@ def test_webdataset(data, tmp_path, same, per_shard):
 
 def test_datasets(data, tmp_path, same):
     datasets = need("datasets")
-    path = data.export("webdataset", tmp_path / "out")
+    path = data.exported("webdataset")
     files = {name: str(path / f"{name}-*.tar") for name in data.splits}
     read = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(tmp_path / "cache"))
     for name, split in data.splits.items():

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from idxhub import ExporterSummary, Plugins, datasets, exporters
+from idxhub import Plugins, datasets, exporters
 from idxhub import export as export_dataset
+from idxhub.cli.output import print_json, print_table
 
 
 def _list_formats(*, as_json: bool) -> None:
     summaries = Plugins().summarize_exporters()
-    text = json.dumps([summary._asdict() for summary in summaries], indent=2) if as_json else _table(summaries)
-    click.echo(text)
-
-
-def _table(summaries: Iterable[ExporterSummary]) -> str:
-    rows = [("FORMAT", "INSTALLED WITH", "WRITES")]
-    for each in summaries:
-        command = f"pip install {' '.join(each.packages)}" if each.missing else "installed"
-        rows.append((each.name, command, each.description))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{name:{widths[0]}}  {needs:{widths[1]}}  {text}".rstrip() for name, needs, text in rows)
+    if as_json:
+        print_json([summary._asdict() for summary in summaries])
+        return
+    print_table(
+        ("FORMAT", "INSTALLED WITH", "WRITES"),
+        [
+            (each.name, f"pip install {' '.join(each.packages)}" if each.missing else "installed", each.description)
+            for each in summaries
+        ],
+    )
 
 
 def _complete_format(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -79,7 +78,8 @@ def export(
 ) -> None:
     """Write a dataset to PATH, in a format that other programs read.
 
-    NAME is fashion-mnist if it is left out. If anything fails, nothing is at PATH.
+    NAME is fashion-mnist if it is left out. If anything fails, nothing is at PATH; with --force, what was there before
+    stays.
     """
     if as_list:
         _list_formats(as_json=as_json)
@@ -88,6 +88,9 @@ def export(
         raise click.UsageError("FORMAT and PATH are needed; --list shows the formats")
     if path is None:
         name, path = "fashion-mnist", name
+    options = dict(map(_option, option_texts))
+    plugins = Plugins()
+    plugins.exporter(format_name).check_options(options)  # the arguments of `idxhub.export` are no options of a format
     written = export_dataset(
         name,
         format_name,
@@ -96,10 +99,11 @@ def export(
         force=force,
         data_dir=data_dir,
         download=not offline,
-        **dict(map(_option, option_texts)),
+        plugins=plugins,
+        **options,
     )
     if as_json:
-        click.echo(json.dumps({"format": format_name, "dataset": name, "path": str(written)}, indent=2))
+        print_json({"format": format_name, "dataset": name, "path": str(written)})
     else:
         click.echo(f"wrote {written}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -13,6 +12,7 @@ import click
 
 import idxhub_plot
 from idxhub import datasets, errors
+from idxhub.cli.output import print_json
 from idxhub_plot import output
 
 _Command = Callable[..., Any]
@@ -144,7 +144,7 @@ def write_files(contents: dict[Path, bytes], datasets: Sequence[str], *, as_json
     if as_json:
         files = [{"path": str(path), "bytes": len(content)} for path, content in contents.items()]
         what = click.get_current_context().info_name
-        click.echo(json.dumps({"picture": what, "datasets": list(datasets), "files": files}, indent=2))
+        print_json({"picture": what, "datasets": list(datasets), "files": files})
         return
     for path in contents:
         click.echo(f"wrote {path}")

@@ -266,7 +266,8 @@ def export(
     Args:
         name (str or DatasetSpec): as for `get_dataset`.
         format (str): one of `exporters()`.
-        path (path): where to write. Its folder must exist. If the export fails, nothing is written there.
+        path (path): where to write. Its folder must exist. If the export fails, nothing is there; with `force`,
+            what was there before.
         splits (str, sequence of str, mapping or None): which splits, as for `get_dataset`. A split is exported under
             its name, "train[:80%]" as "train". A mapping gives other names: `{"valid": "train[80%:]"}`. None for the
             splits that "all" means, each by itself. Default: None.

@@ -82,7 +82,9 @@ def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
     exists_as_folder = path.is_dir() and not path.is_symlink()
     if not path.is_symlink() and exists_as_folder != is_folder:
         kinds = ("a folder", "a file") if exists_as_folder else ("a file", "a folder")
-        raise ExportError(f"{path} is {kinds[0]}, and this format writes {kinds[1]}; name another path, or remove it")
+        raise ExportError(
+            f"{path} is {kinds[0]}, not {kinds[1]}, so it is not replaced; name another path, or remove it"
+        )
     if exists_as_folder and (inside := _needed_folder_in(path)) is not None:
         raise ExportError(f"{path} is not replaced, because it contains {inside}; name another path")
 

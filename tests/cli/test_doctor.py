@@ -63,6 +63,18 @@ def test_doctor_finds_a_mirror_that_cannot_be_one(run, monkeypatch):
     assert "secret" not in result.stdout.partition("PROBLEM")[2]
 
 
+def test_doctor_reports_mirrors_that_cannot_be_read(run, monkeypatch):
+    monkeypatch.setenv("IDXHUB_MIRRORS", "http://user:a,b,SECRET@host/x")
+    result = run("doctor")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.count("PROBLEM: IDXHUB_MIRRORS is '(not shown)'; it must be mirrors separated by commas.") == 1
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["settings"]["IDXHUB_MIRRORS"] == "(not shown)"
+    assert set(report["datasets"]) == set(idxhub.datasets())
+    assert report["download"] is False
+    assert "SECRET" not in result.stdout + json.dumps(report)
+
+
 def test_doctor_shows_the_version_of_all_that_is_required(run):
     required = [each for each in distribution("idxhub").requires if "extra" not in each]
     shown = run("doctor").stdout.splitlines()[1]

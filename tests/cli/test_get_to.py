@@ -87,6 +87,20 @@ def test_options_that_need_to(run, option):
     assert f"{option} is an option for --to" in result.stderr
 
 
+def test_an_empty_name_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("get", SAMPLE, "--to", "")
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "Invalid value for --to: name a folder" in result.stderr
+
+
+def test_a_folder_in_the_place_of_a_file(run, tmp_path):
+    (tmp_path / NAMES[0]).mkdir()
+    result = run("get", SAMPLE, "--to", tmp_path, "--force")
+    assert result.exit_code == 1
+    assert f"{tmp_path / NAMES[0]} is a folder, not a file, so it is not replaced" in result.stderr
+
+
 def test_a_folder_that_cannot_be_made(run, tmp_path):
     (tmp_path / "file").touch()
     result = run("get", SAMPLE, "--to", tmp_path / "file" / "folder")

@@ -173,6 +173,13 @@ def test_bold_is_left_out_where_that_is_asked(setting, bold):
     assert ("\x1b[" in on_a_terminal(["list"], 120, **setting)) == bold
 
 
+def test_text_without_a_style_has_no_escape_sequences():
+    shown = on_a_terminal(["info", SAMPLE], 120)
+    assert "\x1b[1m" in shown
+    for line in filter(None, shown.replace("\r", "").split("\n")):
+        assert "\x1b[" not in line or line.startswith("\x1b[1m"), line
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("arguments", ["list", "demo --offline"])
@@ -216,21 +223,25 @@ def test_sentences_and_errors_are_wrapped_between_words(nowhere):
         ("export npz out/", ["out/"]),
         ("plot samples kmn", ["kmnist"]),
         ("plot diff mnist kmn", ["kmnist"]),
+        ("broken ", []),
+        ("broken -", []),
+        ("broken x l", []),
     ],
 )
-def test_the_shell_is_offered_names(arguments, offered):
+def test_the_shell_is_offered_names(arguments, offered, tmp_path):
+    install(tmp_path, "broken", entry_points="[idxhub.commands]\nbroken = not_there:command\n")
     if arguments.startswith("plot"):
         need_elsewhere("matplotlib")
-    position = str(len(arguments.split()))
+    position = str(len(arguments.split(" ")))
     asked = {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": f"idxhub {arguments}", "COMP_CWORD": position}
     done = subprocess.run(
         [sys.executable, "-c", "from idxhub.cli import commands; commands(prog_name='idxhub')"],
-        env=os.environ | asked,
+        env=os.environ | asked | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offered
+    assert [line.partition(",")[2] for line in done.stdout.splitlines() if line] == offered
 
 
 SHELLS = {

@@ -151,10 +151,10 @@ class TestATargetThatExists:
 
     def test_a_folder_does_not_become_a_file(self, run, here):
         (here / "result").mkdir()
-        with pytest.raises(errors.ExportError, match="is a folder, and this format writes a file"):
+        with pytest.raises(errors.ExportError, match="is a folder, not a file, so it is not replaced"):
             run(force=True)
         (here / "other").write_bytes(b"mine")
-        with pytest.raises(errors.ExportError, match="is a file, and this format writes a folder"):
+        with pytest.raises(errors.ExportError, match="is a file, not a folder, so it is not replaced"):
             run("folder", here / "other", force=True)
 
     @pytest.mark.parametrize("format_name", ["file", "folder"])

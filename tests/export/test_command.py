@@ -12,9 +12,15 @@ import pytest
 from click.testing import CliRunner
 from support.processes import python, running
 
-from idxhub.cli import commands
+from idxhub import Plugins
+from idxhub.cli import commands, output
 
 SAMPLE = "fashion-mnist-sample"
+# arguments of `idxhub.export`, which are no options of a format
+ARGUMENTS_OF_PYTHON = (
+    *("force=true", "splits=x", "name=mnist", "download=false", "path=1", "format=csv", "verify=false"),
+    *("cache_dir=/x", "progress=true", "data_dir=/x", "plugins=null"),
+)
 
 
 @pytest.fixture
@@ -51,6 +57,11 @@ def test_splits_and_options(run):
     assert run("idx", SAMPLE, "named", "--option", "names=mnist").exit_code == 0
 
 
+def test_the_choices_are_the_options_of_the_format(run):
+    error = json.loads(run("npz", SAMPLE, "out", "--option", "force=true", "--json").stdout)["error"]
+    assert (error["name"], error["choices"]) == ("force", [*Plugins().exporter("npz").format.options])
+
+
 def test_what_exists_is_replaced_by_force_alone(run, here):
     (here / "out").write_bytes(b"mine")
     done = run("npz", SAMPLE, "out")
@@ -70,6 +81,7 @@ def test_what_exists_is_replaced_by_force_alone(run, here):
         (("npz", SAMPLE, "out", "--option", "compres=true"), "did you mean 'compress'"),
         (("npz", SAMPLE, "out", "--option", "compress=yes"), "compress is 'yes'; it must be True or False"),
         (("npz", SAMPLE, "out", "--option", "compress"), "the form is KEY=VALUE"),
+        *((("npz", SAMPLE, "out", "--option", text), "unknown option of npz '") for text in ARGUMENTS_OF_PYTHON),
         (("npz",), "FORMAT and PATH are needed"),
         ((), "FORMAT and PATH are needed"),
     ],
@@ -91,6 +103,12 @@ def test_the_list(run):
     assert head.split() == ["FORMAT", "INSTALLED", "WITH", "WRITES"]
     assert [row.split()[0] for row in rows] == [each["name"] for each in json.loads(run("--list", "--json").output)]
     assert {"idx", "idx.gz", "npz", "csv"} <= {row.split()[0] for row in rows}
+
+
+def test_the_list_fits_a_narrow_terminal(run, monkeypatch):
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert [line for line in run("--list").output.splitlines() if len(line) > 60] == []
 
 
 def test_the_list_says_what_installs_a_format(tmp_path):

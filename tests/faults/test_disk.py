@@ -150,7 +150,13 @@ def test_a_limit_on_the_size_of_files(large, tmp_path, invariant):
         """,
         given=(large, cache),
     )
-    invariant(raised, of=large, cache=cache, file=str(cache), found="File too large")
+    invariant(
+        raised,
+        of=large,
+        cache=cache,
+        file=str(cache),
+        found="File too large; raise the limit of the process on the size of a file (ulimit -f), or set IDXHUB_CACHE",
+    )
 
 
 TRACED = """

@@ -65,13 +65,18 @@ class SearchSettings:
                 f"data_dir={str(data_dir)!r} {state}; name the folder that has the files, or leave it out to "
                 "search the usual folders, and to download"
             )
-        offline = os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
+        offline = is_offline()
         return cls(
             folder,
             parse_mirrors(os.environ.get("IDXHUB_MIRRORS", "")),
             download and not offline,
             "IDXHUB_OFFLINE is set" if offline else "download=False",
         )
+
+
+def is_offline() -> bool:
+    """Whether IDXHUB_OFFLINE forbids downloads."""
+    return os.environ.get("IDXHUB_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def list_local_copies(

@@ -163,6 +163,8 @@ def describe_write_error(path: Path, error: OSError, another_place: str) -> str:
             free = shutil.disk_usage(existing).free
             reason += f", {free:,} bytes free"
         advice = f"make room, or {another_place}"
+    elif error.errno == errno.EFBIG:
+        advice = f"raise the limit of the process on the size of a file (ulimit -f), or {another_place}"
     elif error.errno in _PATH_IS_OCCUPIED or dangling_link(path):
         advice = f"remove what is in its place, or {another_place}"
     else:

@@ -24,11 +24,13 @@ from idxhub.cli.output import (
     error_as_json,
     fit_to_terminal,
     format_error,
+    is_help_requested,
     is_json_requested,
     print_json,
     print_text,
     printable_line,
     reserve_stdout,
+    reserve_stdout_for_completion,
 )
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
 from idxhub.plugins.manager import installed
@@ -62,12 +64,12 @@ class Commands(click.Group):
             return self.commands[cmd_name]
         try:
             command = installed().command(cmd_name)
+            if command is not None and not isinstance(command, click.Command):
+                raise AdapterError(f"the command {cmd_name!r} is {command!r}, not a click command")
         except IdxHubError:
             if ctx.resilient_parsing:  # a shell completes the line: there is nothing to offer
-                return None
+                return click.Command(cmd_name, add_help_option=False)
             raise
-        if command is not None and not isinstance(command, click.Command):
-            raise AdapterError(f"the command {cmd_name!r} is {command!r}, not a click command")
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -151,10 +153,10 @@ def main() -> None:
     # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest of the arguments as one
-    is_completion = "_IDXHUB_COMPLETE" in os.environ
-    if is_completion or is_json_requested(sys.argv[1:]):  # a program reads the output
+    if is_json_requested(sys.argv[1:]) and not is_help_requested(sys.argv[1:]):
         reserve_stdout()
-    if is_completion:
+    if "_IDXHUB_COMPLETE" in os.environ:
+        reserve_stdout_for_completion()
         warnings.simplefilter("ignore")  # the shell would show them beside the line that the user types
     try:
         commands()

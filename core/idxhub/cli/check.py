@@ -15,7 +15,7 @@ from idxhub.cli.output import print_json, print_text
 def conformance(ctx: click.Context, framework: str, *, as_json: bool) -> None:
     """Run the checks that every adapter must pass.
 
-    The exit status is 1 if a check fails.
+    FRAMEWORK is one of those that `idxhub doctor` lists. The exit status is 1 if a check fails.
     """
     from idxhub import conformance as kit  # noqa: PLC0415 -- the other subcommands do without it
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from idxhub._version import __version__
-from idxhub.acquire.local import SearchSettings, known_folders
+from idxhub.acquire.local import SearchSettings, is_offline, known_folders
 from idxhub.acquire.mirrors import check_mirrors, mirror_urls, parse_mirrors, redact_url
 from idxhub.cache.layout import cache_root, write_error
 from idxhub.cache.store import Cache
@@ -57,7 +57,8 @@ def _examine() -> dict[str, Any]:
         )
     else:
         problems += _find_unwritable_folders(root)
-    problems += _find_wrong_mirrors()
+    settings, wrong_mirrors = _search_settings()
+    problems += wrong_mirrors
     return {
         "idxhub": __version__,
         "python": platform.python_version(),
@@ -66,9 +67,9 @@ def _examine() -> dict[str, Any]:
         "packages": _packages(),
         "frameworks": frameworks,
         "settings": {name: _setting(name) for name in _SETTINGS},
-        "download": SearchSettings.from_environment().download,
+        "download": settings.download,
         "cache": {"path": str(root), "exists": os.path.exists(root), "writable": not cache_problem},
-        "datasets": {name: _describe_dataset(name, root) for name in installed().datasets()},
+        "datasets": {name: _describe_dataset(name, root, settings) for name in installed().datasets()},
         "problems": problems,
     }
 
@@ -94,7 +95,10 @@ def _setting(name: str) -> str | None:
     """The value of a variable, without passwords of mirrors, because people show the output of doctor to others."""
     value = os.environ.get(name)
     if value and name == "IDXHUB_MIRRORS":
-        return ", ".join(map(redact_url, parse_mirrors(value)))
+        try:
+            return ", ".join(map(redact_url, parse_mirrors(value)))
+        except ArgumentError:  # it is reported among the problems
+            return "(not shown)"
     return value
 
 
@@ -110,9 +114,9 @@ def _describe_framework(name: str) -> dict[str, str]:
     return {"state": "installed", "message": installed().framework_version(name)}
 
 
-def _describe_dataset(name: str, root: Path) -> dict[str, Any]:
+def _describe_dataset(name: str, root: Path, settings: SearchSettings) -> dict[str, Any]:
     spec = installed().dataset(name)
-    cache, settings = Cache(root, spec), SearchSettings.from_environment()
+    cache = Cache(root, spec)
     try:
         cached = sum(cache.record(array) is not None for array in spec.arrays)
     except CacheError:  # it is reported among the problems
@@ -161,15 +165,19 @@ def _find_unreadable_arrays(cache: Cache) -> list[str]:
     return []
 
 
-def _find_wrong_mirrors() -> list[str]:
-    settings = SearchSettings.from_environment()
+def _search_settings() -> tuple[SearchSettings, list[str]]:
+    """The settings, and what is wrong with the mirrors. If IDXHUB_MIRRORS cannot be read, the settings have none."""
+    try:
+        settings = SearchSettings.from_environment()
+    except ArgumentError as error:
+        return SearchSettings(download=not is_offline()), [str(error)]
     found = []
     for spec in installed().specs():
         try:
             check_mirrors(spec, settings.mirrors)
         except ArgumentError as error:
             found.append(str(error))
-    return list(dict.fromkeys(found))
+    return settings, list(dict.fromkeys(found))
 
 
 def _show(report: dict[str, Any]) -> None:

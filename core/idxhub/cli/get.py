@@ -28,13 +28,13 @@ from idxhub.plugins.manager import installed
 @data_dir_option
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     help="Also write the published files into this folder, as they were published.",
 )
 @click.option("--raw", is_flag=True, help="With --to: write the files decompressed.")
 @click.option("--force", is_flag=True, help="With --to: replace other files of the same names.")
 @json_option
-def get(name: str, data_dir: Path | None, *, to: Path | None, raw: bool, force: bool, as_json: bool) -> None:
+def get(name: str, data_dir: Path | None, *, to: str | None, raw: bool, force: bool, as_json: bool) -> None:
     """Find or download, verify and cache a dataset.
 
     Searches for the files in --data-dir, in the cache, in the folders of other programs, and at the mirrors. Shows
@@ -42,6 +42,8 @@ def get(name: str, data_dir: Path | None, *, to: Path | None, raw: bool, force: 
     """
     if to is None and (raw or force):
         raise click.UsageError(f"{'--raw' if raw else '--force'} is an option for --to")
+    if to == "":
+        raise click.BadParameter("name a folder", param_hint="--to")
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
     settings = SearchSettings.from_environment(data_dir)

@@ -22,36 +22,87 @@ def is_json_requested(arguments: Sequence[str]) -> bool:
     return "--json" in itertools.takewhile("--".__ne__, arguments)
 
 
-def reserve_stdout() -> None:
-    """Reserve standard output for the command itself, until the process ends.
+def is_help_requested(arguments: Sequence[str]) -> bool:
+    """Whether the help or the version is to be printed, which is text even with `--json`."""
+    return not {"-h", "--help", "--version"}.isdisjoint(itertools.takewhile("--".__ne__, arguments))
 
-    `sys.stdout` gets a duplicate of descriptor 1, and descriptor 1 becomes a duplicate of standard error. So the output
-    of a plugin's C library or child process, which use descriptor 1, does not get into the JSON. If `sys.stdout` is not
+
+class _Reserved:
+    """The stream for the JSON; None if standard output is not reserved."""
+
+    stream: IO[str] | None = None
+
+
+def reserve_stdout() -> None:
+    """Reserve standard output for `print_json`, until the process ends.
+
+    Descriptor 1 becomes a duplicate of standard error, and so does `sys.stdout`. So what a plugin prints, and the
+    output of its C library or child process, which use descriptor 1, do not get into the JSON. If `sys.stdout` is not
     descriptor 1 (because it is closed, or a test has replaced it), nothing changes.
     """
+    stream = _move_stdout()
+    if stream is not None:
+        _Reserved.stream = stream
+        # if standard error is closed, a plugin still finds a stream
+        sys.stdout = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- until the end
+
+
+def reserve_stdout_for_completion() -> None:
+    """As `reserve_stdout`, but `sys.stdout` is the reserved stream, to which click prints what it offers to a shell."""
+    sys.stdout = _move_stdout() or sys.stdout
+
+
+def _move_stdout() -> IO[str] | None:
+    """Make descriptor 1 a duplicate of standard error; return a stream to what it was, or None if that is closed."""
     stdout = sys.stdout
     try:
         if stdout is None or stdout.fileno() != 1:
-            return
-        reserved = os.dup(1)
+            return None
+        stderr = _stderr_descriptor()
+        reserved = _duplicate_above_stderr(1)
     except (OSError, ValueError):  # `io.UnsupportedOperation` is both
-        return
-    os.dup2(_stderr_descriptor(), 1)
+        return None
+    os.dup2(stderr, 1)
     # a child process that is started from now on inherits descriptor 1, but not `reserved`
-    sys.stdout = open(reserved, "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115 -- until the end
+    return open(reserved, "w", encoding=stdout.encoding, errors=stdout.errors)
 
 
 def _stderr_descriptor() -> int:
-    """The descriptor of standard error; if there is none, one that discards what is written."""
+    """The descriptor of standard error; if it is closed, descriptor 2, which now discards what is written."""
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # sys.stderr is None if the process was started without it
-        return os.open(os.devnull, os.O_WRONLY)
+        discarding = os.open(os.devnull, os.O_WRONLY)
+    if discarding != 2 and _is_open(2):  # a file was opened there before
+        return discarding
+    os.dup2(discarding, 2)
+    os.set_inheritable(2, True)
+    if discarding != 2:
+        os.close(discarding)
+    return 2
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _duplicate_above_stderr(descriptor: int) -> int:
+    """Duplicate a descriptor. The result is none of 0, 1 and 2, even if one of these is closed."""
+    duplicates = [os.dup(descriptor)]
+    while duplicates[-1] <= 2:
+        duplicates.append(os.dup(descriptor))
+    for each in duplicates[:-1]:
+        os.close(each)
+    return duplicates[-1]
 
 
 def print_json(data: Any) -> None:
     """Print `data` as one JSON document on standard output. It is ASCII, whatever the locale is."""
-    click.echo(json.dumps(data, indent=2))
+    click.echo(json.dumps(data, indent=2), file=_Reserved.stream)
 
 
 def printable_line(text: object) -> str:
@@ -112,7 +163,15 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
 
 def print_text(text: object, *, err: bool = False, **style: Any) -> None:
     """Print lines, wrapped on a terminal. Unprintable characters are replaced. `style` is passed to click."""
-    click.secho(fit_to_terminal(printable_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
+    _print_styled(fit_to_terminal(printable_lines(text), sys.stderr if err else sys.stdout), err=err, **style)
+
+
+def _print_styled(text: str, *, err: bool = False, **style: Any) -> None:
+    """Print a text. Without any style it has no escape sequences; click would put a reset at its end."""
+    if any(style.values()):
+        click.secho(text, err=err, **style)
+    else:
+        click.echo(text, err=err)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -140,7 +199,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     for i, row in enumerate(cells):
         for lines in itertools.zip_longest(*row, fillvalue=""):
             padded = (part + " " * (width - _width(part)) for part, width in zip(lines, widths, strict=True))
-            click.secho("  ".join(padded).rstrip(), bold=i == 0)
+            _print_styled("  ".join(padded).rstrip(), bold=i == 0)
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
@@ -199,7 +258,7 @@ def _print_blocks(cells: list[list[list[str]]], columns: int) -> None:
             name = " ".join(heading)
             text = f"{'  ' * (i > 0)}{name}{': ' * bool(name)}{' '.join(cell)}"
             for line in _wrap(text, columns, indent="    "):
-                click.secho(line, bold=i == 0)
+                _print_styled(line, bold=i == 0)
 
 
 def format_size(count: int | None) -> str:

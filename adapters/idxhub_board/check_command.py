@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from idxhub.cli.output import print_json
 from idxhub_board.checking import check_file
 
 
@@ -27,7 +27,7 @@ def check(*, file: Path, data_dir: Path | None, offline: bool, as_json: bool) ->
     folder = None if data_dir is None else str(data_dir.absolute())
     found = check_file(file, data_dir=folder, download=not offline)
     if as_json:
-        click.echo(json.dumps(found._asdict(), indent=2))
+        print_json(found._asdict())
     else:
         for problem in found.problems:
             click.echo(f"{file}: {problem}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from idxhub import errors
+from idxhub.cli.output import print_json
 from idxhub_board.configurations import Configuration, select
 from idxhub_board.published import published
 from idxhub_board.store import read_stores
@@ -50,7 +50,7 @@ def compare(
     chosen = {each for pattern in only for each in select(pattern)}
     rows = [row for row in summarise(results) if not only or row.configuration in chosen]
     if as_json:
-        click.echo(json.dumps([as_json_row(row) for row in rows], indent=2))
+        print_json([as_json_row(row) for row in rows])
     else:
         _print_rows(rows)
 
@@ -125,7 +125,7 @@ def _print_pair(
     found = compare_pair(results, first, second, **source)
     if as_json:
         said = {"configurations": [first.name, second.name], **found._asdict()}
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
         return
     for configuration, accuracy, alone in zip(
         (first, second), found.accuracies, (found.only_first, found.only_second), strict=True

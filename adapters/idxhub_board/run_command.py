@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from idxhub import errors
+from idxhub.cli.output import print_json
 from idxhub_board.configurations import Configuration, configurations, select
 
 if TYPE_CHECKING:
     from idxhub_board import runner
 
 _POSITIVE = click.IntRange(min=1)
+# the names of `runner.TIERS` and `backends.BACKENDS`, which are not imported for the help
+TIERS = ("smoke", "fast", "full")
+BACKENDS = ("loky", "ray", "dask")
+
+
+def _choice(names: Sequence[str]) -> dict[str, Any]:
+    """What shows an option's choices in the help and to the shell. The error for another name gives the nearest one."""
+    return {
+        "metavar": f"[{'|'.join(names)}]",
+        "shell_complete": lambda _ctx, _param, incomplete: [each for each in names if each.startswith(incomplete)],
+    }
 
 
 @click.command()
@@ -25,6 +37,7 @@ _POSITIVE = click.IntRange(min=1)
     "--tier",
     default="smoke",
     show_default=True,
+    **_choice(TIERS),
     help="smoke: 1,000 examples; fast: what takes under a minute; full: all.",
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="A classifier, or a name with * in it, as 'SVC(*rbf*)'.")
@@ -32,7 +45,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--jobs", type=_POSITIVE, help="Jobs at the same time.  [default: as many as there are cores]")
 @click.option("--threads", type=_POSITIVE, default=1, show_default=True, help="Threads of each job.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a job is stopped.")
-@click.option("--backend", default="loky", show_default=True, help="loky, ray or dask.")
+@click.option("--backend", default="loky", show_default=True, **_choice(BACKENDS), help="What runs the jobs.")
 @click.option("--address", help="A running cluster of Ray or Dask.  [default: workers on this machine]")
 @click.option("--accelerate", is_flag=True, help="Use scikit-learn-intelex; such results are kept apart.")
 @click.option("--again", is_flag=True, help="Repeat jobs that failed or were stopped.")
@@ -69,13 +82,12 @@ def run(
     """
     _need_packages(accelerate=accelerate)
     from idxhub_board import runner  # noqa: PLC0415 -- needs joblib
-    from idxhub_board.backends import BACKENDS  # noqa: PLC0415 -- as above
     from idxhub_board.fitting import Job  # noqa: PLC0415 -- beside the others
     from idxhub_board.matrices import DataReference, load_data  # noqa: PLC0415 -- as above
     from idxhub_board.store import Store  # noqa: PLC0415 -- as above
 
-    if tier not in runner.TIERS:
-        raise errors.UnknownNameError("tier", tier, runner.TIERS)
+    if tier not in TIERS:
+        raise errors.UnknownNameError("tier", tier, TIERS)
     if backend not in BACKENDS:
         raise errors.UnknownNameError("backend", backend, BACKENDS)
     chosen = _chosen(only, runner.TIERS[tier])
@@ -123,7 +135,10 @@ def _chosen(only: tuple[str, ...], tier: runner.Tier) -> list[Configuration]:
 
 def _print_names(chosen: list[Configuration], *, as_json: bool) -> None:
     names = [each.name for each in chosen]
-    click.echo(json.dumps({"configurations": names}, indent=2) if as_json else "\n".join(names))
+    if as_json:
+        print_json({"configurations": names})
+    else:
+        click.echo("\n".join(names))
 
 
 def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
@@ -131,7 +146,7 @@ def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
     bad = sum(count for status, count in summary.added.items() if status != "done")
     if as_json:
         said = {"store": str(store), "present": summary.present, "added": summary.added, "lost": summary.lost}
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
     else:
         words = [f"{count} {status}" for status, count in summary.added.items()]
         click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} were there before")

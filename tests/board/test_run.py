@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402 -- after the skip
 from sklearn.tree import ExtraTreeClassifier  # noqa: E402 -- as above
 
 from idxhub import errors, load  # noqa: E402
-from idxhub_board import child, records, runner, workers  # noqa: E402
+from idxhub_board import backends, child, records, run_command, runner, workers  # noqa: E402
 from idxhub_board.configurations import Configuration, configurations, select  # noqa: E402
 from idxhub_board.fitting import Job  # noqa: E402
 from idxhub_board.matrices import DataReference, load_data  # noqa: E402
@@ -105,6 +105,14 @@ def test_json_says_what_was_done(board, tmp_path):
     done = board("run", tmp_path / "a", "--dataset", SAMPLE, "--only", "GaussianNB", "--json")
     assert json.loads(done.stdout) == {"store": str(tmp_path / "a"), "present": 0, "added": {"done": 1}, "lost": []}
     assert [each["seed"] for each in results(tmp_path / "a")] == [0]  # which has no seed
+
+
+def test_the_choices_are_in_the_help(board):
+    assert (*runner.TIERS,) == run_command.TIERS
+    assert (*backends.BACKENDS,) == run_command.BACKENDS
+    said = board("run", "--help").output
+    assert "--tier [smoke|fast|full]" in said
+    assert "--backend [loky|ray|dask]" in said
 
 
 @pytest.mark.parametrize(

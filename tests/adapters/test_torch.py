@@ -205,7 +205,7 @@ def test_an_empty_slice_is_an_empty_batch(dataset, transform):
 @pytest.mark.parametrize("count", [0, 3, 2001])
 def test_targets_of_another_length_are_refused_at_once(dataset, count):
     before = dataset.targets
-    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(2000,\): .* assign data first"):
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"of shape \(2000,\), .* assign data first"):
         dataset.targets = torch.zeros(count, dtype=torch.int64)
     assert dataset.targets is before
 

@@ -210,6 +210,19 @@ def test_targets_of_another_length_are_refused_at_once(dataset, count):
     assert dataset.targets is before
 
 
+@pytest.mark.parametrize("name", ["data", "targets"])
+@pytest.mark.parametrize(
+    "value",
+    [None, "x", ["a"], [[1], [1, 2]], object(), torch.zeros(3).to_sparse(), torch.zeros(()), 5],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_array_is_refused(dataset, name, value):
+    before = getattr(dataset, name)
+    with pytest.raises(idxhub.errors.ArgumentError, match=f"^{name} is .*; it must be a (dense )?tensor"):
+        setattr(dataset, name, value)
+    assert getattr(dataset, name) is before
+
+
 @pytest.mark.parametrize("kind", [list, torch.tensor, np.array])
 def test_targets_may_be_replaced(dataset, kind):
     dataset.targets = kind([i / 4 for i in range(2000)])

@@ -1,7 +1,9 @@
 """Plugins of strangers that end programs, print, take a built-in name, or whose metadata is broken."""
 
+import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from support.processes import in_threads, python
 
 from idxhub import Plugins, get_loader
 from idxhub.catalog import builtin
-from idxhub.errors import AdapterError
+from idxhub.errors import AdapterError, MissingFrameworkError
 
 ENDINGS = ["SystemExit", "SystemExit(3)", "GeneratorExit", "__import__('asyncio').CancelledError('stop')"]
 HOOKS = {
@@ -62,6 +64,11 @@ def test_an_adapter_that_ends_programs_is_an_adapter_error(ending, where, prefet
         first_batch() if where in IN_A_LOADER else get(plugins)
 
 
+class Handler:
+    def __call__(self, number, frame):
+        sys.exit(7)
+
+
 SIGNAL = f"""
     import os, signal
     {{at_import}}
@@ -71,18 +78,101 @@ SIGNAL = f"""
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 @pytest.mark.parametrize("where", ["at_import", "at_batch"])
-def test_a_signal_whose_handler_ends_the_program_ends_it_in_a_plugin_too(where, adapters, toy):
+@pytest.mark.parametrize(
+    "handler", ["a function", "of any arguments", "without arguments", "a partial", "an object", "a method"]
+)
+def test_a_signal_whose_handler_ends_the_program_ends_it_in_a_plugin_too(handler, where, adapters, toy):
     def end(number, frame):
         sys.exit(7)
 
+    def end_without_arguments(number, frame):
+        del number, frame
+        sys.exit(7)
+
+    handlers = {
+        "a function": end,
+        "of any arguments": lambda *_: sys.exit(7),
+        "without arguments": end_without_arguments,
+        "a partial": functools.partial(lambda status, *_: sys.exit(status), 7),
+        "an object": Handler(),
+        "a method": Handler().__call__,
+    }
     sent = {"at_import": "pass", "at_batch": "pass"} | {where: "os.kill(os.getpid(), signal.SIGUSR1)"}
     plugins = adapters(a=SIGNAL.format(**sent))
-    before = signal.signal(signal.SIGUSR1, end)
+    before = signal.signal(signal.SIGUSR1, handlers[handler])
     try:
         with pytest.raises(SystemExit, match="7"):
             next(iter(get_loader(toy.spec, batch_size=2, framework="a", data_dir=toy.folder, plugins=plugins)))
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+CALLED = """
+def end(*_): raise SystemExit(0)
+import os, signal
+signal.signal(signal.SIGUSR1, end)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize(
+    ("at_import", "at_batch"),
+    [
+        (f"{CALLED}end()", "pass"),
+        (f"{CALLED}end(signal.SIGUSR1, None)", "pass"),
+        (f"{CALLED}os.kill(os.getpid(), signal.SIGUSR1)", "pass"),
+        (CALLED, "end()"),
+        ("import signal", "signal.getsignal(signal.SIGUSR2)()"),
+    ],
+)
+def test_a_plugin_that_calls_a_handler_is_no_signal(at_import, at_batch, adapters, toy):
+    before = signal.getsignal(signal.SIGUSR1), signal.signal(signal.SIGUSR2, lambda *_: sys.exit(7))
+    plugins = adapters(a=at_import + textwrap.dedent(ADAPTER.replace("return (images", f"{at_batch}; return (images")))
+    try:
+        with pytest.raises(AdapterError, match="SystemExit"):
+            next(iter(get_loader(toy.spec, batch_size=2, framework="a", data_dir=toy.folder, plugins=plugins)))
+    finally:
+        for number, handler in zip((signal.SIGUSR1, signal.SIGUSR2), before, strict=True):
+            signal.signal(number, handler)
+
+
+FORK = """
+import os
+child = os.fork()
+if child == 0: raise {ending}
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("ending", ["SystemExit(0)", "RuntimeError", "ImportError"])
+@pytest.mark.parametrize("in_hook", [False, True])
+def test_a_child_that_a_plugin_forks_does_not_go_on_with_the_program(in_hook, ending, beside):
+    hook = (
+        f"from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets():{textwrap.indent(FORK, '    ')}    return []\n"
+    )
+    environment = beside("[idxhub.datasets]\nd = datasets_a\n", (hook if in_hook else FORK).format(ending=ending))
+    assert json.loads(python(COMMAND, "list", "--json", env=environment).stdout)  # one document
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("hook", ["conventions", "check", "dataset", "batch", "resident", "pass"])
+def test_a_child_that_a_hook_forks_ends(hook, beside):
+    code = "from idxhub import hookimpl\nfrom idxhub.hookspecs import Conventions\n"
+    results = {"conventions": "Conventions()", "resident": "made", "pass": "iter([1])"}
+    for name, (parameters, result) in {**HOOKS, "pass": ("indices, size", "")}.items():
+        body = f"{FORK if name == hook else ''}\nreturn {results.get(name, result)}".format(ending="SystemExit(5)")
+        define = "def made" if name == "pass" else f"@hookimpl\ndef idxhub_{name}"
+        code += f"{define}({parameters}):\n{textwrap.indent(body, '    ')}\n"
+    use = """
+        import sys, idxhub
+        idxhub.get_dataset("fashion-mnist-sample", framework="a")
+        device = sys.argv[1] if sys.argv[1:] else None
+        next(iter(idxhub.get_loader("fashion-mnist-sample", framework="a", batch_size=2, device=device)))
+        print("went on")
+    """
+    device = ["x"] if hook in ("resident", "pass") else []
+    assert python(use, *device, env=beside("[idxhub.adapters]\na = datasets_a\n", code)).stdout == "went on\n"
 
 
 @pytest.fixture
@@ -113,7 +203,68 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("code", ["raise SystemExit", OUTPUTS["print"]])
+TEXTLESS = """
+class Odd({base}):
+    def __str__(self): raise {ending}
+    __repr__ = __str__
+"""
+LONG = "'\\x1b[31m' + 'x' * 100_000"
+
+
+@pytest.mark.parametrize("ending", ["SystemExit(3)", "ValueError", "GeneratorExit"])
+@pytest.mark.parametrize(
+    "base", ["Exception", "BaseException", "ImportError", "ModuleNotFoundError", "AttributeError", "AdapterError"]
+)
+@pytest.mark.parametrize("where", ["import", "hook"])
+def test_an_error_without_a_text_is_described_by_its_type(where, base, ending, adapters, get):
+    code = f"from idxhub.errors import AdapterError\n{TEXTLESS.format(base=base, ending=ending)}"
+    if where == "hook":
+        code += f"{textwrap.dedent(ADAPTER)}\n@hookimpl\ndef idxhub_conventions(): raise Odd"
+    else:
+        code += "raise Odd"
+    missing = where == "import" and base in ("ImportError", "ModuleNotFoundError")
+    with pytest.raises(MissingFrameworkError if missing else AdapterError, match="Odd"):
+        get(adapters(a=code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"raise RuntimeError({LONG})",
+        f"raise ImportError({LONG})",
+        f"raise AttributeError({LONG})",
+        f"raise ModuleNotFoundError(name={LONG})",
+        "raise ModuleNotFoundError(name=object())",
+        f"raise type({LONG}, (BaseException,), {{}})",
+        f"from idxhub import hookimpl\n@hookimpl\ndef idxhub_conventions(): return {LONG}",
+        TEXTLESS.format(base="Exception", ending="SystemExit")
+        + textwrap.dedent(ADAPTER)
+        + "@hookimpl\ndef idxhub_conventions(): return Odd()",
+    ],
+)
+def test_what_a_plugin_says_is_printable_and_short_in_an_error(code, adapters, get):
+    with pytest.raises((AdapterError, MissingFrameworkError)) as caught:
+        get(adapters(a=code))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+CLOSED = "import sys\nsys.stdout.close()\n{}raise RuntimeError"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit",
+        OUTPUTS["print"],
+        CLOSED.format(""),
+        CLOSED.format("sys.stderr.close()\n"),
+        f"{TEXTLESS.format(base='BaseException', ending='SystemExit(3)')}raise Odd",
+        "from idxhub import hookimpl\n@hookimpl\ndef idxhub_datasets():"
+        + textwrap.indent(TEXTLESS.format(base="BaseException", ending="SystemExit(3)"), "    ")
+        + "    return [Odd()]",
+    ],
+)
 def test_the_command_survives_a_dataset_plugin_that_exits_or_prints(code, beside):
     environment = beside("[idxhub.datasets]\nd = datasets_a\n", code)
     listed = python(COMMAND, "list", "--json", env=environment).stdout
@@ -174,6 +325,29 @@ def test_a_name_of_the_built_in_adapters_stays_theirs(beside):
     kind, warning = python(code, env=beside(adapters, "raise SystemExit")).stdout.splitlines()
     assert kind == "Arrays"
     assert warning == "idxhub: 'numpy' is built in; datasets_a (stranger) of the same name is not used"
+
+
+def test_names_that_a_terminal_or_the_command_would_interpret_are_not_taken(beside):
+    names = "--json = datasets_a\n\x1b[31mred = datasets_a\nfine = datasets_a\n"
+    helped = python(COMMAND, "--help", env=beside(f"[idxhub.commands]\n{names}"))
+    assert re.search(r"^  fine +from stranger$", helped.stdout, re.MULTILINE)
+    assert "--json" not in helped.stdout
+    assert (helped.stdout + helped.stderr).replace("\n", "").isprintable()
+    assert helped.stderr.count("cannot be the name of an entry point") == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_entry_points_in_a_pipe_are_not_read(beside, tmp_path):
+    environment = beside("")
+    path = tmp_path / "stranger-1.0.dist-info" / "entry_points.txt"
+    path.unlink()
+    os.mkfifo(path)
+    assert "numpy" in python("import idxhub; print(*idxhub.adapters())", env=environment).stdout.split()
+
+
+def test_entry_points_may_begin_with_a_byte_order_mark(beside):
+    environment = beside(b"\xef\xbb\xbf[idxhub.adapters]\nmarked = datasets_a\n")
+    assert "marked" in python("import idxhub; print(*idxhub.adapters())", env=environment).stdout.split()
 
 
 @pytest.mark.parametrize("content", [b"[idxhub.adapters]\nx = \xff\xfe\n", None], ids=["not UTF-8", "a folder"])

@@ -33,6 +33,7 @@ from idxhub.cli.output import (
     reserve_stdout_for_completion,
 )
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
+from idxhub.plugins.importing import describe_object
 from idxhub.plugins.manager import installed
 
 _AS_JSON = "idxhub.as_json"
@@ -65,7 +66,7 @@ class Commands(click.Group):
         try:
             command = installed().command(cmd_name)
             if command is not None and not isinstance(command, click.Command):
-                raise AdapterError(f"the command {cmd_name!r} is {command!r}, not a click command")
+                raise AdapterError(f"the command {cmd_name!r} is {describe_object(command)}, not a click command")
         except IdxHubError:
             if ctx.resilient_parsing:  # a shell completes the line: there is nothing to offer
                 return click.Command(cmd_name, add_help_option=False)
@@ -167,7 +168,7 @@ def main() -> None:
 def _show_warning(message: Warning | str, *where: Any) -> None:
     """Print a warning in a line; where in the code it was raised says nothing to the user of a command."""
     del where
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a plugin has closed standard error
         print_text(f"Warning: {str(message).removeprefix('idxhub: ')}", err=True)
 
 

@@ -15,7 +15,7 @@ from idxhub.data.split import Split
 from idxhub.errors import AdapterError, UnknownNameError
 from idxhub.plugins.hook_calls import call_description_hook, calling, hook_error, load_hooks
 from idxhub.plugins.hookspecs import Conventions
-from idxhub.plugins.importing import is_interruption
+from idxhub.plugins.importing import ThisProcess, is_interruption
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
@@ -72,12 +72,13 @@ class Adapter:
 
     def batch(self, images: Any, labels: Any) -> Any:
         """The native batch of two arrays."""
+        process = ThisProcess.id
         try:  # without `calling`, which takes a microsecond for each batch
             return self._checked("idxhub_batch", self._batch(images, labels))
         except Exception:
             raise
         except BaseException as error:
-            if is_interruption(error):
+            if is_interruption(error, process):
                 raise
             raise hook_error(self._title, "idxhub_batch", error) from error
 
@@ -102,6 +103,7 @@ class _CheckedBatches:
     def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[Any]:
         batches: Iterator[Any] | None = None
         while True:
+            process = ThisProcess.id
             try:
                 batches = iter(self._made(indices, size)) if batches is None else batches
                 batch = next(batches)
@@ -110,7 +112,7 @@ class _CheckedBatches:
             except Exception:
                 raise
             except BaseException as error:
-                if is_interruption(error):
+                if is_interruption(error, process):
                     raise
                 raise hook_error(self._adapter, f"the function that {RESIDENT_HOOK} returned", error) from error
             yield batch

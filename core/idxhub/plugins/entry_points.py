@@ -9,9 +9,11 @@ specification "Entry points". If two distributions have the same name, the first
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from importlib import metadata
+
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # without it, to open a pipe waits for a writer; Windows has no such files
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class EntryPoint(NamedTuple):
@@ -77,7 +82,7 @@ def _metadata_folders() -> Iterator[str]:
 
 
 def _read(info: str, group: str) -> Iterator[EntryPoint]:
-    content = _read_bytes(os.path.join(info, "entry_points.txt"))
+    content = _read_bytes(os.path.join(info, "entry_points.txt")).removeprefix(b"\xef\xbb\xbf")  # a byte order mark
     if f"[{group}]".encode() not in content:  # true for nearly all distributions
         return
     try:
@@ -95,15 +100,17 @@ def _read(info: str, group: str) -> Iterator[EntryPoint]:
 
 
 def _read_bytes(path: str) -> bytes:
-    """The bytes of a file; b"" if it is absent, unreadable or a folder, as in importlib.metadata."""
+    """The bytes of a regular file; b"" if it is absent, unreadable or anything else, such as a folder or a pipe."""
     # `open` would make three objects for each of about a hundred files
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        descriptor = os.open(path, os.O_RDONLY | _NONBLOCK)
+    except OSError as error:
+        if error.errno in _EXHAUSTED:  # the fault is not this file's
+            raise
         return b""
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
         return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b""))
-    except IsADirectoryError:
-        return b""
     finally:
         os.close(descriptor)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import re
 import sys
 import warnings
 from _thread import allocate_lock
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from idxhub.cache.atomic import Terminated
-from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError
+from idxhub.errors import AdapterError, IdxHubError, MissingFrameworkError, describe_value, printable
 from idxhub.plugins import entry_points
 
 if TYPE_CHECKING:
     from importlib import metadata
+
+_LONGEST_TEXT = 400  # characters of a plugin's text in a message
 
 EntryPoint: TypeAlias = "entry_points.EntryPoint | metadata.EntryPoint"
 
@@ -34,44 +39,129 @@ def choose_entry_point(name: str, found: Sequence[EntryPoint]) -> EntryPoint:
 
 
 def _is_built_in(entry_point: EntryPoint) -> bool:
-    return entry_point.dist is not None and entry_point.dist.name == "idxhub"
+    return distribution_of(entry_point) == "idxhub"
 
 
 def import_plugin(entry_point: EntryPoint) -> object:
     """Import the object that an entry point names. Text that is printed meanwhile goes to standard error."""
+    process, handlers = ThisProcess.id, signal_handlers()
     try:
         with stdout_to_stderr():
             return entry_point.load()
-    except IdxHubError:
-        raise
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise MissingFrameworkError(_explain_missing_module(entry_point, missing), name=error.name) from error
-    except ImportError as error:
-        raise MissingFrameworkError(_explain_failed_import(entry_point, error), name=error.name) from error
-    except AttributeError as error:
-        raise AdapterError(f"{origin_of(entry_point)}: {error}") from error
     except BaseException as error:
-        if is_interruption(error):
+        is_ours = isinstance(error, IdxHubError) and _convert(error, str)  # a subclass may have a broken `__str__`
+        if is_ours or is_interruption(error, process, handlers):
             raise
-        raise AdapterError(f"{origin_of(entry_point)} does not import: {describe_error(error)}") from error
+        raise _import_error(entry_point, error) from error
 
 
-def is_interruption(error: BaseException) -> bool:
-    """Whether an exception should end the program: it comes from Ctrl-C, or a handler of a signal raised it.
+def _import_error(entry_point: EntryPoint, error: BaseException) -> IdxHubError:
+    """The error to raise if the import of a plugin raised `error`."""
+    if isinstance(error, ImportError):
+        module = error.name if type(error.name) is str else ""  # a plugin may raise the error itself, with any object
+        missing = printable(module.partition(".")[0]) if isinstance(error, ModuleNotFoundError) else ""
+        explanation = (
+            _explain_missing_module(entry_point, missing) if missing else _explain_failed_import(entry_point, error)
+        )
+        return MissingFrameworkError(explanation, name=error.name)
+    if isinstance(error, AttributeError):
+        return AdapterError(f"{origin_of(entry_point)}: {text_of(error)}")
+    return AdapterError(f"{origin_of(entry_point)} does not import: {describe_error(error)}")
 
-    If a plugin raises anything else, even `SystemExit`, this is a failure of the plugin.
+
+class ThisProcess:
+    """The id of this process. To read it takes a tenth of the time of `os.getpid()`, for the sake of each batch."""
+
+    id = os.getpid()
+
+    @classmethod
+    def read_id(cls) -> None:
+        """Read the id again, because the process has been forked."""
+        cls.id = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=ThisProcess.read_id)
+
+
+def is_interruption(error: BaseException, process: int, handlers: Collection[object] | None = None) -> bool:
+    """Whether an exception of a plugin should end this process.
+
+    It should if it comes from Ctrl-C, or if the handler of a signal that arrived raised it, or if the plugin has forked
+    and this is the child: `process` is `ThisProcess.id` before the plugin ran. If a plugin raises anything
+    else, even `SystemExit`, this is a failure of the plugin. `handlers` are the signal handlers that count; by default,
+    those that are installed now.
     """
+    if ThisProcess.id != process:  # the program must not go on in two processes
+        return True
     if isinstance(error, Exception):
         return False
     if isinstance(error, (KeyboardInterrupt, Terminated)):
         return True
-    import signal  # noqa: PLC0415 -- needed for a rare error alone, as is the next
-    import traceback  # noqa: PLC0415
+    codes = set(map(_code_of, signal_handlers() if handlers is None else handlers)) - {None}
+    return any(frame.f_code in codes and _was_called_for_a_signal(frame) for frame in _frames(error.__traceback__))
 
-    handlers = [handler for handler in map(signal.getsignal, signal.valid_signals()) if callable(handler)]
-    codes = {getattr(each, "__code__", getattr(type(each).__call__, "__code__", None)) for each in handlers}
-    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
+
+def signal_handlers() -> list[object]:
+    """The signal handlers of this process. Before a plugin is imported, none of them belongs to this plugin."""
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 -- built in; `signal` takes 0.5 ms to import
+
+    return [handler for handler in map(_signal.getsignal, _signal.valid_signals()) if callable(handler)]
+
+
+def _code_of(handler: object) -> CodeType | None:
+    """The code that runs first if this handler is called; None if it is not written in Python.
+
+    The types are compared without `isinstance`, which may run code of the handler.
+    """
+    kind = type(handler)
+    if issubclass(kind, functools.partial):
+        return _code_of(handler.func)  # type: ignore[attr-defined]  # mypy does not follow `issubclass`
+    if kind is MethodType:
+        return _code_of(handler.__func__)  # type: ignore[attr-defined]  # nor `kind is`
+    function = handler if kind is FunctionType else kind.__call__
+    return getattr(function, "__code__", None)
+
+
+def _was_called_for_a_signal(frame: FrameType) -> bool:
+    """Whether Python called the handler with this frame because a signal arrived, and not the plugin as a function.
+
+    Python passes the frame that was interrupted. A handler may have deleted its arguments; then it counts too.
+    """
+    code, variables = frame.f_code, frame.f_locals
+    arguments = code.co_argcount + bool(code.co_flags & 0x04)  # CO_VARARGS: the function has a parameter such as *args
+    names = code.co_varnames[: code.co_argcount]
+    if arguments > code.co_argcount:
+        names += (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
+    for name in names:
+        value = variables.get(name, frame)
+        if FrameType in (type(value), *map(type, value if type(value) is tuple else ())):
+            return True
+    return False
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+class _Stderr:
+    """Standard error under the name of `sys.stdout`. A plugin that closes it does not close standard error."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def __enter__(self) -> _Stderr:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is in the buffer, and leave the stream open."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 class _Redirection:
@@ -91,7 +181,8 @@ def stdout_to_stderr() -> Iterator[None]:
     """
     with _Redirection.lock:
         if _Redirection.count == 0:
-            _Redirection.stdout, sys.stdout = sys.stdout, sys.stderr
+            _Redirection.stdout = sys.stdout
+            sys.stdout = None if sys.stderr is None else _Stderr()
         _Redirection.count += 1
     try:
         yield
@@ -114,9 +205,9 @@ def _explain_missing_module(entry_point: EntryPoint, module: str) -> str:
 def _explain_failed_import(entry_point: EntryPoint, error: ImportError) -> str:
     packages = _packages_to_install(entry_point, entry_point.name)
     if packages:
-        problem = f"{entry_point.name!r} is installed but does not import: {error}"
+        problem = f"{entry_point.name!r} is installed but does not import: {text_of(error)}"
         return f"{problem}; install it again with: {_install_command(packages, again=True)}"
-    return f"{_describe_plugin(entry_point)} is installed but does not import: {error}"
+    return f"{_describe_plugin(entry_point)} is installed but does not import: {text_of(error)}"
 
 
 def _packages_to_install(entry_point: EntryPoint, guess: str) -> list[str]:
@@ -128,8 +219,8 @@ def _packages_to_install(entry_point: EntryPoint, guess: str) -> list[str]:
 
 
 def _describe_plugin(entry_point: EntryPoint) -> str:
-    distribution = f" of the distribution {entry_point.dist.name!r}" if entry_point.dist is not None else ""
-    return f"the plugin {entry_point.name!r}{distribution}"
+    distribution = distribution_of(entry_point)
+    return f"the plugin {entry_point.name!r}" + (f" of the distribution {distribution!r}" if distribution else "")
 
 
 def _install_command(packages: Sequence[str], *, again: bool = False) -> str:
@@ -149,16 +240,46 @@ def requirements_of_extra(entry_point: EntryPoint, extra: str) -> list[str]:
     for requirement in requirements:
         package, _, marker = requirement.partition(";")
         if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
-            found += re.findall(r"^[\w.-]+(?:\[[^\]]*\])?", package.strip())
+            found += re.findall(r"^\w[\w.-]*(?:\[[\w., -]*\])?", package.strip())  # it becomes part of a command
     return found
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in one line: its type, and its text if it has one."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """An exception of a plugin in one line: its type, and its text if it has one. It is short and printable."""
+    kind, text = printable(type(error).__name__), text_of(error)
+    return kind if text == kind else f"{kind}: {text}"
+
+
+def text_of(error: BaseException) -> str:
+    """The text of a plugin's exception in one line, short and printable; its type if there is no text."""
+    return _convert(error, lambda each: " ".join(str(each).split())) or printable(type(error).__name__)
+
+
+def describe_object(value: object) -> str:
+    """The repr of a plugin's object in one line, short and printable; its type if it has none."""
+    return _convert(value, describe_value) or f"an object of type {printable(type(value).__qualname__)}"
+
+
+def _convert(value: object, to_text: Callable[[Any], str]) -> str:
+    """The text that a plugin's object converts itself to; empty if the conversion fails, even with `SystemExit`."""
+    process, handlers = ThisProcess.id, signal_handlers()
+    try:
+        return printable(to_text(value), _LONGEST_TEXT)
+    except BaseException as error:
+        if is_interruption(error, process, handlers):
+            raise
+        return ""
+
+
+def distribution_of(entry_point: EntryPoint) -> str:
+    """The name of an entry point's distribution, printable; empty if it is not known or its metadata is broken."""
+    try:
+        return printable(entry_point.dist.name or "") if entry_point.dist is not None else ""
+    except Exception:  # noqa: BLE001 -- the email package reads the metadata, and may raise anything
+        return ""
 
 
 def origin_of(entry_point: EntryPoint) -> str:
     """The object that an entry point names, and its distribution, for a message."""
-    distribution = f" ({entry_point.dist.name})" if entry_point.dist is not None else ""
-    return f"{entry_point.value}{distribution}"
+    distribution = distribution_of(entry_point)
+    return printable(entry_point.value) + (f" ({distribution})" if distribution else "")

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple, NewType
 
 from idxhub.catalog import builtin
 from idxhub.catalog.spec import DatasetSpec
-from idxhub.errors import AdapterError, UnknownNameError
+from idxhub.errors import AdapterError, UnknownNameError, printable
 from idxhub.plugins.adapter import RESIDENT_HOOK, Adapter
 from idxhub.plugins.entry_points import entry_points as find_entry_points
 from idxhub.plugins.exporter import Exporter
 from idxhub.plugins.hook_calls import load_hooks
 from idxhub.plugins.importing import (
     EntryPoint,
+    ThisProcess,
     choose_entry_point,
     describe_error,
+    describe_object,
+    distribution_of,
     import_plugin,
     is_interruption,
     origin_of,
     requirements_of_extra,
+    signal_handlers,
     stdout_to_stderr,
 )
 
@@ -31,6 +36,8 @@ FrameworkName = NewType("FrameworkName", str)
 
 ADAPTERS, DATASETS, EXPORTERS = "idxhub.adapters", "idxhub.datasets", "idxhub.exporters"
 SUBJECTS, COMMANDS, ALIASES = "idxhub.conformance", "idxhub.commands", "idxhub.aliases"
+
+_LONGEST_NAME = 200  # characters
 
 
 class ExporterSummary(NamedTuple):
@@ -50,7 +57,7 @@ class Plugins:
     """The plugins of this environment, or those of `entry_points`. A plugin is imported when it is needed."""
 
     def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
-        self._entry_points_given = None if entry_points is None else tuple(entry_points)
+        self._entry_points_given = None if entry_points is None else tuple(_with_sound_names(entry_points))
         self._found: dict[str, Sequence[EntryPoint]] = {}
         self._adapters: dict[str, Adapter] = {}
         self._exporters: dict[str, Exporter] = {}
@@ -149,16 +156,16 @@ class Plugins:
         if self._datasets is None:
             catalog = builtin.datasets()
             for entry_point in self._entry_points(DATASETS):
+                process, handlers = ThisProcess.id, signal_handlers()
                 try:
                     with stdout_to_stderr():  # its output must not get into that of --json
                         catalog |= self._contributed(entry_point, catalog)
                 except BaseException as error:
-                    if is_interruption(error):
+                    if is_interruption(error, process, handlers):
                         raise
-                    warnings.warn(
-                        f"idxhub: no datasets from {origin_of(entry_point)}: {describe_error(error)}",
-                        stacklevel=2,
-                    )
+                    message = f"idxhub: no datasets from {origin_of(entry_point)}: {describe_error(error)}"
+                    with contextlib.suppress(ValueError):  # the plugin has closed standard error
+                        warnings.warn(message, stacklevel=2)
             self._datasets = catalog
         return self._datasets
 
@@ -178,7 +185,7 @@ class Plugins:
     def commands(self) -> dict[str, str]:
         """The subcommands that distributions add to `idxhub`, and the distribution of each. None is imported."""
         return {
-            entry_point.name: entry_point.dist.name if entry_point.dist is not None else entry_point.value
+            entry_point.name: distribution_of(entry_point) or printable(entry_point.value)
             for entry_point in self._entry_points(COMMANDS)
         }
 
@@ -219,12 +226,12 @@ class Plugins:
         added: dict[str, DatasetSpec] = {}
         contributed = hooks.idxhub_datasets()
         if not contributed:  # pluggy leaves None out
-            raise AdapterError(f"{entry_point.value}: idxhub_datasets returned nothing")
+            raise AdapterError(f"{printable(entry_point.value)}: idxhub_datasets returned nothing")
         for spec in contributed[0]:
             if not isinstance(spec, DatasetSpec):
-                raise AdapterError(f"{entry_point.value} gave {spec!r}, not a DatasetSpec")
+                raise AdapterError(f"{printable(entry_point.value)} gave {describe_object(spec)}, not a DatasetSpec")
             if spec.name in catalog or spec.name in added or _fold(spec.name) in builtin.NAMES:
-                raise AdapterError(f"{entry_point.value} adds {spec.name!r}, which exists already")
+                raise AdapterError(f"{printable(entry_point.value)} adds {spec.name!r}, which exists already")
             added[spec.name] = spec
         return added
 
@@ -238,8 +245,19 @@ class Plugins:
         if self._entry_points_given is not None:
             return [entry_point for entry_point in self._entry_points_given if entry_point.group == group]
         if group not in self._found:  # only once: it reads the metadata of all installed distributions
-            self._found[group] = find_entry_points(group)
+            self._found[group] = list(_with_sound_names(find_entry_points(group)))
         return self._found[group]
+
+
+def _with_sound_names(entry_points: Iterable[EntryPoint]) -> Iterator[EntryPoint]:
+    """The entry points without those whose name cannot be shown, or would be taken for an option of the command."""
+    for entry_point in entry_points:
+        name = entry_point.name
+        if name and name.isprintable() and not name.startswith("-") and len(name) <= _LONGEST_NAME:
+            yield entry_point
+        else:
+            why = f"{printable(repr(name))} cannot be the name of an entry point"
+            warnings.warn(f"idxhub: {origin_of(entry_point)} is ignored: {why}", stacklevel=2)
 
 
 def _fold(name: str) -> str:
@@ -280,7 +298,10 @@ def _first_line(entry_point: EntryPoint) -> str:
     import ast  # noqa: PLC0415 -- for the list of exporters alone
 
     source = _read_module(entry_point, "get_source")
-    return "" if source is None else (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    try:
+        return "" if source is None else printable((ast.get_docstring(ast.parse(source)) or "").partition("\n")[0])
+    except (SyntaxError, ValueError, RecursionError):  # the module is another distribution's, and may be broken
+        return ""
 
 
 def _read_module(entry_point: EntryPoint, method: str) -> Any:
@@ -292,13 +313,15 @@ def _read_module(entry_point: EntryPoint, method: str) -> Any:
     from importlib.util import find_spec  # noqa: PLC0415
 
     module = entry_point.value.partition("[")[0].partition(":")[0].strip()
+    process, handlers = ThisProcess.id, signal_handlers()
     try:
-        spec = find_spec(module)
+        with stdout_to_stderr():  # the package that contains the module is imported
+            spec = find_spec(module)
         if spec is None or not isinstance(spec.loader, InspectLoader):
             return None
         return getattr(spec.loader, method)(module)
     except BaseException as error:
-        if is_interruption(error):
+        if is_interruption(error, process, handlers):
             raise
         return None
 

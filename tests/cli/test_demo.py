@@ -222,8 +222,12 @@ def test_a_private_class_is_named_by_its_public_base(monkeypatch):
     [
         ("raise OSError('libcudart.so.12: cannot open')", "OSError: libcudart.so.12"),
         ("def idxhub_dataset(split): return 1 / 0\n", "ZeroDivisionError"),
+        (
+            "def idxhub_dataset(split):\n    class Odd(Exception):\n        __str__ = exit\n    raise Odd\n",
+            "Odd",
+        ),
     ],
-    ids=["does not import", "fails on data"],
+    ids=["does not import", "fails on data", "fails without a text"],
 )
 def test_a_broken_adapter_hides_no_other(code, says, crooked):
     environment = crooked(

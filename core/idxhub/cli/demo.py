@@ -20,6 +20,7 @@ from idxhub.cli.options import data_dir_option, json_option
 from idxhub.cli.output import format_error, install_command, is_terminal, print_json, print_table, print_text
 from idxhub.conformance.subject import Subject, subject
 from idxhub.errors import DownloadError, IdxHubError, MissingFrameworkError, UnknownNameError
+from idxhub.plugins.importing import describe_error
 from idxhub.plugins.manager import installed
 
 _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
@@ -99,7 +100,9 @@ def _try_framework(framework: str, *asked: Any) -> dict[str, Any]:
     except MissingFrameworkError as error:
         return {"framework": framework, "missing": str(error)}
     except Exception as error:  # noqa: BLE001 -- an adapter, and the framework behind it, may raise anything
-        return {"framework": framework, "broken": f"{type(error).__name__}: {format_error(error)}"}
+        is_ours = isinstance(error, IdxHubError)
+        problem = f"{type(error).__name__}: {format_error(error)}" if is_ours else describe_error(error)
+        return {"framework": framework, "broken": problem}
 
 
 def _read(framework: str, name: str, data_dir: Path | None, batch_size: int, epochs: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from idxhub.cli.options import json_option
 from idxhub.cli.output import install_command, print_json, print_table, print_text
 from idxhub.errors import ArgumentError, CacheError, IdxHubError, MissingFrameworkError
 from idxhub.paths import format_os_error
+from idxhub.plugins.importing import describe_error
 from idxhub.plugins.manager import installed
 
 _SETTINGS = ("IDXHUB_CACHE", "IDXHUB_MIRRORS", "IDXHUB_OFFLINE")
@@ -109,7 +110,7 @@ def _describe_framework(name: str) -> dict[str, str]:
         missing = isinstance(error.__cause__, ModuleNotFoundError)
         return {"state": "not installed" if missing else "broken", "message": str(error)}
     except Exception as error:  # noqa: BLE001 -- an adapter may raise any error; the rest is shown in any case
-        message = str(error) if isinstance(error, IdxHubError) else f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, IdxHubError) else describe_error(error)
         return {"state": "broken", "message": message}
     return {"state": "installed", "message": installed().framework_version(name)}
 

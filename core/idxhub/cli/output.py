@@ -10,7 +10,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import click
 
@@ -30,21 +30,22 @@ def is_help_requested(arguments: Sequence[str]) -> bool:
 class _Reserved:
     """The stream for the JSON; None if standard output is not reserved."""
 
-    stream: IO[str] | None = None
+    stream: TextIO | None = None
 
 
 def reserve_stdout() -> None:
     """Reserve standard output for `print_json`, until the process ends.
 
-    Descriptor 1 becomes a duplicate of standard error, and so does `sys.stdout`. So what a plugin prints, and the
-    output of its C library or child process, which use descriptor 1, do not get into the JSON. If `sys.stdout` is not
-    descriptor 1 (because it is closed, or a test has replaced it), nothing changes.
+    Descriptor 1 becomes a duplicate of standard error, and `sys.stdout` a new stream to it. So what a plugin prints,
+    and the output of its C library or child process, which use descriptor 1, do not get into the JSON. If `sys.stdout`
+    is not descriptor 1 (because it is closed, or a test has replaced it), nothing changes.
     """
     stream = _move_stdout()
     if stream is not None:
         _Reserved.stream = stream
-        # if standard error is closed, a plugin still finds a stream
-        sys.stdout = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- until the end
+        # not `sys.stderr` itself, which may be missing, and which a plugin must not close with `sys.stdout`
+        options: dict[str, Any] = {"encoding": stream.encoding, "errors": stream.errors, "closefd": False}
+        sys.stdout = open(1, "w", buffering=1, **options)  # noqa: SIM115 -- until the end
 
 
 def reserve_stdout_for_completion() -> None:
@@ -52,7 +53,7 @@ def reserve_stdout_for_completion() -> None:
     sys.stdout = _move_stdout() or sys.stdout
 
 
-def _move_stdout() -> IO[str] | None:
+def _move_stdout() -> TextIO | None:
     """Make descriptor 1 a duplicate of standard error; return a stream to what it was, or None if that is closed."""
     stdout = sys.stdout
     try:

@@ -121,7 +121,7 @@ def test_with_a_sound_source_the_data_are_served_from_memory(damaged, invariant,
     path = damage_array(damage)
     server.serve(toy.folder)
     said = run(SERVED, server.url if source == "a mirror" else None).stdout
-    assert said.startswith(f"{path} is damaged, and the cache cannot be written: {cause}; its data come from ")
+    assert said.startswith(f"{path} is damaged, and the cache cannot be written: {cause}; its data are read from ")
     invariant(of=toy, cache=cache_dir, spoiled={path: path.read_bytes()})
 
 

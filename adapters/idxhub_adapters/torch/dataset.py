@@ -121,7 +121,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
         if not -len(self) <= number < len(self):
             raise IndexError(f"index {number} is out of range for {len(self)} examples")
         stored, targets = self._numpy_arrays()
-        if takes_pil_image(self.transform):
+        if self.transform is not None and takes_pil_image(self.transform):
             return self._apply_transforms(pil_image(self._data.numpy()[number, ...].copy()), targets[number])
         return self._apply_transforms(torch.from_numpy(self._to_dtype(stored[number, ...].copy())), targets[number])
 
@@ -138,7 +138,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
             images, labels = images.take(rows, axis=0), labels.take(rows, axis=0)
         except IndexError:
             raise IndexError(f"an index is out of range for {len(self)} examples") from None
-        if takes_pil_image(self.transform):
+        if self.transform is not None and takes_pil_image(self.transform):
             stored = images.reshape(len(rows), *self._data.shape[1:])
             return [self._apply_transforms(pil_image(each), label) for each, label in zip(stored, labels, strict=True)]
         gathered = GatheredBatch(self._to_dtype(images), labels)

@@ -4,7 +4,7 @@
 
 Those called fashion-mnist-METHOD.png show all 70,000 images. Those called beside-mnist-METHOD.png show Fashion-MNIST
 beside MNIST: all images of both, but 20,000 of each by PyMDE, which the picture says. Run it where `pip install
-'.[embed]'` was run and both datasets are in the cache; `idxhub verify NAME` puts them there. On two cores it takes more
+'.[embed]'` was run and both datasets are in the cache; `idxhub get NAME` puts them there. On two cores it takes more
 than an hour, unless the coordinates are in the cache.
 """
 

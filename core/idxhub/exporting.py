@@ -8,6 +8,7 @@ those that killed processes have left.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -24,6 +25,8 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 # what a temporary folder contains: its lock, a folder for what is written, a folder for what that replaces
 _LOCK, _NEW, _OLD = "lock", "new", "old"
 _UNLOCKED_AGE = 24 * 3600.0  # seconds, after which a temporary folder is removed where the file system has no locks
+# what file systems that have no hard links raise
+_WITHOUT_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _FLUSHED_ONE_BY_ONE = 1000  # files; more than that are flushed together with all that the system has not yet written
 _ANOTHER_PATH = "name a path that can be written"
 
@@ -78,7 +81,7 @@ def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
     if not os.path.lexists(path):
         return
     if not force:
-        raise ExportError(f"{path} exists; name another path, or replace it with force=True")
+        raise ExportError(_exists(path))
     exists_as_folder = path.is_dir() and not path.is_symlink()
     if not path.is_symlink() and exists_as_folder != is_folder:
         kinds = ("a folder", "a file") if exists_as_folder else ("a file", "a folder")
@@ -120,7 +123,11 @@ def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
                     raise AdapterError(f"the exporter of {path} has written no {'folder' if is_folder else 'file'}")
                 _flush(new)
                 check_target(path, is_folder=is_folder, force=force)  # something may have been put there meanwhile
-                _put_in_place(new, path, folder / _OLD / path.name)
+                if force:
+                    _replace(new, path, folder / _OLD / path.name)
+                else:
+                    _move(new, path)
+                flush_folder(path.parent)
         except IdxHubError:
             raise
         except OSError as error:
@@ -168,7 +175,29 @@ def _remove_temporary_folder(folder: Path) -> None:
         os.rmdir(folder)
 
 
-def _put_in_place(new: Path, path: Path, old: Path) -> None:
+def _move(new: Path, path: Path) -> None:
+    """Give `new` the name `path`. Raises `ExportError` if another process has put something there meanwhile."""
+    try:
+        if new.is_dir():
+            os.rename(new, path)  # the system refuses it if a folder that is not empty is there
+            return
+        try:
+            os.link(new, path)  # a rename would replace a file
+        except OSError as error:
+            if error.errno not in _WITHOUT_LINKS:
+                raise
+            os.rename(new, path)
+    except OSError as error:
+        if os.path.lexists(path) and os.path.lexists(new):
+            raise ExportError(_exists(path)) from error
+        raise
+
+
+def _exists(path: Path) -> str:
+    return f"{path} exists; name another path, or replace it with force=True"
+
+
+def _replace(new: Path, path: Path, old: Path) -> None:
     """Rename `new` to `path`. A folder at `path` is first renamed to `old`, and comes back if the next step fails."""
     if not new.is_dir():
         os.replace(new, path)
@@ -181,7 +210,6 @@ def _put_in_place(new: Path, path: Path, old: Path) -> None:
         except BaseException:
             os.rename(old, path)
             raise
-    flush_folder(path.parent)
 
 
 def _flush(new: Path) -> None:

@@ -122,12 +122,12 @@ def test_a_folder_that_cannot_be_written(warm, here, error, says):
 
 
 @pytest.mark.parametrize("chosen", ["npz", "idx"])
-@pytest.mark.parametrize("call", ["mkdir", "fsync", "replace"])
+@pytest.mark.parametrize("call", ["mkdir", "fsync", "link"])
 def test_a_disk_that_fails_after_some_calls(warm, here, tmp_path, call, chosen):
     """From the first such call on, from the second one, and so on to the last."""
     passed = calls.boundaries(lambda: warm.export(chosen, tmp_path / "counted"))
     count = sum((each.call, each.moment) == (call, "before") for each in passed)
-    assert count or (call, chosen) == ("replace", "idx")  # a folder is put in place by `os.rename`
+    assert count or (call, chosen) == ("link", "idx")  # a folder is put in place by `os.rename`
     for number in range(1, count + 1):
         with (
             calls.wrapped(calls.fail(errno.EIO, call, number)),

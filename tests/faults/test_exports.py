@@ -281,6 +281,46 @@ def test_four_processes_at_once(toy, here, whole, invariant, format_name, force)
     invariant()
 
 
+@pytest.mark.row(49)
+@FILE_AND_FOLDER
+def test_what_another_process_puts_there_at_the_last_moment(toy, here, export, monkeypatch, format_name):
+    """Without `force` nothing is replaced, even if it was not there when the target was checked last."""
+    rename, link = os.rename, os.link
+
+    def first_the_other(real):
+        def call_it(new, path):
+            if Path(path) == here / "result":
+                other = here / "other"
+                if format_name == "idx":
+                    other.mkdir()
+                    other = other / "file"
+                other.write_bytes(b"of another process")
+                rename(here / "other", path)
+                monkeypatch.setattr(os, "rename", rename)
+                monkeypatch.setattr(os, "link", link)
+            real(new, path)
+
+        return call_it
+
+    monkeypatch.setattr(os, "rename", first_the_other(rename))
+    monkeypatch.setattr(os, "link", first_the_other(link))
+    with pytest.raises(errors.ExportError, match=r"result exists; name another path"):
+        export(format_name)
+    assert [each.name for each in here.iterdir()] == ["result"]
+    there = here / "result" / "file" if format_name == "idx" else here / "result"
+    assert there.read_bytes() == b"of another process"
+
+
+def test_a_file_system_without_links(here, export, whole, monkeypatch):
+    def refuse(_new, _path):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    complete = whole("npz")
+    monkeypatch.setattr(os, "link", refuse)
+    export("npz")
+    assert digests(here / "result") == complete[NEW]
+
+
 @pytest.mark.row(50)
 def test_a_package_that_is_not_installed(tmp_path, export, here, invariant, monkeypatch):
     (tmp_path / "other_exporter.py").write_text("import package_that_is_not_there\n")

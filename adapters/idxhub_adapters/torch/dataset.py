@@ -169,10 +169,11 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
 
         They are made anew each time, since torch may have moved a tensor to other memory (`share_memory_`).
         """
-        if len(self._data) != len(self._targets):
+        data, targets = self._data.numpy(), self._targets.numpy()
+        if len(data) != len(targets):
             must_be = f"of shape ({len(self)},) after the assignment of data: assign targets of that length too"
             raise errors.ArgumentError("targets", tuple(self._targets.shape), must_be)
-        return as_layout(self._data.numpy(), self._split.layout), self._targets.numpy()
+        return as_layout(data, self._split.layout), targets
 
     def _to_dtype(self, images: NDArray[Any]) -> NDArray[Any]:
         """The images, (B, ...) or one, in the dtype asked for."""

@@ -20,7 +20,7 @@ class Actions(click.Group):
         """The subcommand with this name."""
         found = super().get_command(ctx, cmd_name)
         if found is None and not ctx.resilient_parsing:
-            raise errors.UnknownNameError("subcommand of board", cmd_name, self.list_commands(ctx))
+            raise errors.UnknownNameError("board subcommand", cmd_name, self.list_commands(ctx))
         return found
 
 

@@ -138,6 +138,10 @@ def _one(name: str) -> Configuration:
     found = select(name)
     if len(found) > 1:
         raise errors.UnknownNameError(
-            "configuration", name, [each.name for each in found], problem="ambiguous", why="it names several"
+            "configuration",
+            name,
+            [each.name for each in found],
+            problem="ambiguous",
+            why="several match",
         )
     return found[0]

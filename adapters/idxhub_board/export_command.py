@@ -58,7 +58,7 @@ def export(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
     """
     ending = output.suffix.lower()
     if ending not in _FORMATS:
-        raise errors.UnknownNameError("ending of a table's file", output.suffix, _FORMATS)
+        raise errors.UnknownNameError("table file ending", output.suffix, _FORMATS)
     check_output(output, force=force)
     rows = [[value(record) for value in _COLUMNS.values()] for record in read_stores(stores)]
     write_bytes(output, _FORMATS[ending](rows))

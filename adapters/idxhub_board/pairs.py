@@ -52,9 +52,8 @@ def compare_pair(results: Iterable[Record], first: Configuration, second: Config
                 return mcnemar(is_correct(a, **source), is_correct(b, **source))
     have = dict.fromkeys(configuration_of(each).name for each in kept)
     missing = first if not of_first else second
-    raise errors.UnknownNameError(
-        "pair", f"{first.name} and {second.name}", have, why=f"no predictions of {missing.name} on the same dataset"
-    )
+    why = f"there are no predictions of {missing.name} on the same dataset with the same seed"
+    raise errors.UnknownNameError("pair", f"{first.name} and {second.name}", have, why=why)
 
 
 def is_correct(record: Record, **source: Any) -> NDArray[np.bool_]:

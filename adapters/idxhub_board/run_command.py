@@ -149,7 +149,7 @@ def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
         print_json(said)
     else:
         words = [f"{count} {status}" for status, count in summary.added.items()]
-        click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} were there before")
+        click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} already in the store")
         for why in summary.lost:
             click.echo(f"a worker ended: {why}; run the same command again for what was lost", err=True)
     if bad:

@@ -51,7 +51,7 @@ class Options:
 
 @dataclass
 class Summary:
-    """How many results a run has added, by status, how many were there before, and why workers died."""
+    """How many results a run has added, by status, how many the store already had, and why workers died."""
 
     added: dict[str, int] = field(default_factory=dict)
     present: int = 0

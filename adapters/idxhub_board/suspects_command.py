@@ -56,7 +56,7 @@ def suspects(
     """
     output = output or Path(f"{name}-suspects.csv")
     if output.suffix.lower() != ".csv":
-        raise errors.UnknownNameError("ending of a table's file", output.suffix, [".csv"])
+        raise errors.UnknownNameError("table file ending", output.suffix, [".csv"])
     sheet_path = output.with_suffix(".png")
     for path in (output, sheet_path):
         check_output(path, force=force)

@@ -104,7 +104,7 @@ def load(
     del shuffle_files
     for argument, value in others.items():
         if argument not in _OTHERS:
-            raise errors.UnknownNameError("argument of load", argument, _ARGUMENTS)
+            raise errors.UnknownNameError("load argument", argument, _ARGUMENTS)
         if value:
             raise errors.ArgumentError(argument, value, "None or left out; idxhub has nothing like it")
     wanted = name.partition(":")[0]

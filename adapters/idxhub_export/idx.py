@@ -42,7 +42,7 @@ def idxhub_export(
 def check_names(options: Mapping[str, Any]) -> None:
     """Raise `UnknownNameError` if the option `names` has another value than those that exist."""
     if options.get("names", "published") not in _NAMES:
-        raise errors.UnknownNameError("value of names", options["names"], _NAMES)
+        raise errors.UnknownNameError("names", options["names"], _NAMES)
 
 
 class IdxFile(NamedTuple):

@@ -14,20 +14,20 @@ from idxhub_plot.style import GREY, INK, LINE, Picture, widest
 
 _WITH_NUMBERS = 20  # classes at most
 _WITH_NAMES = 100
-_MOST = 1.7  # inches, of the longest name
+_LONGEST_NAME = 1.7  # inches; a longer one is made smaller
 _DARK = 0.45  # of the colours' range: numbers are white above it
 
 
 def room_beside(names: Sequence[str], side: float) -> float:
     """The inches that the names of rows take, left of a matrix."""
-    return 0.0 if len(names) > _WITH_NAMES else widest(names, _MOST, fontsize=_size(names, side)) + 0.1
+    return 0.0 if len(names) > _WITH_NAMES else widest(names, _LONGEST_NAME, fontsize=_size(names, side)) + 0.1
 
 
 def room_below(names: Sequence[str], side: float) -> float:
     """The inches that the names of columns take, below a matrix."""
     if len(names) > _WITH_NAMES:
         return 0.0
-    long, high = widest(names, _MOST, fontsize=_size(names, side)), _size(names, side) / 72
+    long, high = widest(names, _LONGEST_NAME, fontsize=_size(names, side)), _size(names, side) / 72
     angle = radians(_slope(names, side))
     return long * sin(angle) + high * cos(angle) + 0.15
 
@@ -77,7 +77,7 @@ def _write_names(
 ) -> None:
     left, top = corner
     rows, columns = (each if len(each) <= _WITH_NAMES else () for each in names)
-    options: dict[str, Any] = {"fit": _MOST, "ha": "right", "rotation_mode": "anchor"}
+    options: dict[str, Any] = {"fit": _LONGEST_NAME, "ha": "right", "rotation_mode": "anchor"}
     for i, name in enumerate(rows):
         y = top + (i + 0.5) * side / len(rows)
         picture.write(left - 0.1, y, name, va="center_baseline", fontsize=_size(rows, side), **options)

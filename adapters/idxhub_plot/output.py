@@ -26,7 +26,7 @@ def check_target(path: Path, endings: Sequence[str], *, force: bool) -> None:
     exist or the file exists and `force` is not set.
     """
     if path.suffix.lower() not in endings:
-        raise errors.UnknownNameError("ending of a picture's file", path.suffix, endings)
+        raise errors.UnknownNameError("picture file ending", path.suffix, endings)
     check_absent([path], force=force)
 
 

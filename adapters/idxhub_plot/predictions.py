@@ -66,7 +66,7 @@ def read_predictions(given: str | os.PathLike[str] | ArrayLike, class_names: Seq
 def _read_file(path: Path, class_names: Sequence[str]) -> NDArray[Any]:
     ending = path.suffix.lower()
     if ending not in _FILES:
-        raise errors.UnknownNameError("ending of a file of predictions", path.suffix, _FILES)
+        raise errors.UnknownNameError("predictions file ending", path.suffix, _FILES)
     if ending == ".csv":
         return _read_csv(path, class_names)
     try:

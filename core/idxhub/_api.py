@@ -181,7 +181,7 @@ def get_loader(
     for other in others:
         of_dataset = f"{other} is an argument of get_dataset" if other in adapter.conventions.options else ""
         why = _INSTEAD_IN_GET_LOADER.get(other, of_dataset)
-        raise UnknownNameError("argument of get_loader", other, _parameters(get_loader), why=why)
+        raise UnknownNameError("get_loader argument", other, _parameters(get_loader), why=why)
     batching = Batching(
         batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, shard=shard, equal=equal, prefetch=prefetch
     )

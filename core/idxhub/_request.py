@@ -74,7 +74,7 @@ def check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layou
         stored = images.dtype
         choices = ("uint8", "float32") if stored == "uint8" else (stored,)
         if dtype is not None:
-            check_choice(f"dtype for {spec.name}", dtype, choices)
+            check_choice(f"{spec.name} dtype", dtype, choices)
         if layout is not None:
             check_choice("layout", layout, LAYOUTS)
             if len(images.shape) != 3:

@@ -60,7 +60,8 @@ class UnknownNameError(IdxHubError, LookupError):
         if self.why:
             message += f": {self.why}"
         nearest = self.nearest()
-        message += "." if nearest is None else f"; did you mean {nearest!r}?"
+        has_suggestion = nearest is not None and repr(nearest) not in self.why
+        message += f"; did you mean {nearest!r}?" if has_suggestion else "."
         return f"{message} Choices: {', '.join(self.choices) or 'none'}."
 
     def nearest(self) -> str | None:

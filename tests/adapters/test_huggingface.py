@@ -76,9 +76,17 @@ def test_an_array_is_over_the_mapped_file(truth):
     assert get(image="array", dtype="float32").features["image"] == datasets.Array2D((28, 28), "float32")
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "float32"}, {"layout": "HWC"}, {"image": "jpeg"}], ids=str)
-def test_pictures_of_other_dtypes_and_layouts_are_refused(wrong, cache_dir):
-    with pytest.raises(idxhub.errors.UnknownNameError, match="Choices: "):
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"dtype": "float32"}, """'float32': image="png" has no other dtype; image="array" has"""),
+        ({"layout": "HWC"}, """'HWC': image="png" has no other layout; image="array" has"""),
+        ({"image": "jpeg"}, "unknown image 'jpeg'"),
+    ],
+    ids=str,
+)
+def test_pictures_of_other_dtypes_and_layouts_are_refused(wrong, says, cache_dir):
+    with pytest.raises(idxhub.errors.UnknownNameError, match=f"{says}.* Choices: "):
         idxhub.get_dataset("fashion-mnist", framework="huggingface", download=False, **wrong)
     assert not cache_dir.exists()
 

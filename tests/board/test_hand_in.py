@@ -131,7 +131,7 @@ def test_parquet_has_the_same_table(store, board, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "a.cvs"], "unknown ending of a table's file '.cvs'; did you mean '.csv'?"),
+        (["-o", "a.cvs"], "unknown table file ending '.cvs'; did you mean '.csv'?"),
         (["-o", "no/a.csv"], "there is no folder no for a.csv: make it first"),
         (["-o", "old.csv"], "old.csv exists: name another file, or replace it with --force"),
     ],

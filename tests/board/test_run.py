@@ -82,7 +82,7 @@ def wait_for(path: Path, lines: int) -> None:
 def test_the_results_are_those_of_scikit_learn(board, tmp_path):
     path = tmp_path / "a.jsonl"
     done = board("run", path, *FEW, "--repeats", 2)
-    assert (done.exit_code, done.output) == (0, f"{path}: 4 done; 0 were there before\n")
+    assert (done.exit_code, done.output) == (0, f"{path}: 4 done; 0 already in the store\n")
     train, test = load(SAMPLE, "train[:1000]"), load(SAMPLE, "test")
     flat = [each.images.reshape(len(each.images), -1) for each in (train, test)]
     scaler = StandardScaler().fit(flat[0])
@@ -97,7 +97,7 @@ def test_the_results_are_those_of_scikit_learn(board, tmp_path):
         else:
             assert found["predictions"] is None
     again = board("run", path, *FEW, "--repeats", 2)
-    assert (again.exit_code, again.output) == (0, f"{path}: nothing to do; 4 were there before\n")
+    assert (again.exit_code, again.output) == (0, f"{path}: nothing to do; 4 already in the store\n")
     assert len(results(path)) == 4
 
 
@@ -212,11 +212,11 @@ def test_a_failure_is_repeated_only_if_that_is_asked_for(board, tmp_path):
     path = tmp_path / "a"
     slow = ["--dataset", SAMPLE, "--only", "gradient*=50,n_estimators=100)", "--repeats", 1, "--jobs", 1]
     first = board("run", path, *slow, "--timeout", 0.5)
-    assert (first.exit_code, first.output) == (1, f"{path}: 1 timeout; 0 were there before\n")
+    assert (first.exit_code, first.output) == (1, f"{path}: 1 timeout; 0 already in the store\n")
     second = board("run", path, *slow, "--timeout", 0.5)
-    assert (second.exit_code, second.output) == (0, f"{path}: nothing to do; 1 were there before\n")
+    assert (second.exit_code, second.output) == (0, f"{path}: nothing to do; 1 already in the store\n")
     third = board("run", path, *slow, "--timeout", 0.5, "--again")
-    assert third.output == f"{path}: 1 timeout; 0 were there before\n"
+    assert third.output == f"{path}: 1 timeout; 0 already in the store\n"
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -232,7 +232,10 @@ def test_an_interrupted_run_is_continued(how, board, tmp_path):
     left = psutil.wait_procs(ours, timeout=10)[1]
     assert [each for each in left if "idxhub_board.child" in each.cmdline()] == []
     done = board("run", path, *INTERRUPTED)
-    assert (done.exit_code, done.output) == (0, f"{path}: {49 - len(before)} done; {len(before)} were there before\n")
+    assert (done.exit_code, done.output) == (
+        0,
+        f"{path}: {49 - len(before)} done; {len(before)} already in the store\n",
+    )
     assert len({records.key(each) for each in results(path)}) == len(results(path)) == 49
 
 

@@ -72,7 +72,7 @@ def test_the_command_writes_a_table_and_a_sheet(board, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "a.txt"], "unknown ending of a table's file '.txt'"),
+        (["-o", "a.txt"], "unknown table file ending '.txt'"),
         (["-o", "no/a.csv"], "there is no folder no for a.csv: make it first"),
         (["--model", "SCV"], "did you mean 'SVC'?"),
         (["--model", "Perceptron(penalty=l1)"], "it must be one that gives probabilities"),

@@ -76,7 +76,7 @@ def test_mistakes(named):
         tfds.load("cifar10")
     with pytest.raises(ValueError, match="split is 'validation'; it must be made of train, test"):
         tfds.load("fashion_mnist", split="validation")
-    with pytest.raises(errors.UnknownNameError, match="argument of load 'splits'; did you mean 'split'"):
+    with pytest.raises(errors.UnknownNameError, match="load argument 'splits'; did you mean 'split'"):
         tfds.load("fashion_mnist", splits="train")
     with pytest.raises(errors.ArgumentError, match=r"decoders is .* it must be None or left out"):
         tfds.load("fashion_mnist", decoders={"image": None})

@@ -34,18 +34,18 @@ UNKNOWN = {
     "split": ({"split": "tran"}, "split", "train"),
     "split among several": ({"split": ["test", "tran"]}, "split", "train"),
     "empty split": ({"split": ""}, "split", None),
-    "option": ({"transfrom": None}, "option of numpy", None),
-    "dtype": ({"dtype": "float23"}, "dtype for toy", "float32"),
-    "another dtype": ({"dtype": np.float16}, "dtype for toy", "float32"),
-    "a framework's own dtype": ({"dtype": Dtype("torch.bfloat16")}, "dtype for toy", None),
-    "a framework's dtype of other digits": ({"dtype": Dtype("torch.float64")}, "dtype for toy", "float32"),
-    "a framework's dtype that NumPy lacks": ({"dtype": Dtype("x", as_numpy_dtype="junk")}, "dtype for toy", None),
-    "no dtype": ({"dtype": object()}, "dtype for toy", None),
+    "option": ({"transfrom": None}, "numpy option", None),
+    "dtype": ({"dtype": "float23"}, "toy dtype", "float32"),
+    "another dtype": ({"dtype": np.float16}, "toy dtype", "float32"),
+    "a framework's own dtype": ({"dtype": Dtype("torch.bfloat16")}, "toy dtype", None),
+    "a framework's dtype of other digits": ({"dtype": Dtype("torch.float64")}, "toy dtype", "float32"),
+    "a framework's dtype that NumPy lacks": ({"dtype": Dtype("x", as_numpy_dtype="junk")}, "toy dtype", None),
+    "no dtype": ({"dtype": object()}, "toy dtype", None),
     "layout": ({"layout": "HCW"}, "layout", None),
     "layout in small letters": ({"layout": "chw"}, "layout", "CHW"),
-    "argument of get_loader": ({"batch_size": 4}, "option of numpy", None),
-    "keyword": ({"data_dri": 4}, "option of numpy", "data_dir"),
-    "name as a keyword": ({"nmae": "x"}, "option of numpy", "name"),
+    "argument of get_loader": ({"batch_size": 4}, "numpy option", None),
+    "keyword": ({"data_dri": 4}, "numpy option", "data_dir"),
+    "name as a keyword": ({"nmae": "x"}, "numpy option", "name"),
 }
 
 
@@ -130,7 +130,7 @@ def test_an_adapter_refuses_a_device_before_anything_is_looked_for(toy, strict, 
 
 def test_an_argument_of_get_loader_is_said_to_be_one():
     with pytest.raises(
-        errors.UnknownNameError, match=r"option of numpy 'batch_size': batch_size is an argument of get_loader"
+        errors.UnknownNameError, match=r"numpy option 'batch_size': batch_size is an argument of get_loader"
     ):
         get_dataset(batch_size=4)
 

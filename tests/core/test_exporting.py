@@ -88,7 +88,7 @@ def test_listing_imports_no_exporter(plugins):
     [
         ({"format_name": "fil"}, "unknown export format 'fil'; did you mean 'file'"),
         ({"format_name": None}, "unknown export format None"),
-        ({"color": "red"}, "unknown option of file 'color'; did you mean 'colour'"),
+        ({"color": "red"}, "unknown file option 'color'; did you mean 'colour'"),
         ({"splits": "tran"}, "unknown split 'tran'; did you mean 'train'"),
         ({"splits": ("train[:3]", "train[3:]")}, "because both would be called 'train'"),
         ({"splits": {"a/b": "train"}}, "a name in splits is 'a/b'"),

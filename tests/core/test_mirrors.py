@@ -101,9 +101,9 @@ def test_a_secret_that_a_comma_cuts_is_refused_and_not_shown(load_from, setting)
     with pytest.raises(ArgumentError) as caught:
         load_from(setting)
     assert str(caught.value) == (
-        "IDXHUB_MIRRORS is '(not shown)'; it must be mirrors separated by commas. Write a comma in a login or a query "
-        "as %2C. After a URL, write a folder as file:///PATH if its name has an @, which becomes %40, or if "
-        "the URL has a query"
+        "IDXHUB_MIRRORS is '(not shown)'; it must be mirrors with commas between them, and each comma inside a login "
+        "or a query written as %2C (the value is not shown, because it may hold a password). A folder after such a URL "
+        "is written as file:///PATH, with %40 for each @"
     )
 
 

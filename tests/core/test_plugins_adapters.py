@@ -241,7 +241,7 @@ def test_a_registered_adapter_serves_and_its_conventions_hold(plugins, get):
     assert options == {"device": "here"}
     assert (split.layout, split.labels.dtype) == ("CHW", np.int32)
     assert split.element_shape == (1, 6, 5)
-    with pytest.raises(UnknownNameError, match=r"unknown option of own 'devise'; did you mean 'device'"):
+    with pytest.raises(UnknownNameError, match=r"unknown own option 'devise'; did you mean 'device'"):
         get(plugins, "own", devise="here")
 
 

@@ -75,7 +75,7 @@ def test_a_range_of_another_splits_files(spec, truth, cache_dir):
         np.testing.assert_array_equal(loaded.labels, labels[where])
         assert loaded.labels.dtype == np.int64
     assert len(list(Cache(cache_dir, spec).folder.glob("*.npy"))) == 2
-    with pytest.raises(errors.UnknownNameError, match="first has 8 examples"):
+    with pytest.raises(errors.UnknownNameError, match="first has only 8 examples"):
         load(spec, "first[:9]", plugins=Plugins([]))
 
 

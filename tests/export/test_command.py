@@ -81,7 +81,7 @@ def test_what_exists_is_replaced_by_force_alone(run, here):
         (("npz", SAMPLE, "out", "--option", "compres=true"), "did you mean 'compress'"),
         (("npz", SAMPLE, "out", "--option", "compress=yes"), "compress is 'yes'; it must be True or False"),
         (("npz", SAMPLE, "out", "--option", "compress"), "the form is KEY=VALUE"),
-        *((("npz", SAMPLE, "out", "--option", text), "unknown option of npz '") for text in ARGUMENTS_OF_PYTHON),
+        *((("npz", SAMPLE, "out", "--option", text), "unknown npz option '") for text in ARGUMENTS_OF_PYTHON),
         (("npz",), "FORMAT and PATH are needed"),
         ((), "FORMAT and PATH are needed"),
     ],

@@ -46,7 +46,7 @@ def test_the_list_knows_it_without_an_import(format_name):
 
 
 def test_an_option_that_does_not_exist(format_name, odd, tmp_path):
-    with pytest.raises(idxhub.errors.UnknownNameError, match=f"unknown option of {format_name} 'colour'"):
+    with pytest.raises(idxhub.errors.UnknownNameError, match=f"unknown {format_name} option 'colour'"):
         odd.export(format_name, tmp_path / "result", colour="red")
 
 

@@ -337,7 +337,7 @@ def test_a_package_that_is_not_installed(tmp_path, export, here, invariant, monk
     ("format_name", "options", "says"),
     [
         ("npy", {}, r"unknown export format 'npy'; did you mean 'npz'.*\bidx\b"),
-        ("npz", {"compres": True}, "unknown option of npz 'compres'; did you mean 'compress'"),
+        ("npz", {"compres": True}, "unknown npz option 'compres'; did you mean 'compress'"),
         ("npz", {"splits": "tran"}, "did you mean 'train'"),
     ],
 )

@@ -99,7 +99,7 @@ def test_json_names_both_datasets(plot):
     [
         ([SAMPLE, "--method", "tsen"], "unknown method 'tsen'; did you mean 'tsne'?"),
         ([SAMPLE, "--html", "--beside", SAMPLE], "a page shows one dataset: leave --beside or --html out"),
-        ([SAMPLE, "--html", "-o", "a.png"], "unknown ending of a picture's file '.png'. Choices: .html."),
+        ([SAMPLE, "--html", "-o", "a.png"], "unknown picture file ending '.png'. Choices: .html."),
         ([SAMPLE, "-o", "a.jpg"], "Choices: .png, .svg, .pdf."),
         ([SAMPLE, "--beside", "mnits"], "did you mean 'mnist'?"),
         ([SAMPLE, "--size", "1"], "size is 1; it must be an integer of 2 or more"),

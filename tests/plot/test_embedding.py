@@ -159,7 +159,7 @@ def test_a_bar_is_shown_on_a_terminal(toy, computed, monkeypatch, capsys):
         (
             {"method": "umap", "parameters": {"neighbours": 3}},
             errors.UnknownNameError,
-            "unknown parameter of umap 'neighbours'; did you mean 'neighbors'?",
+            "unknown umap parameter 'neighbours'; did you mean 'neighbors'?",
         ),
         ({"method": "umap", "parameters": {"neighbors": 2.5}}, errors.ArgumentError, "an integer of 1 or more"),
         ({"method": "umap", "parameters": {"min_distance": -1}}, errors.ArgumentError, "a positive number"),

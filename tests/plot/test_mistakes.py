@@ -143,7 +143,7 @@ def test_a_wrong_array_is_named(given, said):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("p.txt", b"0\n", "unknown ending of a file of predictions '.txt'"),
+        ("p.txt", b"0\n", "unknown predictions file ending '.txt'"),
         ("p.csv", b"", "number of columns of p.csv is 0; it must be 1, of classes, or 3"),
         ("p.csv", b"0,0\n1,1\n2,2\n3,1\n", r"number of columns of p.csv is 2; .* \(and no column of indices\)"),
         ("p.csv", b"label\n0\n1\ndog\n1\n", "line 4 of p.csv is 'dog'; it must be a class: its name, or its number"),

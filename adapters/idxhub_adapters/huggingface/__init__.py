@@ -46,7 +46,7 @@ def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str,
     for argument, asked, only in (("dtype", dtype, "uint8"), ("layout", layout, "HW")):
         if asked != only:
             raise errors.UnknownNameError(
-                argument, asked, [only], why='image="png" has no other {argument}; image="array" has all of them'
+                argument, asked, [only], why=f'image="png" has no other {argument}; image="array" has all of them'
             )
 
 

@@ -22,7 +22,7 @@ from idxhub_bench import machine
 from idxhub_bench.load import contenders, memory
 from idxhub_bench.load.contenders.base import Contender
 from idxhub_bench.load.places import Place
-from idxhub_bench.load.touch import Seen
+from idxhub_bench.load.touch import PassRecord
 
 _LATER = 5  # which call stands for the later ones
 _LATER_SECONDS = 0.5  # once the later calls have taken so long, no more are made
@@ -54,7 +54,7 @@ def warm(reader: Contender, dtype: str, size: int) -> dict[str, Any]:
     dataset = reader.open(dtype)
     opened = time.perf_counter() - start
     batches = reader.batches(dataset, size, dtype)
-    Seen().read(*reader.arrays(next(batches)))
+    PassRecord().read(*reader.arrays(next(batches)))
     first = time.perf_counter() - start
     later, spent = opened, 0.0
     for _ in range(_LATER - 1):
@@ -115,9 +115,9 @@ def epochs(
 
 def one_pass(
     reader: Contender, dataset: Any, *, size: int, dtype: str, workers: int = 0, limit: int | None = None
-) -> tuple[Seen, float, float]:
+) -> tuple[PassRecord, float, float]:
     """What was read, the seconds it took, and the processor seconds of this process and its descendants."""
-    seen = Seen()
+    seen = PassRecord()
     clock, start = memory.Clock(), time.perf_counter()
     batches: Iterator[Any] = reader.batches(dataset, size, dtype, workers)
     if limit is not None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub_bench.load.touch import Seen, fingerprint
+from idxhub_bench.load.touch import PassRecord, fingerprint
 
 FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -80,7 +80,7 @@ class Truth:
         return tables
 
 
-def check(seen: Seen, before: Seen, truth: Truth, *, dtype: str, size: int, bounded: bool) -> None:
+def check(seen: PassRecord, before: PassRecord, truth: Truth, *, dtype: str, size: int, bounded: bool) -> None:
     """Raise `CheatError` unless `seen` is a shuffled epoch in batches of `size`, or the beginning of one if `bounded`.
 
     `before` is an earlier pass of the same reader, which must have another order.
@@ -111,7 +111,7 @@ def _check_sizes(sizes: list[int], n: int, size: int, *, bounded: bool) -> None:
         )
 
 
-def _identify(seen: Seen, truth: Truth, dtype: str) -> NDArray[np.int64]:
+def _identify(seen: PassRecord, truth: Truth, dtype: str) -> NDArray[np.int64]:
     """The index in the files of each image; `CheatError` for an image that they do not have with this label."""
     labels, keys = seen.all_labels(), np.concatenate(seen.keys)
     if len(labels) != len(keys):
@@ -160,7 +160,7 @@ def _check_once(where: NDArray[np.int64], truth: Truth, *, whole: bool) -> None:
         raise CheatError(f"{twice - alike} of {len(where)} images were read more than once")
 
 
-def _check_once_float(where: NDArray[np.int64], seen: Seen, truth: Truth, *, whole: bool) -> None:
+def _check_once_float(where: NDArray[np.int64], seen: PassRecord, truth: Truth, *, whole: bool) -> None:
     """The same for float32: images whose sums are next to each other, six in a thousand, may be confused."""
     if not whole:
         twice = len(where) - len(np.unique(where))

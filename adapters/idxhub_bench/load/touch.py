@@ -16,7 +16,7 @@ _KEY = slice(1, None, 6)
 
 
 @dataclass
-class Seen:
+class PassRecord:
     """What was read in a pass: for each batch its size, dtype and labels, the keys of its images, and a sum."""
 
     sizes: list[int] = field(default_factory=list)

@@ -11,7 +11,7 @@ from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE, Figure
 from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
 from idxhub_bench.report.latest import hardware, thread_variables, versions
-from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, marked_text, ratio
+from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, marked_paragraphs, marked_text, ratio
 from idxhub_bench.report.summary import Cell, Summary
 
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
@@ -35,7 +35,10 @@ def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section
 
 def background(summary: Summary) -> Iterator[Section]:
     """The method, the machine, and what was not measured."""
-    yield Section("Method", marked_text("loading").filled(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)))
+    first, *others = marked_paragraphs("loading")
+    yield Section(
+        "Method", first.filled(seed=summary.runs[-1]["seed"], rounds=_repeats(summary)), bullets=tuple(others)
+    )
     yield _machine(summary)
     if summary.missing or summary.failures:
         yield Section("Not measured", "", (), tuple(_gaps(summary)))

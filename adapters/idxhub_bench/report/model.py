@@ -28,8 +28,15 @@ class Marked(str):
 
 
 def marked_text(name: str) -> Marked:
-    """The paragraph in a file of the folder `texts`."""
-    return Marked(" ".join((files("idxhub_bench.report") / "texts" / f"{name}.md").read_text(encoding="utf-8").split()))
+    """The one paragraph in a file of the folder `texts`."""
+    (paragraph,) = marked_paragraphs(name)
+    return paragraph
+
+
+def marked_paragraphs(name: str) -> list[Marked]:
+    """The paragraphs in a file of the folder `texts`, which empty lines separate."""
+    text = (files("idxhub_bench.report") / "texts" / f"{name}.md").read_text(encoding="utf-8")
+    return [Marked(" ".join(paragraph.split())) for paragraph in text.split("\n\n")]
 
 
 def escaped(text: str) -> str:

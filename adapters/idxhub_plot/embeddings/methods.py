@@ -55,7 +55,7 @@ class Method:
         """
         for key, value in parameters.items():
             if key not in self.parameters:
-                raise errors.UnknownNameError(f"parameter of {name}", key, tuple(self.parameters))
+                raise errors.UnknownNameError(f"{name} parameter", key, tuple(self.parameters))
             kind = type(self.parameters[key])
             if isinstance(value, bool) or not isinstance(value, (int, kind)) or not 0 < value < np.inf:
                 word = "an integer of 1 or more" if kind is int else "a positive number"

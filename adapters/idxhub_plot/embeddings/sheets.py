@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _TALLEST = 14_336  # pixels: below what every browser takes for the side of a canvas
-_MOST = 512  # images in a sheet: their pixels are decoded in some hundredths of a second
+_IMAGES_IN_SHEET = 512  # at most: their pixels are decoded in some hundredths of a second
 
 
 def sheet_size(height: int) -> int:
     """How many images of this height are in a sheet."""
-    return max(1, min(_MOST, _TALLEST // height))
+    return max(1, min(_IMAGES_IN_SHEET, _TALLEST // height))
 
 
 def sheets(images: NDArray[np.uint8]) -> Iterator[bytes]:

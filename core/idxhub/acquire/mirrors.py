@@ -55,8 +55,9 @@ def parse_mirrors(setting: str) -> tuple[str, ...]:
             after_query = "?" in mirror
         elif after_query or (after_colon and "@" in mirror):
             must_be = (
-                "mirrors separated by commas. Write a comma in a login or a query as %2C. After a URL, write a folder "
-                "as file:///PATH if its name has an @, which becomes %40, or if the URL has a query"
+                "mirrors with commas between them, and each comma inside a login or a query written as %2C (the value "
+                "is not shown, because it may hold a password). A folder after such a URL is written as file:///PATH, "
+                "with %40 for each @"
             )
             raise ArgumentError("IDXHUB_MIRRORS", _REDACTED, must_be)
         after_colon = after_colon or (":" in mirror and re.match(_DRIVE, mirror, re.IGNORECASE) is None)

@@ -17,7 +17,7 @@ from idxhub.errors import ArgumentError, UnknownNameError
 _PIECE = r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*"
 # ASCII digits, at most 19: more than any split can have, and int() raises another error for thousands of digits
 _BOUND = r"\s*(?:(?P<value>-?[0-9](?:_?[0-9]){0,18})(?P<percent>%?))?\s*"
-_GRAMMAR = "name[start:stop], in examples or percent, joined by +"
+_GRAMMAR = "name[start:stop] in examples or percent, and + between several"
 
 
 class Bound(NamedTuple):
@@ -52,7 +52,7 @@ class Range(NamedTuple):
 def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = None) -> tuple[Piece, ...]:
     """The pieces of a split string. `names` are the splits that exist, `everything` those that "all" stands for."""
     if not isinstance(text, str):
-        raise ArgumentError("split", text, f"a string, {_GRAMMAR}")
+        raise ArgumentError("split", text, f"a string: a name, or {_GRAMMAR}")
     known = tuple(names)
     everything = known if everything is None else tuple(everything)
     pieces: list[Piece] = []
@@ -67,7 +67,7 @@ def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = No
         if name == "all" and "all" not in known:
             if bounds is not None:
                 each = " + ".join(f"{split}[{bounds}]" for split in everything)
-                raise _unusable(text, known, f"'all' cannot be sliced, its splits can: {each}")
+                raise _unusable(text, known, f"'all' cannot be sliced; slice each of its splits: {each}")
             pieces.extend(Piece(each, text=each) for each in everything)
             continue
         if name not in known:
@@ -83,18 +83,18 @@ def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, .
         size = sizes[piece.name]
         for bound in (piece.start, piece.stop):
             if bound is not None and not bound.percent and abs(bound.value) > size:
-                raise _unusable(piece.text, sizes, f"{piece.name} has {size:,} examples")
+                raise _unusable(piece.text, sizes, f"{piece.name} has only {size:,} examples")
         start, stop = _position(piece.start, size, 0), _position(piece.stop, size, size)
         if start > stop:
-            raise _unusable(piece.text, sizes, f"start {start:,} is after stop {stop:,}")
+            raise _unusable(piece.text, sizes, f"the start, {start:,}, is after the stop, {stop:,}")
         ranges.append(Range(piece.name, start, stop))
     return tuple(ranges)
 
 
 def _why_unreadable(text: str, part: str) -> str:
     if part.strip():
-        return f"cannot read {part.strip()!r}"
-    return "a split is missing beside a +" if text.strip() else "the split is empty"
+        return f"{part.strip()!r} is malformed; write {_GRAMMAR}"
+    return "the name of a split is missing before or after a +" if text.strip() else "it is empty"
 
 
 def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound | None, Bound | None]:
@@ -102,18 +102,18 @@ def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound
         return None, None
     start, colon, stop = text.partition(":")
     if not colon:
-        raise _unusable(whole, known, f"[{text}] has no colon")
+        raise _unusable(whole, known, f"[{text}] has no colon; write {_GRAMMAR}")
     matches = re.fullmatch(_BOUND, start), re.fullmatch(_BOUND, stop)
     bounds: list[Bound | None] = []
     for match, side in zip(matches, (start, stop), strict=True):
         if match is None:
-            raise _unusable(whole, known, f"{side.strip()!r} is neither a number nor a percentage")
+            raise _unusable(whole, known, f"{side.strip()!r} is neither a whole number nor a whole percentage")
         if match["value"] is None:
             bounds.append(None)
             continue
         bound = Bound(int(match["value"]), bool(match["percent"]))
         if bound.percent and abs(bound.value) > 100:
-            raise _unusable(whole, known, f"{side.strip()} is outside -100% to 100%")
+            raise _unusable(whole, known, f"{side.strip()} is not between -100% and 100%")
         bounds.append(bound)
     return bounds[0], bounds[1]
 
@@ -127,4 +127,4 @@ def _position(bound: Bound | None, size: int, default: int) -> int:
 
 
 def _unusable(text: str, known: Iterable[str], why: str) -> UnknownNameError:
-    return UnknownNameError("split", text, known, why=f"{why} (the form is {_GRAMMAR})", problem="cannot use")
+    return UnknownNameError("split", text, known, why=why, problem="cannot use")

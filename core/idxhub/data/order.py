@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from idxhub.arguments import integer
-from idxhub.errors import ArgumentError, UnknownNameError
+from idxhub.errors import ArgumentError
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
@@ -32,8 +32,7 @@ def order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
 def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
     """Return `shard` as a pair of ints.
 
-    Raises `ArgumentError` unless it is (i, n) with 0 <= i < n, and `UnknownNameError` unless `equal` is a value that
-    `sharded` knows.
+    Raises `ArgumentError` unless it is (i, n) with 0 <= i < n, and `equal` is a value that `sharded` knows.
     """
     must_be = "(i, n) with 0 <= i < n"
     if not isinstance(shard, (Sequence, np.ndarray)) or len(shard) != 2:
@@ -44,7 +43,7 @@ def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
     except ArgumentError:
         raise ArgumentError("shard", shard, must_be) from None
     if equal not in (None, "drop", "pad"):
-        raise UnknownNameError("equal", equal, ["None", "drop", "pad"])
+        raise ArgumentError("equal", equal, "None, 'drop' or 'pad'")
     return i, n
 
 

@@ -53,7 +53,7 @@ class Adapter:
         for option in options:
             if option not in self.conventions.options:
                 choices = [*self.conventions.options, *common]
-                raise UnknownNameError(f"option of {self.name}", option, choices, why=elsewhere.get(option, ""))
+                raise UnknownNameError(f"{self.name} option", option, choices, why=elsewhere.get(option, ""))
 
     def check(self, options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: Layout | None) -> None:
         """Let the adapter refuse values of options with its own error, before anything is loaded."""

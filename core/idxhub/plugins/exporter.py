@@ -1,4 +1,4 @@
-"""One exporter: its hooks, called so that what they raise or return is checked."""
+"""One exporter: calls its hooks, and checks what they return."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Exporter:
         """Raise `UnknownNameError` for an option that the exporter does not have; `common` are everyone's."""
         for option in options:
             if option not in self.format.options:
-                raise UnknownNameError(f"option of {self.name}", option, [*self.format.options, *common])
+                raise UnknownNameError(f"{self.name} option", option, [*self.format.options, *common])
 
     def check(self, options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
         """Let the exporter refuse options or splits, with an error of its own, before anything is loaded."""

@@ -1,4 +1,4 @@
-"""Calling the hooks of one plugin: the manager that it has for itself, and what becomes of its errors."""
+"""Calls the hooks of one plugin. What stops a program, such as `SystemExit`, becomes an `AdapterError`."""
 
 from __future__ import annotations
 

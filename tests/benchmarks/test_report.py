@@ -30,6 +30,24 @@ def test_all_three_have_the_same_medians(raw, tmp_path):
     assert readme.read_text(encoding="utf-8") == said
 
 
+def test_the_page_opens_with_the_usual_loaders(raw, tmp_path):
+    html, text, picture = tmp_path / "page.html", tmp_path / "page.md", tmp_path / "pictures" / "rates.png"
+    done = report(raw, "--html", html, "--markdown", text, "--picture", picture)
+    assert done.exit_code == 0, done.output
+    said = text.read_text(encoding="utf-8")
+    assert said.startswith(
+        "# Benchmarks\n\n![Images per second of idxhub and of each framework's usual loader](pictures/rates"
+    )
+    first = said.partition("\n## ")[2].partition("\n## ")[0]
+    # frameworks of which one of both is not among the records are left out
+    assert re.findall(r"^\| (idxhub .*?|torchvision.*?|grain.*?) \| ([0-9,.]+) ", first, re.MULTILINE) == [
+        ("idxhub torch DataLoader, float32", "1,000"),
+        ("torchvision, float32", "20"),
+    ]
+    assert "50 (torchvision)" in first
+    assert re.search(r"<main>\s*<section id=.beside-the-usual-loaders.>", html.read_text(encoding="utf-8"))
+
+
 def test_what_failed_or_was_missing_is_said(raw, tmp_path):
     text = tmp_path / "page.md"
     assert report(raw, "--markdown", text).exit_code == 0
@@ -75,7 +93,7 @@ def test_several_files_make_one_page(three, tmp_path):
     ) in lead
     titles = re.findall(r"^## (.*)$", lead, re.MULTILINE)
     assert titles == re.findall(r"<h2>(.*)</h2>", said)
-    assert titles[0] == "Goals"
+    assert titles[:2] == ["Beside the usual loaders", "Goals"]
     assert titles[-5:] == ["Training", "On a device", "Method", "Machine and versions", "Not measured"]
 
 

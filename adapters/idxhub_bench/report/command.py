@@ -23,8 +23,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--html", type=_FILE, help="Write an HTML page, and copy each RAW into its folder.")
 @click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
+@click.option("--picture", type=_FILE, help="Let the Markdown page open with this picture.")
 @click.option("--readme", type=_FILE, help="Replace the short table in this Markdown page.")
-def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: Path | None) -> None:
+def report(
+    raw: tuple[Path, ...], html: Path | None, text: Path | None, picture: Path | None, readme: Path | None
+) -> None:
     """Make tables from the files of records, RAW.
 
     Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option the tables are
@@ -43,7 +46,7 @@ def report(raw: tuple[Path, ...], html: Path | None, text: Path | None, readme: 
         html.write_text(render(made, [path.name for path in raw]), encoding="utf-8")
         _copy_to_folder(html, raw)
     if text is not None:
-        text.write_text(markdown.markdown(made, _lead(files, html, text)), encoding="utf-8")
+        text.write_text(markdown.markdown(made, _lead(files, html, text, picture)), encoding="utf-8")
     if html is text is readme is None:
         click.echo(markdown.table(loading.short(loaded)) if loaded else markdown.sections(made))
 
@@ -58,6 +61,7 @@ def _check(raw: Sequence[Path], html: Path | None) -> None:
 
 def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[records.Run]]) -> Iterator[Section]:
     if loaded is not None:
+        yield from loading.first_section(loaded)
         yield from loading.figures(loaded)
     yield from training.sections(of["train"])
     yield from device.sections(of["device"])
@@ -90,10 +94,12 @@ def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
     readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
 
 
-def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path) -> str:
+def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path, picture: Path | None) -> str:
     links = listed([f"[the records of {_programs(runs)}]({_from(text, path)})" for path, runs in files.items()])
     how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
     lines = [f"This page was written by `idxhub bench report` from {links}: {how}"]
+    if picture is not None:
+        lines.insert(0, f"![Images per second of idxhub and of each framework's usual loader]({_from(text, picture)})")
     if html is not None:
         lines.append(f'<a href="{_from(text, html)}">The same figures as bars, in tables that can be sorted</a>.')
     return "\n\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from idxhub_bench.load.goals import GOALS, Goal, Key
@@ -15,6 +16,35 @@ from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount,
 from idxhub_bench.report.summary import Cell, Summary
 
 _ORDER = {row.name: place for place, row in enumerate(ROWS)}
+# a row of each framework, and the loader that its users usually take; torchvision's transform gives float32
+_USUAL = (
+    ("idxhub numpy get_loader", FLOOR, "uint8"),
+    ("idxhub torch DataLoader", "torchvision", "float32"),
+    ("idxhub tensorflow tf.data", "keras, batch then map", "float32"),
+    ("idxhub jax get_loader", "grain", "uint8"),
+    ("idxhub huggingface array", "load_dataset Parquet", "uint8"),
+)
+USUAL_BATCH = 128
+
+
+def usual_loaders(summary: Summary) -> Iterator[tuple[Line, Line]]:
+    """For each framework in which both were measured: a row of idxhub, and its users' usual loader.
+
+    Images per second, in shuffled batches of 128, without worker processes. The names of the lines end with the dtype.
+    """
+    for ours, theirs, dtype in _USUAL:
+        keys = [Key(row, "rate", dtype, USUAL_BATCH, 0) for row in (ours, theirs)]
+        if all(key in summary.cells for key in keys):
+            mine, other = (replace(_line(summary, key), name=f"{key.row}, {dtype}") for key in keys)
+            yield replace(mine, peers=((theirs, mine.value / other.value),), floor=None), replace(other, floor=None)
+
+
+def first_section(summary: Summary) -> Iterator[Section]:
+    """What a page opens with: each framework beside its users' usual loader."""
+    lines = tuple(itertools.chain.from_iterable(usual_loaders(summary)))
+    if lines:
+        caption = f"images per second, shuffled batches of {USUAL_BATCH}, no workers"
+        yield Section("Beside the usual loaders", "", (Bars(caption, RATE, more_is_better=True, lines=lines),))
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:

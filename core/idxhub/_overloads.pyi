@@ -24,6 +24,7 @@ from idxhub.data.loader import Loader
 from idxhub.data.order import Equal
 from idxhub.data.split import Arrays
 from idxhub.plugins.manager import FrameworkName, Plugins
+from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class TorchDType(Protocol):
@@ -82,6 +83,12 @@ class RayOptions(Common, total=False):
     shuffle: bool
     seed: int
     override_num_blocks: int | None
+
+class KerasOptions(Common, total=False):
+    batch_size: int
+    shuffle: bool
+    seed: int
+    drop_last: bool
 
 class Batching(Common, total=False):
     split: str
@@ -155,6 +162,14 @@ def get_dataset(
 ) -> tuple[RayDataset, ...]: ...
 @overload
 def get_dataset(
+    name: Name = ..., *, framework: Literal["keras"], split: str = ..., **options: Unpack[KerasOptions]
+) -> IdxPyDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["keras"], split: Listed, **options: Unpack[KerasOptions]
+) -> tuple[IdxPyDataset, ...]: ...
+@overload
+def get_dataset(
     name: Name = ...,
     *,
     framework: FrameworkName,
@@ -192,6 +207,10 @@ def get_loader(
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["huggingface", "ray"], **options: Unpack[Batching]
 ) -> Loader[dict[str, NDArray[Any]]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["keras"], **options: Unpack[Batching]
+) -> Loader[tuple[NDArray[Any], NDArray[Any]]]: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: FrameworkName, **options: Unpack[Batching]

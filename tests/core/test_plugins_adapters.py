@@ -56,8 +56,8 @@ def test_an_adapter_may_have_the_name_of_an_alias(write):
     assert Plugins([entry("a", "torch", "idxhub.aliases"), entry("a", "adapter_a")]).adapter("a").name == "a"
 
 
-@pytest.mark.parametrize(("name", "instead"), [("tf", "tensorflow"), ("keras", "tensorflow"), ("Keras", "tensorflow")])
-def test_tf_and_keras_are_answered_with_tensorflow(name, instead):
+@pytest.mark.parametrize(("name", "instead"), [("tf", "tensorflow"), ("TF", "tensorflow"), ("lightning", "torch")])
+def test_the_names_that_users_of_a_framework_try(name, instead):
     with pytest.raises(UnknownNameError, match=rf"^unknown framework '{name}': write '{instead}'\. Choices: "):
         idxhub.get_dataset(framework=name)
 
@@ -171,6 +171,18 @@ def test_the_install_command_names_the_extras_packages_and_not_the_extra(write, 
     install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
     write("adapter_thing", "import thinglib_that_is_not_there")
     with pytest.raises(MissingFrameworkError, match=r"pip install thinglib 'otherlib\[data\]'$"):
+        Plugins().adapter("thing")
+
+
+def test_an_optional_part_of_an_installed_package_is_not_promised_by_it(write, tmp_path):
+    metadata = ("Provides-Extra: thing", "Requires-Dist: Thing.Lib>=2; extra == 'thing'")
+    install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points="[idxhub.adapters]\nthing = adapter_thing\n")
+    install(tmp_path / "modules", "thing_lib", top_level="thinglib")
+    write("adapter_thing", "import no_backend")
+    with pytest.raises(MissingFrameworkError, match=r"^'thing' needs the module 'no_backend'.*not come with Thing.Lib"):
+        Plugins().adapter("thing")
+    write("adapter_thing", "import sys; sys.modules['thinglib'] = None; import thinglib")
+    with pytest.raises(MissingFrameworkError, match=r"needs the package 'thinglib'.* pip install Thing.Lib$"):
         Plugins().adapter("thing")
 
 

@@ -13,7 +13,7 @@ from support.needs import need
 
 import idxhub
 
-FRAMEWORKS = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "huggingface": "datasets"}
+FRAMEWORKS = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "huggingface": "datasets", "keras": "keras"}
 for module in FRAMEWORKS.values():
     need(module)
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from idxhub import Arrays, DatasetSpec, FrameworkName, Loader, Split, adapters, get_dataset, get_loader, load, order
+from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.torch import IdxDataset
 
 
@@ -50,6 +51,8 @@ def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], mo
     assert_type(get_dataset(framework="torch", split=["train", "test"]), tuple[IdxDataset, ...])
     assert_type(get_dataset(framework="torch")[0], tuple[torch.Tensor, int])
     assert_type(get_dataset(framework="torch", transform=flip)[0], tuple[Any, Any])
+    assert_type(get_dataset(framework="keras", batch_size=8, dtype="float32"), IdxPyDataset)
+    assert_type(get_dataset(framework="keras", split=["train", "test"]), tuple[IdxPyDataset, ...])
     assert_type(get_dataset(framework=framework, anything=3), Any)
     assert_type(load("fashion-mnist", "train[:10]"), Split)
     assert_type(order(3, 0, 0), NDArray[np.int64])
@@ -61,6 +64,7 @@ def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], mo
     assert_type(get_loader(batch_size=8, framework="jax", device=0), Loader[Arrays[Any]])
     assert_type(get_loader(batch_size=8, framework="huggingface"), Loader[dict[str, NDArray[Any]]])
     assert_type(get_loader(batch_size=8, framework="ray"), Loader[dict[str, NDArray[Any]]])
+    assert_type(get_loader(batch_size=8, framework="keras"), Loader[tuple[NDArray[Any], NDArray[Any]]])
 
     get_loader()  # type: ignore[call-overload]
     get_loader(batch_size="8")  # type: ignore[call-overload]

@@ -195,11 +195,33 @@ def stdout_to_stderr() -> Iterator[None]:
 
 def _explain_missing_module(entry_point: EntryPoint, module: str) -> str:
     packages = _packages_to_install(entry_point, module)
+    if packages and _are_installed_without(packages, module):
+        problem = f"{entry_point.name!r} needs the module {module!r}, which is not installed"
+        return f"{problem}; it does not come with {' or '.join(packages)}: install the package that contains it"
     if packages:
         problem = f"{entry_point.name!r} needs the package {module!r}, which is not installed"
         return f"{problem}; install it with: {_install_command(packages)}"
     problem = f"{_describe_plugin(entry_point)} needs the module {module!r}, which is not installed"
     return f"{problem}; its documentation should say which package contains this module"
+
+
+def _are_installed_without(packages: Sequence[str], module: str) -> bool:
+    """Whether all packages are installed and none of them contains the module, which is then an optional part."""
+    from importlib import metadata  # noqa: PLC0415 -- for an error alone
+
+    names = [package.partition("[")[0] for package in packages]
+    try:
+        for name in names:
+            metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    owners = metadata.packages_distributions().get(module, [])
+    return not {_normalize(owner) for owner in owners} & {_normalize(name) for name in names}
+
+
+def _normalize(package: str) -> str:
+    """A package's name in the form in which such names are compared."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _explain_failed_import(entry_point: EntryPoint, error: ImportError) -> str:

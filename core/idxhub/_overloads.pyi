@@ -13,6 +13,7 @@ import torch
 from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
+from mlx.core import array as MlxArray  # noqa: N812 -- elsewhere a class of that name begins with a capital letter
 from numpy.typing import NDArray
 from ray.data import Dataset as RayDataset
 from torch import Tensor
@@ -25,6 +26,7 @@ from idxhub.data.order import Equal
 from idxhub.data.split import Arrays
 from idxhub.plugins.manager import FrameworkName, Plugins
 from idxhub_adapters.keras import IdxPyDataset
+from idxhub_adapters.mlx import LazyArrays
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class TorchDType(Protocol):
@@ -162,6 +164,14 @@ def get_dataset(
 ) -> tuple[RayDataset, ...]: ...
 @overload
 def get_dataset(
+    name: Name = ..., *, framework: Literal["mlx"], split: str = ..., **options: Unpack[Common]
+) -> LazyArrays: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["mlx"], split: Listed, **options: Unpack[Common]
+) -> tuple[LazyArrays, ...]: ...
+@overload
+def get_dataset(
     name: Name = ..., *, framework: Literal["keras"], split: str = ..., **options: Unpack[KerasOptions]
 ) -> IdxPyDataset: ...
 @overload
@@ -207,6 +217,10 @@ def get_loader(
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["huggingface", "ray"], **options: Unpack[Batching]
 ) -> Loader[dict[str, NDArray[Any]]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["mlx"], **options: Unpack[Batching]
+) -> Loader[Arrays[MlxArray]]: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["keras"], **options: Unpack[Batching]

@@ -13,7 +13,14 @@ from support.needs import need
 
 import idxhub
 
-FRAMEWORKS = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "huggingface": "datasets", "keras": "keras"}
+FRAMEWORKS = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "jax": "jax",
+    "huggingface": "datasets",
+    "keras": "keras",
+    "mlx": "mlx.core",
+}
 for module in FRAMEWORKS.values():
     need(module)
 

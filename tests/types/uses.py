@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from idxhub import Arrays, DatasetSpec, FrameworkName, Loader, Split, adapters, get_dataset, get_loader, load, order
 from idxhub_adapters.keras import IdxPyDataset
+from idxhub_adapters.mlx import LazyArrays
 from idxhub_adapters.torch import IdxDataset
 
 
@@ -53,6 +54,8 @@ def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], mo
     assert_type(get_dataset(framework="torch", transform=flip)[0], tuple[Any, Any])
     assert_type(get_dataset(framework="keras", batch_size=8, dtype="float32"), IdxPyDataset)
     assert_type(get_dataset(framework="keras", split=["train", "test"]), tuple[IdxPyDataset, ...])
+    assert_type(get_dataset(framework="mlx", dtype="float32"), LazyArrays)
+    assert_type(get_dataset(framework="mlx", split=["train", "test"]), tuple[LazyArrays, ...])
     assert_type(get_dataset(framework=framework, anything=3), Any)
     assert_type(load("fashion-mnist", "train[:10]"), Split)
     assert_type(order(3, 0, 0), NDArray[np.int64])

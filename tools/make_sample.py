@@ -2,7 +2,7 @@
 
     python tools/make_sample.py [--data-dir FOLDER] [--out FOLDER]
 
-Prints the `Resource` lines for core/idxhub/catalog/builtin/fashion_mnist.py. The .gz bytes depend on
+Prints the `Resource` lines for core/idxhub/catalog/builtin/fashion_mnist_sample.py. The .gz bytes depend on
 the zlib at hand, the payloads do not: a test compares those.
 """
 

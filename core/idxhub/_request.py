@@ -68,7 +68,7 @@ def check_split_and_form(spec: DatasetSpec, split: str, dtype: str | None, layou
 
     Raises `UnknownNameError` for a split that does not exist, and for a dtype or layout that its images cannot have.
     """
-    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
+    ranges = split_string.ranges(spec, split)
     for part in ranges:
         images = spec.splits[part.name].images
         stored = images.dtype

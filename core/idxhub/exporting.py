@@ -49,7 +49,7 @@ def name_splits(spec: DatasetSpec, splits: str | Sequence[str] | Mapping[str, st
         raise ArgumentError("splits", splits, "at least one split")
     named: dict[str, str] = {}
     for name, text in pairs:
-        split_string.resolve(split_string.parse(text, spec.splits, spec.everything), spec.sizes)
+        split_string.ranges(spec, text)
         if not isinstance(name, str) or re.fullmatch(r"\w[\w.-]*", name) is None:
             raise ArgumentError("a name in splits", name, "of letters, digits, '.', '_' and '-'")
         if name in named:
@@ -63,13 +63,13 @@ def _usual_name(spec: DatasetSpec, text: str) -> str:
     """The names of the splits that a split string is made of: "train[:80%]+test" is "train-test"."""
     if text == "all" and "all" not in spec.splits:
         return text
-    pieces = split_string.parse(text, spec.splits, spec.everything)
+    pieces = split_string.parse(text, spec.splits, lambda: spec.everything)
     return "-".join(dict.fromkeys(piece.name for piece in pieces))
 
 
 def describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
     """What an exporter may know of a split before it is loaded."""
-    ranges = split_string.resolve(split_string.parse(split, spec.splits, spec.everything), spec.sizes)
+    ranges = split_string.ranges(spec, split)
     images = spec.splits[ranges[0].name].arrays[0]
     return ExportSplit(sum(part.size for part in ranges), images.shape[1:], images.dtype, spec.classes)
 

@@ -10,7 +10,7 @@ from support.made import make
 from idxhub import SplitSpec, idx
 from idxhub.audit.judge import audit_files
 from idxhub.catalog import builtin
-from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST_SAMPLE
+from idxhub.catalog.builtin.fashion_mnist_sample import FASHION_MNIST_SAMPLE
 
 DATASETS = tuple(builtin.datasets().values())
 TRAIN, TEST = "train-images-idx3-ubyte.gz", "test-images-idx3-ubyte.gz"

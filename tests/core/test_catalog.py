@@ -14,7 +14,8 @@ from support import made
 
 from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, idx, load
 from idxhub.catalog import builtin
-from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.catalog.builtin.fashion_mnist_sample import FASHION_MNIST_SAMPLE
 from idxhub.cli.catalog import describe
 
 DATASETS = tuple(builtin.datasets().values())

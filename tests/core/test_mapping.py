@@ -40,6 +40,22 @@ EVERY_LIMIT = """
             failed += 1
     print(failed > 0, loaded > 0)
 """
+UNTIL_THE_END = """
+    import builtins, gc, sys
+    from idxhub import load
+
+    class InACycle:
+        def __init__(self, split):
+            self.split, self.itself = split, self
+
+        def __del__(self):
+            print(int(self.split.labels.sum()), end=" ")
+
+    InACycle(load("fashion-mnist-sample", cache_dir=sys.argv[1]))
+    gc.collect()
+    InACycle(load("fashion-mnist-sample", cache_dir=sys.argv[1]))  # collected when Python ends
+    builtins.kept = load("fashion-mnist-sample", cache_dir=sys.argv[1])  # deleted after the modules
+"""
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 
@@ -92,3 +108,8 @@ def test_many_arrays_are_open_under_a_low_limit(tmp_path):
 @linux
 def test_under_every_limit_the_data_are_right_or_the_limit_is_named(tmp_path):
     assert python(EVERY_LIMIT, tmp_path / "cache", tmp_path / "warm").stdout.strip() == "True True"
+
+
+def test_a_mapping_stays_while_anything_can_read_it_even_when_python_ends(tmp_path):
+    done = python(UNTIL_THE_END, tmp_path / "cache")
+    assert (done.stdout.split(), done.stderr) == (["9000", "9000"], "")

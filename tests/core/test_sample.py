@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from idxhub import Resource, get_dataset, load
-from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST, FASHION_MNIST_SAMPLE
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
+from idxhub.catalog.builtin.fashion_mnist_sample import FASHION_MNIST_SAMPLE
 
 FOLDER = Path(FASHION_MNIST_SAMPLE.folders[0])
 RESOURCES = FASHION_MNIST_SAMPLE.resources

@@ -42,7 +42,7 @@ def _hex_digits(count: int) -> FieldRule:
 
 
 _FILENAME = FieldRule(f"a plain file name that ends in none of {', '.join(_CACHE_SUFFIXES)}", _is_filename)
-_SIZE = NATURAL._replace(must_be="a number of bytes")
+_SIZE = FieldRule("a number of bytes", NATURAL.is_valid, NATURAL.convert)
 _MD5, _SHA256 = _hex_digits(32), _hex_digits(64)
 _SHAPE = FieldRule(
     "a tuple of integers",
@@ -55,7 +55,7 @@ _RESOURCE_FIELDS = {
     "filename": _FILENAME,
     "md5": _MD5,
     "shape": _SHAPE,
-    "dtype": STRING._replace(must_be="the name of a type"),  # None would be float64 to NumPy
+    "dtype": FieldRule("the name of a type", STRING.is_valid),  # None would be float64 to NumPy
     "size": optional(_SIZE),
     "sha256": optional(_SHA256),
     "payload_sha256": optional(_SHA256),

@@ -59,7 +59,7 @@ _DATASET_FIELDS = {
         "a mapping from names to at least one SplitSpec", lambda value: isinstance(value, Mapping) and bool(value)
     ),
     **dict.fromkeys(("classes", "folders", "subfolders"), STRINGS),
-    "mirrors": STRINGS._replace(secret=True),  # a URL may contain a password
+    "mirrors": FieldRule(STRINGS.must_be, STRINGS.is_valid, secret=True),  # a URL may contain a password
     **dict.fromkeys(("title", "description", "release", "license", "citation", "homepage"), STRING),
 }
 

@@ -1,16 +1,17 @@
 """Split strings, as TFDS writes them: "train", "train[:80%]", "train[-1000:]", "train+test", "all".
 
-`parse` knows the grammar, `resolve` the sizes. Rules and rounding are those of tensorflow_datasets/core/splits.py:
-percentages are whole numbers in [-100, 100], rounded to the closest example (`round(percent * n / 100)`, halves to
-even), and a bound outside the split is an error.
+`parse` knows the grammar, `resolve` the sizes, and `ranges` does both for a dataset. Rules and rounding are those of
+tensorflow_datasets/core/splits.py: percentages are whole numbers in [-100, 100], rounded to the closest example
+(`round(percent * n / 100)`, halves to even), and a bound outside the split is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ArgumentError, UnknownNameError
 
 # compiled when they are needed: most calls ask for a whole split, and compiling both takes as long as a module's import
@@ -49,12 +50,19 @@ class Range(NamedTuple):
         return self.stop - self.start
 
 
-def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = None) -> tuple[Piece, ...]:
-    """The pieces of a split string. `names` are the splits that exist, `everything` those that "all" stands for."""
+def ranges(spec: DatasetSpec, text: str) -> tuple[Range, ...]:
+    """The index ranges that a split string means in a dataset. Raises `ArgumentError` or `UnknownNameError`."""
+    return resolve(parse(text, spec.splits, lambda: spec.everything), spec.sizes)
+
+
+def parse(text: str, names: Iterable[str], everything: Callable[[], Iterable[str]] | None = None) -> tuple[Piece, ...]:
+    """The pieces of a split string.
+
+    `names` are the splits that exist. `everything` returns those that "all" stands for, by default all of them.
+    """
     if not isinstance(text, str):
         raise ArgumentError("split", text, f"a string: a name, or {_GRAMMAR}")
     known = tuple(names)
-    everything = known if everything is None else tuple(everything)
     pieces: list[Piece] = []
     for part in text.split("+"):
         if part in known:
@@ -65,10 +73,11 @@ def parse(text: str, names: Iterable[str], everything: Iterable[str] | None = No
             raise _unusable(text, known, _why_unreadable(text, part))
         name, bounds = match["name"], match["bounds"]
         if name == "all" and "all" not in known:
+            meant = known if everything is None else everything()
             if bounds is not None:
-                each = " + ".join(f"{split}[{bounds}]" for split in everything)
+                each = " + ".join(f"{split}[{bounds}]" for split in meant)
                 raise _unusable(text, known, f"'all' cannot be sliced; slice each of its splits: {each}")
-            pieces.extend(Piece(each, text=each) for each in everything)
+            pieces.extend(Piece(each, text=each) for each in meant)
             continue
         if name not in known:
             raise UnknownNameError("split", name, known)

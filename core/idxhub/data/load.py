@@ -124,7 +124,7 @@ def _load_once(
 def _plan(source: Source) -> tuple[tuple[split_string.Range, ...], dict[str, ArraySpec]]:
     """The ranges that a split string means, and the arrays that contain them."""
     spec = source.spec
-    ranges = split_string.resolve(split_string.parse(source.split, spec.splits, spec.everything), spec.sizes)
+    ranges = split_string.ranges(spec, source.split)
     return ranges, {array_spec.key: array_spec for part in ranges for array_spec in spec.splits[part.name].arrays}
 
 

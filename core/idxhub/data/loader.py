@@ -133,8 +133,7 @@ class Loader(Generic[T]):
         """Whether a split string means the same examples as the loader's own: "train[:]" means the same as "train"."""
         spec = self.split.info.spec
         try:
-            pieces = split_string.parse(text, spec.splits, spec.everything)  # type: ignore[arg-type]  # checked there
-            return split_string.resolve(pieces, spec.sizes) == self.split.info.parts
+            return split_string.ranges(spec, text) == self.split.info.parts  # type: ignore[arg-type]  # checked there
         except UnknownNameError:
             return False
 

@@ -10,7 +10,7 @@ from idxhub.catalog.spec import DatasetSpec
 
 _FAMILIES = {
     "fashion-mnist": "fashion_mnist",
-    "fashion-mnist-sample": "fashion_mnist",
+    "fashion-mnist-sample": "fashion_mnist_sample",
     "mnist": "mnist",
     "kmnist": "kmnist",
     "qmnist": "qmnist",

@@ -16,6 +16,7 @@ from jax.sharding import Sharding
 from mlx.core import array as MlxArray  # noqa: N812 -- elsewhere a class of that name begins with a capital letter
 from numpy.typing import NDArray
 from ray.data import Dataset as RayDataset
+from tinygrad import Tensor as TinygradTensor
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -92,6 +93,9 @@ class KerasOptions(Common, total=False):
     seed: int
     drop_last: bool
 
+class TinygradOptions(Common, total=False):
+    device: str | None
+
 class Batching(Common, total=False):
     split: str
     shuffle: bool
@@ -164,6 +168,14 @@ def get_dataset(
 ) -> tuple[RayDataset, ...]: ...
 @overload
 def get_dataset(
+    name: Name = ..., *, framework: Literal["tinygrad"], split: str = ..., **options: Unpack[TinygradOptions]
+) -> Arrays[TinygradTensor]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["tinygrad"], split: Listed, **options: Unpack[TinygradOptions]
+) -> tuple[Arrays[TinygradTensor], ...]: ...
+@overload
+def get_dataset(
     name: Name = ..., *, framework: Literal["mlx"], split: str = ..., **options: Unpack[Common]
 ) -> LazyArrays: ...
 @overload
@@ -217,6 +229,10 @@ def get_loader(
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["huggingface", "ray"], **options: Unpack[Batching]
 ) -> Loader[dict[str, NDArray[Any]]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["tinygrad"], **options: Unpack[Batching]
+) -> Loader[Arrays[TinygradTensor]]: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["mlx"], **options: Unpack[Batching]

@@ -20,6 +20,7 @@ FRAMEWORKS = {
     "huggingface": "datasets",
     "keras": "keras",
     "mlx": "mlx.core",
+    "tinygrad": "tinygrad",
 }
 for module in FRAMEWORKS.values():
     need(module)

@@ -56,6 +56,7 @@ def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], mo
     assert_type(get_dataset(framework="keras", split=["train", "test"]), tuple[IdxPyDataset, ...])
     assert_type(get_dataset(framework="mlx", dtype="float32"), LazyArrays)
     assert_type(get_dataset(framework="mlx", split=["train", "test"]), tuple[LazyArrays, ...])
+    assert_type(get_dataset(framework="tinygrad", device="NPY"), Arrays[Any])
     assert_type(get_dataset(framework=framework, anything=3), Any)
     assert_type(load("fashion-mnist", "train[:10]"), Split)
     assert_type(order(3, 0, 0), NDArray[np.int64])

@@ -7,14 +7,13 @@ the number of threads. What was read from the batches goes into a file, for the 
 from __future__ import annotations
 
 import gc
-import itertools
 import json
 import os
 import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +116,8 @@ def one_pass(
     reader: Contender, dataset: Any, *, size: int, dtype: str, workers: int = 0, limit: int | None = None
 ) -> tuple[PassRecord, float, float]:
     """What was read, the seconds it took, and the processor seconds of this process and its descendants."""
-    seen = PassRecord()
     clock, start = memory.Clock(), time.perf_counter()
-    batches: Iterator[Any] = reader.batches(dataset, size, dtype, workers)
-    if limit is not None:
-        batches = itertools.islice(batches, max(1, limit // size))
-    for batch in batches:
-        seen.read(*reader.arrays(batch))
+    seen = reader.read(dataset, size, dtype, workers, limit)
     seconds = time.perf_counter() - start
     return seen, seconds, clock.seconds()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from idxhub_bench.load.rows import BOTH, FLOOR
+from idxhub_bench.load.rows import BOTH, FLOOR, IN_GRAPH
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Goal:
 _NUMPY, _PLAIN, _TORCHVISION = "idxhub numpy", "idxhub torch DataLoader", "torchvision"
 _PNG, _PARQUET, _KERAS = "idxhub huggingface png", "load_dataset Parquet", "keras, batch then map"
 _TF_DATA, _TENSORS, _ARRAY = "idxhub tensorflow tf.data", "TensorDataset", "idxhub huggingface array"
+_TF_LOOP, _KERAS_LOOP = f"{_TF_DATA}{IN_GRAPH}", f"{_KERAS}{IN_GRAPH}"
 
 # what limits them: microseconds for a batch of 128, the best of several passes, by tests/benchmarks/steps.py
 _WHY_FLOAT32 = """\
@@ -116,6 +117,10 @@ GOALS = (
         4,
         short="TensorFlow `tf.data`, float32, vs `from_tensor_slices`",
         why=_WHY_TF_FLOAT32,
+    ),
+    *(
+        _rates(f"tf.data in batches vs the usual idiom, in a tf.function, {dtype}", _TF_LOOP, _KERAS_LOOP, dtype, 4)
+        for dtype in BOTH
     ),
     _rates("Hugging Face array vs its Image path", _ARRAY, _PARQUET, "uint8", 20, short=_UINT8_ARRAY),
     _rates("Hugging Face get_loader vs its Image path", "idxhub huggingface get_loader", _PARQUET, "uint8", 20),

@@ -90,12 +90,13 @@ def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
         yield Job(row, "cold")
         if row.name == "idxhub numpy":
             yield Job(row, "cold", {"fsync": False})
-    for workers in row.memory_workers if row.opens else (0,):
+    for workers in () if row.only_rates else row.memory_workers if row.opens else (0,):
         limit, compared = None if workers else row.limit, row.small and row.opens
         arguments = {"dtype": first, "size": BATCH, "limit": limit, "workers": workers, "compared": compared}
         if compared or not workers:
             yield Job(row, "together", arguments)
-    yield Job(row, "warm", {"dtype": first, "size": BATCH})
+    if not row.only_rates:
+        yield Job(row, "warm", {"dtype": first, "size": BATCH})
     for workers in row.workers if row.reads else ():
         # workers are started anew for each epoch: in a part of an epoch their start would count too much
         limit, chosen = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.one_size else sizes)

@@ -18,6 +18,7 @@ class Row:
     - `peers`: the rows that its users would use without idxhub
     - `limit`: at most so many images in a pass, because an epoch takes too long
     - `opens`, `reads`: whether its opening and its epochs are measured
+    - `only_rates`: whether nothing but its epochs is measured
     - `small`: false if fixed costs cannot be separated from those of the data; then memory of processes is not compared
     - `full_only`: whether it knows only the full dataset
     - `once`: the measures that are so slow that they run in one round only
@@ -37,6 +38,7 @@ class Row:
     memory_workers: tuple[int, ...] = (0,)
     limit: int | None = None
     opens: bool = True
+    only_rates: bool = False
     small: bool = True
     reads: bool = True
     full_only: bool = False
@@ -65,6 +67,9 @@ _FRAMEWORKS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "ray": (("ray",), "import ray.data, idxhub", ()),
 }
 _KERAS = ("keras tensorflow", "tensorflow keras", "import keras, tensorflow")  # environments, needs, imports
+_TFDS = "tfds tensorflow", "tensorflow tensorflow-datasets", "import tensorflow, tensorflow_datasets"
+IN_GRAPH = ", in a tf.function"
+_LOOPS: dict[str, Any] = {"opens": False, "only_rates": True}
 _FLOAT32_ONCE: dict[str, Any] = {"dtypes": ("float32",), "one_size": True}
 _WORKERS: dict[str, Any] = {"workers": (0, 2), "memory_workers": (0, 2, 8)}
 
@@ -99,19 +104,19 @@ ROWS = (
     _peer("TensorDataset", "torch:Tensors", "torch", "torch", _TORCH, **_WORKERS),
     _peer("TensorDataset, BatchSampler", "torch:BatchedTensors", "torch", "torch", _TORCH, opens=False),
     _ours("tensorflow", "tf.data", "tensorflow:Pipeline", small=False),
+    _ours(
+        "tensorflow",
+        f"tf.data{IN_GRAPH}",
+        "tensorflow:PipelineInGraph",
+        peers=tuple(peer + IN_GRAPH for peer in _FRAMEWORKS["tensorflow"][2]),
+        **_LOOPS,
+    ),
     _ours("tensorflow", "get_loader", "tensorflow:Loader", opens=False, small=False),
     _peer("keras, batch then map", "tensorflow:Keras", *_KERAS, small=False),
+    _peer(f"keras, batch then map{IN_GRAPH}", "tensorflow:KerasInGraph", *_KERAS, **_LOOPS),
     _peer("keras, map then batch", "tensorflow:KerasMapFirst", *_KERAS, **_FLOAT32_ONCE, opens=False, small=False),
-    _peer(
-        "TFDS",
-        "tfds:Tfds",
-        "tfds tensorflow",
-        "tensorflow tensorflow-datasets",
-        "import tensorflow, tensorflow_datasets",
-        small=False,
-        once=("cold",),
-        full_only=True,
-    ),
+    _peer("TFDS", "tfds:Tfds", *_TFDS, small=False, once=("cold",), full_only=True),
+    _peer(f"TFDS{IN_GRAPH}", "tfds:TfdsInGraph", *_TFDS, **_LOOPS, full_only=True),
     _ours("jax", "get_loader", "jax:Loader", opens=False),
     _ours("jax", "resident", "jax:Resident"),
     _peer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idxhub_bench.load.places import Place
+from idxhub_bench.load.touch import PassRecord
 
 
 class Contender:
@@ -33,6 +35,14 @@ class Contender:
     def batches(self, dataset: Any, size: int, dtype: str, workers: int = 0) -> Iterator[Any]:
         """A new shuffled epoch of the framework's own batches."""
         raise NotImplementedError
+
+    def read(self, dataset: Any, size: int, dtype: str, workers: int = 0, limit: int | None = None) -> PassRecord:
+        """Read a new shuffled epoch to the last byte, or its first `limit` images in whole batches."""
+        batches = self.batches(dataset, size, dtype, workers)
+        seen = PassRecord()
+        for batch in batches if limit is None else itertools.islice(batches, max(1, limit // size)):
+            seen.read(*self.arrays(batch))
+        return seen
 
     def arrays(self, batch: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """A batch as NumPy arrays. If a device computes it in the background, this waits for it."""

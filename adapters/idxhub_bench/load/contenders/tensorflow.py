@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from idxhub_bench.load.contenders import hub
 from idxhub_bench.load.contenders.base import Contender, InMemory
+from idxhub_bench.load.touch import KEY, PassRecord, weights
 
 
 class TensorFlow(Contender):
@@ -54,6 +56,27 @@ class Pipeline(TensorFlow, hub.Dataset):
         return self.get(dtype=dtype, **options)
 
 
+class InGraph(TensorFlow):
+    """Iterates inside one `tf.function`, as `model.fit` does, and reads each batch by operations of TensorFlow."""
+
+    compiles = True
+
+    def read(self, dataset: Any, size: int, dtype: str, workers: int = 0, limit: int | None = None) -> PassRecord:
+        self.batches(dataset, size, dtype, workers)
+        pipelines = dataset[-1]
+        if ("loop", size, limit) not in pipelines:  # traced once for all epochs
+            pipeline = pipelines[size] if limit is None else pipelines[size].take(max(1, limit // size))
+            pipelines["loop", size, limit] = _reading_loop(pipeline)
+        sizes, labels, keys, sums = (found.numpy() for found in pipelines["loop", size, limit]())
+        seen = PassRecord()
+        seen.add(pipelines[size].element_spec[0].dtype.name, sizes.tolist(), labels, keys, sums)
+        return seen
+
+
+class PipelineInGraph(InGraph, Pipeline):
+    """idxhub's pipeline."""
+
+
 class Loader(hub.Loader):
     """`get_loader(framework="tensorflow")`."""
 
@@ -85,6 +108,10 @@ class Keras(TensorFlow, InMemory):
         """Keras looks for the folder of its files only once, when it is imported."""
 
 
+class KerasInGraph(InGraph, Keras):
+    """The same inside one `tf.function`."""
+
+
 class KerasMapFirst(Keras):
     """The same with the map before the batch, one example at a time, as in tutorials."""
 
@@ -92,6 +119,42 @@ class KerasMapFirst(Keras):
         if dtype == "float32":
             source = source.map(_scaled, num_parallel_calls=tf.data.AUTOTUNE)
         return mapped_batches(source, size, "uint8")
+
+
+def _reading_loop(pipeline: Any) -> Any:
+    """A function that reads an epoch: the size of each batch, all labels, all keys, and the sum of each batch.
+
+    Keys and sums are those of `touch.fingerprint`.
+    """
+    images, labels = pipeline.element_spec
+    exact = images.dtype == tf.uint8
+    pixels = math.prod(images.shape[1:])
+    factors = tf.constant(weights(pixels))
+
+    def fingerprint(batch: Any) -> tuple[Any, Any]:
+        if exact:
+            words = tf.bitcast(tf.reshape(batch, (-1, pixels // 8, 8)), tf.uint64)
+            return words[:, KEY], tf.reduce_sum(words)
+        return tf.linalg.matvec(tf.reshape(batch, (-1, pixels)), factors), tf.constant(0, tf.uint64)
+
+    def new_array(dtype: Any) -> Any:
+        return tf.TensorArray(dtype, 0, dynamic_size=True, infer_shape=False)
+
+    @tf.function  # type: ignore[untyped-decorator]  # as TensorFlow's types have it
+    def loop() -> tuple[Any, Any, Any, Any]:
+        sizes, all_labels, sums = map(new_array, (tf.int32, labels.dtype, tf.uint64))
+        keys = new_array(tf.uint64 if exact else images.dtype)
+        number = 0
+        for batch, of_batch in pipeline:
+            key, total = fingerprint(batch)
+            sizes = sizes.write(number, tf.shape(of_batch)[0])
+            all_labels = all_labels.write(number, of_batch)
+            keys = keys.write(number, key)
+            sums = sums.write(number, total)
+            number += 1  # noqa: SIM113 -- a variable of the loop in the graph
+        return sizes.stack(), all_labels.concat(), keys.concat(), sums.stack()
+
+    return loop
 
 
 def mapped_batches(source: Any, size: int, dtype: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from idxhub_bench.load.contenders.tensorflow import TensorFlow, mapped_batches
+from idxhub_bench.load.contenders.tensorflow import InGraph, TensorFlow, mapped_batches
 
 
 class Tfds(TensorFlow):
@@ -43,6 +43,10 @@ class Tfds(TensorFlow):
         tfds.download.DownloadManager.download_and_extract = unpack
         builder.download_and_prepare()
         return builder
+
+
+class TfdsInGraph(InGraph, Tfds):
+    """The same inside one `tf.function`."""
 
 
 def _unpacked(source: Path, folder: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypedDict, overload
 
 import numpy as np
+import paddle
 import tensorflow as tf
 import torch
 from datasets import Dataset
@@ -28,6 +29,8 @@ from idxhub.data.split import Arrays
 from idxhub.plugins.manager import FrameworkName, Plugins
 from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.mlx import LazyArrays
+from idxhub_adapters.paddle import IdxBatches as PaddleBatches
+from idxhub_adapters.paddle import IdxDataset as PaddleDataset
 from idxhub_adapters.torch import IdxDataset, Transform
 
 class TorchDType(Protocol):
@@ -95,6 +98,14 @@ class KerasOptions(Common, total=False):
 
 class TinygradOptions(Common, total=False):
     device: str | None
+
+class PaddleOptions(Common, total=False):
+    batch_size: None
+
+class PaddleBatchOptions(Common, total=False):
+    shuffle: bool
+    seed: int
+    drop_last: bool
 
 class Batching(Common, total=False):
     split: str
@@ -192,6 +203,32 @@ def get_dataset(
 ) -> tuple[IdxPyDataset, ...]: ...
 @overload
 def get_dataset(
+    name: Name = ..., *, framework: Literal["paddle"], split: str = ..., **options: Unpack[PaddleOptions]
+) -> PaddleDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["paddle"], split: Listed, **options: Unpack[PaddleOptions]
+) -> tuple[PaddleDataset, ...]: ...
+@overload
+def get_dataset(
+    name: Name = ...,
+    *,
+    framework: Literal["paddle"],
+    split: str = ...,
+    batch_size: int,
+    **options: Unpack[PaddleBatchOptions],
+) -> PaddleBatches: ...
+@overload
+def get_dataset(
+    name: Name = ...,
+    *,
+    framework: Literal["paddle"],
+    split: Listed,
+    batch_size: int,
+    **options: Unpack[PaddleBatchOptions],
+) -> tuple[PaddleBatches, ...]: ...
+@overload
+def get_dataset(
     name: Name = ...,
     *,
     framework: FrameworkName,
@@ -241,6 +278,10 @@ def get_loader(
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["keras"], **options: Unpack[Batching]
 ) -> Loader[tuple[NDArray[Any], NDArray[Any]]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["paddle"], **options: Unpack[Batching]
+) -> Loader[list[paddle.Tensor]]: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: FrameworkName, **options: Unpack[Batching]

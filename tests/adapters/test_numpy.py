@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from support import kit
+from support import digests, kit
 
 import idxhub
 from idxhub import conformance
@@ -17,6 +17,10 @@ def test_conformance(check, tmp_path):
 def test_what_is_not_applicable():
     missing = {"class-names", "workers-fork", "workers-spawn", "missing-framework", "wrong-options"}
     assert kit.not_applicable("numpy") == kit.DEVICE | missing
+
+
+def test_the_digests_of_all_frameworks():
+    assert digests.read("numpy") == (digests.FILE_ORDER, digests.SHUFFLED)
 
 
 def test_it_returns_a_pair_with_names():

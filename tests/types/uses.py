@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from idxhub import Arrays, DatasetSpec, FrameworkName, Loader, Split, adapters, get_dataset, get_loader, load, order
 from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.mlx import LazyArrays
+from idxhub_adapters.paddle import IdxBatches as PaddleBatches
+from idxhub_adapters.paddle import IdxDataset as PaddleDataset
 from idxhub_adapters.torch import IdxDataset
 
 
@@ -36,6 +38,16 @@ def elements(plain: IdxDataset, transformed: IdxDataset[Any, Any], named: IdxDat
     assert_type(named.__getitems__([0, 1]), Sequence[tuple[torch.Tensor, str]])
     plain[[0, 1]]  # type: ignore[call-overload]
     plain["0"]  # type: ignore[call-overload]
+
+
+def uses_of_paddle() -> None:
+    assert_type(get_dataset(framework="paddle"), PaddleDataset)
+    assert_type(get_dataset(framework="paddle", dtype="float32")[0], tuple[NDArray[Any], Any])
+    assert_type(get_dataset(framework="paddle", split=("train", "test")), tuple[PaddleDataset, ...])
+    assert_type(get_dataset(framework="paddle", batch_size=128, shuffle=True), PaddleBatches)
+    assert_type(get_dataset(framework="paddle", batch_size=8, split=["train", "test"]), tuple[PaddleBatches, ...])
+    assert_type(get_loader(batch_size=8, framework="paddle"), Loader[list[Any]])
+    get_dataset(framework="paddle", shuffle=True)  # type: ignore[call-overload]
 
 
 def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], module: torch.nn.Module) -> None:

@@ -92,14 +92,15 @@ def framework_names(tree: ast.AST, *, paths_may: bool = False) -> list[str]:
 def by_the_back_door(package: str, tree: ast.AST) -> list[str]:
     """What a module under adapters/ imports from idxhub that is not public, or from another package there.
 
-    The functions that print what a subcommand says are for subcommands of other distributions too.
+    The functions that print what a subcommand says, and those that write its files, are for subcommands of other
+    distributions too.
     """
     others = {path.name for path in ADAPTERS.iterdir() if path.is_dir()} - {package}
     wrong = []
     for source, name in imports(tree):
         top = source.partition(".")[0]
         public = (source == "idxhub" and name in idxhub.__all__) or (
-            source in ("idxhub.conformance", "idxhub.cli.output") and name
+            source in ("idxhub.conformance", "idxhub.cli.output", "idxhub.cli.files") and name
         )
         if (top == "idxhub" and not public) or top in others or source.startswith("."):
             wrong.append(f"{source} {name}".strip())
@@ -214,6 +215,7 @@ def test_a_framework_in_the_core_is_seen(code, found):
     [
         ("from idxhub import Split, hookimpl\nfrom idxhub.conformance import Subject\nimport torch", []),
         ("from idxhub.cli.output import print_json", []),
+        ("from idxhub.cli.files import write_files", []),
         ("from idxhub.cli import main", ["idxhub.cli main"]),
         ("from idxhub import data", ["idxhub data"]),
         ("from idxhub.data.split import Split", ["idxhub.data.split Split"]),

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from idxhub import errors
+from idxhub.cli.files import check_absent, write_files
 from idxhub_board import records
-from idxhub_board.output import check_output, write_bytes
 from idxhub_board.records import Record
 from idxhub_board.store import read_stores
 from idxhub_board.summary import configuration_of
@@ -59,9 +59,9 @@ def export(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
     ending = output.suffix.lower()
     if ending not in _FORMATS:
         raise errors.UnknownNameError("table file ending", output.suffix, _FORMATS)
-    check_output(output, force=force)
+    check_absent([output], force=force)
     rows = [[value(record) for value in _COLUMNS.values()] for record in read_stores(stores)]
-    write_bytes(output, _FORMATS[ending](rows))
+    write_files({output: _FORMATS[ending](rows)})
     click.echo(f"wrote {output}: {len(rows)} results")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from idxhub import errors
-from idxhub_board.output import check_output, write_bytes
+from idxhub.cli.files import check_absent, write_files
 from idxhub_board.store import read_stores
 from idxhub_board.summary import summarise
 
@@ -28,7 +28,7 @@ def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
     The page needs no network and no other file. It has tabs for Fashion-MNIST, MNIST and both, filters, a table that
     can be sorted, and accuracy against time as a plot. To write it, Jinja2 is needed.
     """
-    check_output(output, force=force)
+    check_absent([output], force=force)
     try:
         from idxhub_board.page.render import page as render  # noqa: PLC0415 -- needs Jinja2
     except ModuleNotFoundError as error:
@@ -36,5 +36,5 @@ def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
             f"the page needs {error.name}, which is not installed: pip install jinja2", name=error.name
         ) from error
     text = render(summarise(read_stores(stores)))
-    write_bytes(output, text.encode())
+    write_files({output: text.encode()})
     click.echo(f"wrote {output}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from idxhub import errors, load
+from idxhub.cli.files import check_absent, write_files
 from idxhub_board.configurations import select
-from idxhub_board.output import check_output, write_bytes
 
 # of different kinds, so that they make different mistakes
 MODELS = (
@@ -58,8 +58,7 @@ def suspects(
     if output.suffix.lower() != ".csv":
         raise errors.UnknownNameError("table file ending", output.suffix, [".csv"])
     sheet_path = output.with_suffix(".png")
-    for path in (output, sheet_path):
-        check_output(path, force=force)
+    check_absent([output, sheet_path], force=force)
     chosen = [each for pattern in models or MODELS for each in select(pattern)]
     try:
         from idxhub_board.sheet import contact_sheet  # noqa: PLC0415 -- needs Pillow and cleanlab
@@ -73,6 +72,5 @@ def suspects(
     found = rank(loaded, out_of_fold(loaded, chosen, folds, seed, progress=True), count)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(table(found, loaded.classes))
-    write_bytes(output, text.getvalue().encode())
-    write_bytes(sheet_path, contact_sheet(loaded, found))
+    write_files({output: text.getvalue().encode(), sheet_path: contact_sheet(loaded, found)})
     click.echo(f"wrote {output} and {sheet_path}: {len(found)} suspects of {len(loaded):,} examples")

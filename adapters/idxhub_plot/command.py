@@ -12,6 +12,7 @@ import click
 
 import idxhub_plot
 from idxhub import datasets, errors
+from idxhub.cli.files import check_absent, made_folder, write_files
 from idxhub.cli.output import print_json
 from idxhub_plot import output
 
@@ -135,12 +136,12 @@ def source(options: dict[str, Any]) -> dict[str, Any]:
 
 def write_picture(path: Path, made: Any, datasets: Sequence[str], *, as_json: bool) -> None:
     """Write a picture to its file, and say so."""
-    write_files({path: output.encode(made, path.suffix)}, datasets, as_json=as_json)
+    write_and_report({path: output.encode(made, path.suffix)}, datasets, as_json=as_json)
 
 
-def write_files(contents: dict[Path, bytes], datasets: Sequence[str], *, as_json: bool) -> None:
+def write_and_report(contents: dict[Path, bytes], datasets: Sequence[str], *, as_json: bool) -> None:
     """Write the files of a picture of these datasets, and say so."""
-    output.write_files(contents)
+    write_files(contents)
     if as_json:
         files = [{"path": str(path), "bytes": len(content)} for path, content in contents.items()]
         what = click.get_current_context().info_name
@@ -241,10 +242,10 @@ def projector(
     """
     folder = folder or Path(f"{name}-projector")
     paths = [folder / filename for filename in idxhub_plot.PROJECTOR_FILES]
-    output.check_absent(paths if folder.is_dir() else [folder], force=force)
+    check_absent(paths if folder.is_dir() else [folder], force=force)
     made = idxhub_plot.projector(name, split, invert=invert, **source(options))
-    with output.made_folder(folder):
-        write_files({folder / filename: content for filename, content in made.items()}, [name], as_json=as_json)
+    with made_folder(folder):
+        write_and_report({folder / filename: content for filename, content in made.items()}, [name], as_json=as_json)
 
 
 @plot.command()
@@ -294,7 +295,7 @@ def embed(
     output.check_target(path, endings, force=force)
     asked = {"name": name, "method": method, "progress": not as_json, **source(options), **options}
     if html:
-        write_files({path: idxhub_plot.embed_page(**asked).encode()}, [name], as_json=as_json)
+        write_and_report({path: idxhub_plot.embed_page(**asked).encode()}, [name], as_json=as_json)
     else:
         names = [name] if beside is None else [name, beside]
         write_picture(path, idxhub_plot.embed(beside=beside, **asked), names, as_json=as_json)

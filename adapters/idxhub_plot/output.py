@@ -1,22 +1,18 @@
-"""A picture becomes a file that is complete or absent, and replaces another file only if that is asked for."""
+"""The bytes of a picture's file, and the paths that may become one."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import click
 from PIL import Image
 
 from idxhub import errors
+from idxhub.cli.files import check_absent
 from idxhub_plot.style import Picture
 
 ENDINGS = (".png", ".svg", ".pdf")
-_ORPHAN_AGE = 60.0  # seconds: a file's bytes are made before it is opened, so that it is written in much less
 
 
 def check_target(path: Path, endings: Sequence[str], *, force: bool) -> None:
@@ -30,17 +26,6 @@ def check_target(path: Path, endings: Sequence[str], *, force: bool) -> None:
     check_absent([path], force=force)
 
 
-def check_absent(paths: Sequence[Path], *, force: bool) -> None:
-    """Refuse files that exist, unless `force` is set, and files in a folder that does not exist."""
-    for path in paths:
-        if not path.parent.is_dir():
-            raise click.UsageError(f"there is no folder {path.parent} for {path.name}: make it first")
-        if path.is_dir():
-            raise click.UsageError(f"{path} is a folder: name a file")
-        if os.path.lexists(path) and not force:
-            raise click.UsageError(f"{path} exists: name another file, or replace it with --force")
-
-
 def encode(picture: Picture | Image.Image, ending: str) -> bytes:
     """The bytes of a picture's file, by the ending of its name."""
     if isinstance(picture, Picture):
@@ -48,54 +33,3 @@ def encode(picture: Picture | Image.Image, ending: str) -> bytes:
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
     return file.getvalue()
-
-
-def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files beside their final paths, flush them, and rename all of them at the end.
-
-    If anything fails before the first file is renamed, none of the paths is changed. Raises `click.ClickException`.
-    """
-    temporary: dict[Path, Path] = {}
-    try:
-        for path, content in contents.items():
-            _remove_orphans(path)
-            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-            with open(temporary[path], "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, written in temporary.items():
-            os.replace(written, path)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        for written in temporary.values():
-            with contextlib.suppress(OSError):
-                os.unlink(written)
-
-
-@contextlib.contextmanager
-def made_folder(folder: Path) -> Iterator[None]:
-    """A context with this folder. If it is new and nothing was written into it, it is removed at the end."""
-    existed = folder.is_dir()
-    try:
-        folder.mkdir(exist_ok=True)
-        yield
-    except OSError as error:
-        raise click.ClickException(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    finally:
-        if not existed:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
-
-
-def _remove_orphans(path: Path) -> None:
-    """Remove what processes that were killed have left of this file."""
-    now = time.time()
-    for orphan in path.parent.glob(f".{path.name.translate(_PLAIN)}.*.tmp"):
-        with contextlib.suppress(OSError):
-            if now - orphan.lstat().st_mtime > _ORPHAN_AGE:
-                orphan.unlink()
-
-
-_PLAIN = {ord(character): f"[{character}]" for character in "*?["}  # glob takes them for themselves then

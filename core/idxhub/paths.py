@@ -45,7 +45,12 @@ def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
 def format_os_error(path: Path, error: OSError) -> str:
     """A message for an error at `path`. It names a dangling link, for which the system only says "No such file"."""
     link = dangling_link(path)
-    return error.strerror or str(error) if link is None else f"{link} is a link to nothing"
+    return describe_os_error(error) if link is None else f"{link} is a link to nothing"
+
+
+def describe_os_error(error: OSError) -> str:
+    """The system's text for an error, without its number and its path; if there is none, the error's own text."""
+    return error.strerror or str(error)
 
 
 def describe_exhaustion(error: OSError) -> str | None:

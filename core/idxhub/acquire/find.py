@@ -16,7 +16,7 @@ from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Archive, Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ChecksumError, DownloadError, Failure
-from idxhub.paths import describe_exhaustion, format_member
+from idxhub.paths import describe_exhaustion, describe_os_error, format_member
 
 if TYPE_CHECKING:
     from idxhub.acquire.download import Downloader
@@ -152,7 +152,7 @@ class _Search:
         if isinstance(error, ChecksumError):
             self.failures += error.failures
         else:
-            reason = error.message if isinstance(error, DownloadError) else error.strerror or str(error)
+            reason = error.message if isinstance(error, DownloadError) else describe_os_error(error)
             self.failures.append(Failure(where, reason))
             advice = describe_exhaustion(error)
             if advice is not None:
@@ -187,7 +187,7 @@ class _Search:
         try:
             data = copy.read(self.resource)
         except OSError as error:
-            failure = Failure(source, error.strerror or str(error))
+            failure = Failure(source, describe_os_error(error))
             raise ChecksumError(f"{archive.filename}: the digest is right", [failure]) from error
         return verify_bytes(self.resource, data, source, self.specs)
 

@@ -14,7 +14,7 @@ from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import DownloadError, Failure
-from idxhub.paths import absolute_path, format_member, open_regular_file
+from idxhub.paths import absolute_path, describe_os_error, format_member, open_regular_file
 
 _MAX_LISTED_FILES = 10_000  # in one folder; further files are found by their name alone, and not by their size
 
@@ -111,7 +111,7 @@ def _why_missing(folder: Path) -> str:
     except FileNotFoundError:
         return "no such folder"
     except OSError as error:
-        return f"cannot be listed: {error.strerror or error}"
+        return f"cannot be listed: {describe_os_error(error)}"
     return "has no such file"
 
 

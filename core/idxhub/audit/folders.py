@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.catalog.spec import DatasetSpec
-from idxhub.paths import absolute_path
+from idxhub.paths import absolute_path, describe_os_error
 
 # where other libraries keep their downloads, besides the folders that the specs name
 _DOWNLOAD_FOLDERS = (
@@ -86,7 +86,7 @@ class _Walk:
         try:
             os.lstat(path)
         except OSError as error:
-            yield FoundPath(path, path.parent, error.strerror or str(error))
+            yield FoundPath(path, path.parent, describe_os_error(error))
         else:
             yield FoundPath(path, path.parent)
 
@@ -100,7 +100,7 @@ class _Walk:
                 subfolders, files = _list_folder(folder)
             except OSError as error:
                 self._not_listed.add(real)
-                yield FoundPath(Path(folder), root, error.strerror or str(error))
+                yield FoundPath(Path(folder), root, describe_os_error(error))
                 continue
             self._listed.add(real)
             yield from (FoundPath(Path(folder, name), root) for name in files if (real, name) not in self._files)

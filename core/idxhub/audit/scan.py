@@ -20,7 +20,7 @@ from idxhub.catalog.recognise.by_name import Claim, NameIndex
 from idxhub.catalog.recognise.published_file import PublishedFile
 from idxhub.formats.idx import is_html
 from idxhub.formats.zip_member import ZIP_ERRORS, format_zip_error, open_zip, why_unreadable
-from idxhub.paths import open_regular_file
+from idxhub.paths import describe_os_error, open_regular_file
 
 _ZIP_MAGIC = b"PK"
 
@@ -82,7 +82,7 @@ class _Scanner:
                 content = Content(damage="a link that leads nowhere") if is_claimed else None
                 yield ScannedFile(path, None, claim, content)
             else:
-                yield ScannedFile(path, None, claim, Content(unreadable=error.strerror or str(error)))
+                yield ScannedFile(path, None, claim, Content(unreadable=describe_os_error(error)))
 
     def _read_file(self, path: Path, status: os.stat_result, *, is_claimed: bool) -> Content | None:
         key = status.st_dev, status.st_ino, is_claimed

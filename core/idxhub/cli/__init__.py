@@ -33,6 +33,7 @@ from idxhub.cli.output import (
     reserve_stdout_for_completion,
 )
 from idxhub.errors import AdapterError, IdxHubError, UnknownNameError
+from idxhub.paths import describe_os_error
 from idxhub.plugins.importing import describe_object
 from idxhub.plugins.manager import installed
 
@@ -176,7 +177,7 @@ def _report_os_error(error: OSError) -> int:
     """Print the error in one line, and return the exit status."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     stream = _failed_stream(frames)
-    message = f"{error.strerror or error}{'' if error.filename is None else f': {error.filename}'}"
+    message = f"{describe_os_error(error)}{'' if error.filename is None else f': {error.filename}'}"
     if stream is not None:
         _discard_output(stream)
         message = f"cannot write to standard output: {message}"

@@ -24,7 +24,7 @@ from idxhub.catalog.spec import DatasetSpec
 from idxhub.cli.options import json_option
 from idxhub.cli.output import is_terminal, print_json, print_table, print_text, printable_line
 from idxhub.errors import ChecksumError, IdxHubError
-from idxhub.paths import absolute_path
+from idxhub.paths import absolute_path, describe_os_error
 from idxhub.plugins.manager import installed
 
 _HEADINGS = ("FILE", "ITS NAME SAYS", "IT IS")
@@ -91,7 +91,7 @@ def _adopt_best(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict
                 failure = str(error)
                 continue
             except OSError as error:
-                failure = f"{copy.source}: {error.strerror or error}"
+                failure = f"{copy.source}: {describe_os_error(error)}"
                 continue
             settings = SearchSettings(download=False)
             records = [build_array(array, cache, settings, found=found).record for array in arrays]

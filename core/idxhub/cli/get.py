@@ -19,7 +19,7 @@ from idxhub.cli.options import data_dir_option, dataset_argument, json_option
 from idxhub.cli.output import print_json, print_table, print_text, printable_line
 from idxhub.errors import ExportError
 from idxhub.exporting import write_target
-from idxhub.paths import absolute_path
+from idxhub.paths import absolute_path, describe_os_error
 from idxhub.plugins.manager import installed
 
 
@@ -99,7 +99,7 @@ def _write_files(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ExportError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        raise ExportError(f"cannot make the folder {folder}: {describe_os_error(error)}") from error
     rows = []
     for resource in spec.resources:
         content = _content(spec, resource, cache, settings, raw=raw)

@@ -20,6 +20,7 @@ from idxhub.catalog.spec import ArraySpec, DatasetSpec
 from idxhub.cli.options import FOLDER, dataset_argument, json_option
 from idxhub.cli.output import print_json, print_table, print_text
 from idxhub.errors import CacheError, ChecksumError
+from idxhub.paths import describe_os_error
 from idxhub.plugins.manager import installed
 
 _NOT_FOUND = "NOT FOUND"
@@ -93,7 +94,7 @@ def _check_file(spec: DatasetSpec, resource: Resource, copy: LocalCopy) -> tuple
     try:
         data = copy.read(resource)
     except OSError as error:
-        return replace(finding, state=f"WRONG: {error.strerror or error}"), None
+        return replace(finding, state=f"WRONG: {describe_os_error(error)}"), None
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     try:
         verified = verify_bytes(resource, data, copy.source, (spec, *installed().datasets().values()))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import Split
+from idxhub import Split, arguments
 
+COMPRESS_OPTIONS = {
+    "compress": "True to compress the arrays; the file is then smaller, and takes longer to write and read"
+}
 _BLOCK = 1 << 22  # bytes: about 5,000 images of 28x28
 
 
@@ -38,3 +41,8 @@ def small_labels(split: Split) -> NDArray[Any]:
 def named_arrays(name: str) -> tuple[str, str]:
     """The names of a split's images and labels, as in Keras' datasets: `x_train` and `y_train`."""
     return f"x_{name}", f"y_{name}"
+
+
+def is_compressed(options: Mapping[str, Any]) -> bool:
+    """The option `compress`. Raises `ArgumentError` if it is no boolean."""
+    return arguments.boolean("compress", options.get("compress", False))

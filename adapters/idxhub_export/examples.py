@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from idxhub import ExportSplit, Split, arguments
 from idxhub_export.png_bytes import channels_of, encode
 
-SHARD_OPTION = "the number of examples in each file; the last one of a split may have fewer"
+SHARD_OPTIONS = {"examples_per_shard": "the number of examples in each file; the last one of a split may have fewer"}
 _BLOCK = 1 << 20  # bytes of pixels: about 1,300 images of 28x28
 
 
@@ -26,14 +26,23 @@ def check_images(splits: Mapping[str, ExportSplit]) -> None:
         channels_of(split.shape, split.dtype)
 
 
-def examples_per_shard(options: Mapping[str, Any], default: int) -> int:
-    """The option, checked. Raises `ArgumentError`."""
-    return arguments.integer("examples_per_shard", options.get("examples_per_shard", default), 1)
+def check_shards(splits: Mapping[str, ExportSplit], options: Mapping[str, Any]) -> None:
+    """Raise `ArgumentError` for images that no PNG can hold, and for another option than a number of examples."""
+    check_images(splits)
+    _examples_per_shard(options, 1)
 
 
-def shards(count: int, size: int) -> list[range]:
-    """The indices of the examples in each shard. A split without examples has one shard, which is empty."""
+def shards(split: Split, options: Mapping[str, Any], default: int) -> list[range]:
+    """The indices of the examples in each shard, which has `default` examples if the option says nothing else.
+
+    A split without examples has one shard, which is empty.
+    """
+    count, size = len(split), _examples_per_shard(options, default)
     return [range(start, min(start + size, count)) for start in range(0, max(count, 1), size)]
+
+
+def _examples_per_shard(options: Mapping[str, Any], default: int) -> int:
+    return arguments.integer("examples_per_shard", options.get("examples_per_shard", default), 1)
 
 
 def examples(split: Split, indices: range, block: int = _BLOCK) -> Iterator[Examples]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
-from idxhub_export.examples import SHARD_OPTION, check_images, examples, examples_per_shard, shards
+from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
 
 _SHARD = 100_000  # examples: about 52 MB of images of 28x28; MDSWriter makes files of 64 MiB
 _VERSION = 2
@@ -34,15 +34,13 @@ _COLUMNS = {
 @hookimpl
 def idxhub_export_format() -> ExportFormat:
     """A folder with a folder for each split."""
-    options = {"examples_per_shard": SHARD_OPTION}
-    return ExportFormat("a folder with MDS files of PNG images, for Mosaic's streaming", True, "", options)
+    return ExportFormat("a folder with MDS files of PNG images, for Mosaic's streaming", True, "", SHARD_OPTIONS)
 
 
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse images that no PNG can hold, and other values of the option."""
-    check_images(splits)
-    examples_per_shard(options, _SHARD)
+    check_shards(splits, options)
 
 
 @hookimpl
@@ -54,7 +52,7 @@ def idxhub_export(
         folder = path / name
         folder.mkdir()
         index = []
-        for number, indices in enumerate(shards(len(split), examples_per_shard(options, _SHARD))):
+        for number, indices in enumerate(shards(split, options, _SHARD)):
             file = f"shard.{number:05}.mds"
             size = _write(folder / file, split, indices, progress)
             data = {"basename": file, "bytes": size, "hashes": {}}

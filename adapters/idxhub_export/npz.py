@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import ExportFormat, Split, arguments, hookimpl
-from idxhub_export.arrays import blocks, named_arrays, small_labels
+from idxhub import ExportFormat, Split, hookimpl
+from idxhub_export.arrays import COMPRESS_OPTIONS, blocks, is_compressed, named_arrays, small_labels
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a .zip can have: the same arrays give the same bytes
 _UNIX = 3  # the system that a .zip says it was made on; otherwise it would depend on the real one
@@ -20,14 +20,13 @@ _UNIX = 3  # the system that a .zip says it was made on; otherwise it would depe
 @hookimpl
 def idxhub_export_format() -> ExportFormat:
     """One file."""
-    options = {"compress": "True to compress the arrays; the file is then smaller, and takes longer to write and read"}
-    return ExportFormat("one .npz file: x_train, y_train, x_test, y_test", False, ".npz", options)
+    return ExportFormat("one .npz file: x_train, y_train, x_test, y_test", False, ".npz", COMPRESS_OPTIONS)
 
 
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any]) -> None:
     """Refuse other values of the option."""
-    arguments.boolean("compress", options.get("compress", False))
+    is_compressed(options)
 
 
 @hookimpl
@@ -35,7 +34,7 @@ def idxhub_export(
     splits: Mapping[str, Split], path: Path, options: Mapping[str, Any], progress: Callable[[int], None]
 ) -> None:
     """Write the members one after the other, in blocks."""
-    method = zipfile.ZIP_DEFLATED if options.get("compress", False) else zipfile.ZIP_STORED
+    method = zipfile.ZIP_DEFLATED if is_compressed(options) else zipfile.ZIP_STORED
     with zipfile.ZipFile(path, "x", method) as file:
         for name, split in splits.items():
             images, labels = named_arrays(name)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
-from idxhub_export.examples import SHARD_OPTION, check_images, examples, examples_per_shard, shards
+from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
 
 _SHARD = 1_000_000  # examples: about 500 MB of images of 28x28, as large as the Hub's files
 
@@ -23,15 +23,15 @@ _SHARD = 1_000_000  # examples: about 500 MB of images of 28x28, as large as the
 @hookimpl
 def idxhub_export_format() -> ExportFormat:
     """A folder with a file for each split."""
-    options = {"examples_per_shard": SHARD_OPTION}
-    return ExportFormat("a folder with Parquet files of PNG images, as on the Hugging Face Hub", True, "", options)
+    return ExportFormat(
+        "a folder with Parquet files of PNG images, as on the Hugging Face Hub", True, "", SHARD_OPTIONS
+    )
 
 
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse images that no PNG can hold, and other values of the option."""
-    check_images(splits)
-    examples_per_shard(options, _SHARD)
+    check_shards(splits, options)
 
 
 @hookimpl
@@ -40,7 +40,7 @@ def idxhub_export(
 ) -> None:
     """Write the files with the names that the Hub gives them."""
     for name, split in splits.items():
-        ranges = shards(len(split), examples_per_shard(options, _SHARD))
+        ranges = shards(split, options, _SHARD)
         for number, indices in enumerate(ranges):
             _write(path / f"{name}-{number:05}-of-{len(ranges):05}.parquet", split, indices, progress)
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from idxhub import ExportFormat, ExportSplit, Split, arguments, hookimpl
 from idxhub_export.arrays import blocks
-from idxhub_export.png_bytes import channels_of, encode
+from idxhub_export.examples import check_images
+from idxhub_export.png_bytes import encode
 
 _BLOCK = 1 << 20  # bytes of pixels
 # names that Windows keeps for devices
@@ -34,8 +35,7 @@ def idxhub_export_format() -> ExportFormat:
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse images that no PNG can hold."""
     arguments.boolean("numbered", options.get("numbered", False))
-    for split in splits.values():
-        channels_of(split.shape, split.dtype)
+    check_images(splits)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""What TFDS (TensorFlow Datasets) writes: an example as the message `tf.train.Example`, and its JSON files.
+"""What TFDS (TensorFlow Datasets) writes: shards of examples, as messages `tf.train.Example`, and its JSON files.
 
 Written without TensorFlow. Sources: tensorflow/core/example/example.proto and feature.proto, the encoding of Protocol
 Buffers, and the files that TFDS 4.9 writes, with which the tests compare these.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from idxhub import ExportSplit, Split, errors
-from idxhub_export.examples import check_images
+from idxhub import ExportFormat, ExportSplit, Split, errors
+from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
 
+_SHARD = 200_000  # examples: about 120 MB of images of 28x28; TFDS makes files of 64 MiB to 1 GiB
 _VERSION = "1.0.0"
 _PYTHON = "tensorflow_datasets.core.features"
 # field numbers, and the wire type of all that have a length
@@ -25,12 +27,42 @@ _KEY, _VALUE = 1, 2  # of an entry of a map
 _BYTES_LIST, _INT64_LIST, _LIST_VALUE = 1, 3, 1  # Feature.bytes_list, Feature.int64_list, value of both
 
 
-def check_splits(splits: Mapping[str, ExportSplit]) -> None:
-    """Raise `ArgumentError` for images that no PNG can hold, and for names of splits that TFDS does not accept."""
-    check_images(splits)
+def describe_format(files: str) -> ExportFormat:
+    """A folder that TFDS opens, with such files."""
+    return ExportFormat(f"a folder with {files} of PNG images, as TFDS writes it", True, "", SHARD_OPTIONS)
+
+
+def check(splits: Mapping[str, ExportSplit], options: Mapping[str, Any]) -> None:
+    """Raise `ArgumentError` for what PNG or TFDS cannot have, names of splits too, and for a wrong option."""
+    check_shards(splits, options)
     for name in splits:
         if re.fullmatch(r"[\w-]+", name) is None:
             raise errors.ArgumentError("a name in splits", name, "of letters, digits, '_' and '-' for TFDS")
+
+
+def write_dataset(
+    path: Path,
+    splits: Mapping[str, Split],
+    options: Mapping[str, Any],
+    progress: Callable[[int], None],
+    *,
+    file_format: str,
+    open_shard: Callable[[Path], AbstractContextManager[Callable[[bytes], object]]],
+) -> None:
+    """Write the shards, then the files that describe them. `open_shard` gives a function that writes an example."""
+    lengths, sizes = {}, dict.fromkeys(splits, 0)
+    for name, split in splits.items():
+        ranges = shards(split, options, _SHARD)
+        lengths[name] = [len(indices) for indices in ranges]
+        for number, indices in enumerate(ranges):
+            with open_shard(path / _file_name(split, name, file_format, number, len(ranges))) as write:
+                for part in examples(split, indices):
+                    for image, label in zip(part.files, part.labels, strict=True):
+                        example = encode_example(image, label)
+                        write(example)
+                        sizes[name] += len(example)
+                    progress(len(part.files))
+    _write_metadata(path, splits, file_format, lengths, sizes)
 
 
 def encode_example(image: bytes, label: int) -> bytes:
@@ -61,7 +93,7 @@ def _varint(number: int) -> bytes:
     return bytes(digits)
 
 
-def file_name(split: Split, name: str, file_format: str, number: int, count: int) -> str:
+def _file_name(split: Split, name: str, file_format: str, number: int, count: int) -> str:
     """The name of a shard, `fashion_mnist-train.tfrecord-00000-of-00001`."""
     return f"{_dataset_name(split)}-{name}.{file_format}-{number:05}-of-{count:05}"
 
@@ -72,7 +104,7 @@ def _dataset_name(split: Split) -> str:
     return name if name[0].isalpha() else f"dataset_{name}"
 
 
-def write_metadata(
+def _write_metadata(
     folder: Path,
     splits: Mapping[str, Split],
     file_format: str,

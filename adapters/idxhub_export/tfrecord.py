@@ -5,33 +5,28 @@ Source: "TFRecords format details" in TensorFlow's documentation.
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import google_crc32c
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
-from idxhub_export.examples import SHARD_OPTION, examples, examples_per_shard, shards
-from idxhub_export.tfds_files import check_splits, encode_example, file_name, write_metadata
-
-_FORMAT = "tfrecord"
-_SHARD = 200_000  # examples: about 120 MB of images of 28x28; TFDS makes files of 64 MiB to 1 GiB
+from idxhub_export import tfds_files
 
 
 @hookimpl
 def idxhub_export_format() -> ExportFormat:
     """A folder that TFDS opens."""
-    options = {"examples_per_shard": SHARD_OPTION}
-    return ExportFormat("a folder with TFRecord files of PNG images, as TFDS writes it", True, "", options)
+    return tfds_files.describe_format("TFRecord files")
 
 
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse what PNG or TFDS cannot have, and other values of the option."""
-    check_splits(splits)
-    examples_per_shard(options, _SHARD)
+    tfds_files.check(splits, options)
 
 
 @hookimpl
@@ -39,19 +34,13 @@ def idxhub_export(
     splits: Mapping[str, Split], path: Path, options: Mapping[str, Any], progress: Callable[[int], None]
 ) -> None:
     """Write the shards, then the files that describe them."""
-    lengths, sizes = {}, dict.fromkeys(splits, 0)
-    for name, split in splits.items():
-        ranges = shards(len(split), examples_per_shard(options, _SHARD))
-        lengths[name] = [len(indices) for indices in ranges]
-        for number, indices in enumerate(ranges):
-            with (path / file_name(split, name, _FORMAT, number, len(ranges))).open("xb") as file:
-                for part in examples(split, indices):
-                    for image, label in zip(part.files, part.labels, strict=True):
-                        example = encode_example(image, label)
-                        file.write(_record(example))
-                        sizes[name] += len(example)
-                    progress(len(part.files))
-    write_metadata(path, splits, _FORMAT, lengths, sizes)
+    tfds_files.write_dataset(path, splits, options, progress, file_format="tfrecord", open_shard=_open_shard)
+
+
+@contextlib.contextmanager
+def _open_shard(path: Path) -> Iterator[Callable[[bytes], object]]:
+    with path.open("xb") as file:
+        yield lambda example: file.write(_record(example))
 
 
 def _record(content: bytes) -> bytes:

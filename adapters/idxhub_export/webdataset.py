@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
-from idxhub_export.examples import SHARD_OPTION, check_images, examples, examples_per_shard, shards
+from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
 
 _SHARD = 10_000  # examples
 
@@ -16,15 +16,13 @@ _SHARD = 10_000  # examples
 @hookimpl
 def idxhub_export_format() -> ExportFormat:
     """A folder with some shards for each split."""
-    options = {"examples_per_shard": SHARD_OPTION}
-    return ExportFormat("a folder with .tar files of WebDataset, with PNG images", True, "", options)
+    return ExportFormat("a folder with .tar files of WebDataset, with PNG images", True, "", SHARD_OPTIONS)
 
 
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse images that no PNG can hold, and other values of the option."""
-    check_images(splits)
-    examples_per_shard(options, _SHARD)
+    check_shards(splits, options)
 
 
 @hookimpl
@@ -34,7 +32,7 @@ def idxhub_export(
     """Write the shards. The names of the examples are their indices in the split, with six digits or more."""
     for name, split in splits.items():
         digits = max(6, len(str(len(split) - 1)))
-        for number, indices in enumerate(shards(len(split), examples_per_shard(options, _SHARD))):
+        for number, indices in enumerate(shards(split, options, _SHARD)):
             with (path / f"{name}-{number:06}.tar").open("xb") as file:
                 for part in examples(split, indices):
                     for index, (image, label) in enumerate(zip(part.files, part.labels, strict=True), part.start):

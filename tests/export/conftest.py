@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support import made
+from support.exports import temporary_folder
 
 import idxhub
 from idxhub.errors import MissingFrameworkError
@@ -28,7 +30,7 @@ class Data:
     cache_dir: Path
     exports: Path
 
-    @property
+    @functools.cached_property
     def splits(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """Images (N, H, W) and labels (N,) by the name of the split, decoded from the files without the cache."""
         return {
@@ -56,18 +58,20 @@ class Data:
 
 
 @pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache for the whole session: Fashion-MNIST need not be decoded for each test."""
-    return tmp_path_factory.mktemp("cache")
+    with temporary_folder(tmp_path_factory, "cache") as folder:
+        yield folder
 
 
-@pytest.fixture(scope="session")
-def shared_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for exports of Fashion-MNIST that several tests read."""
-    return tmp_path_factory.mktemp("exports")
+@pytest.fixture(scope="module")
+def shared_exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for exports of Fashion-MNIST that several tests of a module read."""
+    with temporary_folder(tmp_path_factory, "exports") as folder:
+        yield folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fashion_mnist(full_data_dir: Path, shared_cache: Path, shared_exports: Path) -> Data:
     """Fashion-MNIST whole."""
     return Data(idxhub.Plugins([]).dataset("fashion-mnist"), full_data_dir, shared_cache, shared_exports)

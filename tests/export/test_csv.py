@@ -25,7 +25,8 @@ def by_polars(path):
 
 
 def by_duckdb(path):
-    found = need("duckdb").connect().read_csv(str(path))
+    # it guesses the types from these lines
+    found = need("duckdb").connect().read_csv(str(path), sample_size=100)
     return found.columns, np.stack(list(found.fetchnumpy().values()), axis=1)
 
 

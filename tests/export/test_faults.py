@@ -8,34 +8,12 @@ from __future__ import annotations
 
 import errno
 import signal
-import subprocess
-import time
 
 import pytest
 from support import calls, made
-from support.exports import digests
-from support.processes import python_mounted, running
+from support.exports import check_full_disk, digests, end_by, export_that_waits
 
 import idxhub
-
-EXPORTING = """
-    import signal, sys
-    import idxhub
-
-    # a shell may have started this process with signals that are ignored
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    spec, folder, format_name, path, force = given
-    told = []
-
-    def tell(count):
-        if not told:
-            told.append(count)
-            print("there", flush=True)
-            sys.stdin.readline()
-
-    idxhub.export(spec, format_name, path, data_dir=folder, progress=tell, force=force)
-"""
 
 
 @pytest.fixture
@@ -52,15 +30,10 @@ def test_a_signal_in_the_middle(format_name, odd, here, number, force):
     if force:
         odd.export(format_name, path, splits="test")
         before = digests(path)
-    given = (odd.spec, odd.data_dir, format_name, path, force)
-    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
-        assert child.stdout.readline() == "there\n", child.stderr.read()
+    with export_that_waits(odd.spec, format_name, path, data_dir=odd.data_dir, force=force) as child:
         (temporary,) = set(here.iterdir()) - {path}
         assert temporary.name.startswith(".result.")
-        child.send_signal(number)
-        time.sleep(0.05)
-        _, said = child.communicate("go on\n", timeout=60)
-    assert child.returncode == -number, said
+        end_by(number, child)
     assert path.exists() == force
     assert temporary.exists() == (number == signal.SIGKILL)
     if force:
@@ -70,38 +43,11 @@ def test_a_signal_in_the_middle(format_name, odd, here, number, force):
     assert not force or digests(path) != before
 
 
-FULL = """
-    import os, re, subprocess, sys
-    import idxhub
-
-    spec, folder, format_name, path, force = given
-    idxhub.load(spec, "all", data_dir=folder)  # its cache is elsewhere
-    if force:
-        idxhub.export(spec, format_name, path, splits="train[:1]", progress=False)
-    for size in ("200k", "300k", "400k") if force else ("64k", "200k", "400k"):
-        subprocess.run(["mount", "-o", f"remount,size={size}", path.parent], check=True)
-        before = os.stat(path).st_ino if force else None
-        try:
-            idxhub.export(spec, format_name, path, data_dir=folder, progress=False, force=force)
-        except idxhub.errors.ExportError as error:
-            print(error)
-            assert "No space left on device" in str(error), error
-            assert re.search("[0-9,]+ bytes free; make room, or name a path that can be written$", str(error)), error
-        else:
-            sys.exit(f"there was room in {size}")
-        assert os.listdir(path.parent) == ([path.name] if force else []), os.listdir(path.parent)
-        assert not force or os.stat(path).st_ino == before
-    subprocess.run(["mount", "-o", "remount,size=20m", path.parent], check=True)
-    idxhub.export(spec, format_name, path, data_dir=folder, progress=False, force=force)
-    assert os.listdir(path.parent) == [path.name]
-"""
-
-
 @pytest.mark.parametrize("force", [False, True])
 def test_the_disk_is_full(format_name, here, tmp_path, force):
     dataset = made.make(tmp_path / "published", sizes={"train": 700, "test": 700}, shape=(28, 28))
-    given = (dataset.spec, dataset.folder, format_name, here / "result", force)
-    python_mounted(f"mount -t tmpfs -o size=200k none '{here}'", FULL, given=given)
+    sizes = ("200k", "300k", "400k") if force else ("64k", "200k", "400k")
+    check_full_disk(dataset.spec, dataset.folder, format_name, here / "result", sizes, force=force)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_numpy(data, tmp_path, same, compress):
-    path = data.export("npz", tmp_path / "out.npz", compress=compress)
+def test_numpy(data, same, compress):
+    path = data.exported("npz", compress=compress)
     with np.load(path, allow_pickle=False) as file:
         assert sorted(file) == sorted(f"{letter}_{name}" for name in data.splits for letter in "xy")
         for name, split in data.splits.items():
@@ -18,9 +18,9 @@ def test_numpy(data, tmp_path, same, compress):
             same((file[f"x_{name}"], file[f"y_{name}"]), split)
 
 
-def test_it_is_smaller_if_it_is_compressed(fashion_mnist, tmp_path):
-    plain = fashion_mnist.export("npz", tmp_path / "plain.npz")
-    small = fashion_mnist.export("npz", tmp_path / "small.npz", compress=True)
+def test_it_is_smaller_if_it_is_compressed(fashion_mnist):
+    plain = fashion_mnist.exported("npz", compress=False)
+    small = fashion_mnist.exported("npz", compress=True)
     assert small.stat().st_size < 0.7 * plain.stat().st_size
 
 

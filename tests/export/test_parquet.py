@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from support.exports import pixels
 from support.needs import need
 
 pq = need("pyarrow.parquet")
 Image = need("PIL.Image")
-
-
-def pixels(files: Iterable[bytes]) -> NDArray[Any]:
-    return np.stack([np.asarray(Image.open(io.BytesIO(file))) for file in files])
 
 
 @pytest.fixture
@@ -43,8 +36,8 @@ def test_datasets(data, exported, tmp_path, same):
     label = datasets.ClassLabel(names=list(data.spec.classes))
     for name, split in data.splits.items():
         assert read[name].features == datasets.Features({"image": datasets.Image(), "label": label})
-        images = [np.asarray(image) for image in read[name]["image"]]
-        same((images, read[name]["label"]), split)
+        rows = read[name][:]
+        same((list(map(np.asarray, rows["image"])), rows["label"]), split)
 
 
 def test_pyarrow(data, exported, same):
@@ -95,13 +88,12 @@ def test_it_is_smaller_than_what_datasets_writes(fashion_mnist, tmp_path):
     rows = {"image": [Image.fromarray(image) for image in images], "label": labels}
     theirs = tmp_path / "theirs.parquet"
     datasets.Dataset.from_dict(rows, features=features).to_parquet(str(theirs))
-    ours = fashion_mnist.export("parquet", tmp_path / "out") / "test-00000-of-00001.parquet"
+    ours = fashion_mnist.exported("parquet") / "test-00000-of-00001.parquet"
     assert ours.stat().st_size < theirs.stat().st_size
 
 
-def test_no_row_group_is_large(fashion_mnist, tmp_path):
-    path = fashion_mnist.export("parquet", tmp_path / "out", splits="test")
-    metadata = pq.read_metadata(path / "test-00000-of-00001.parquet")
+def test_no_row_group_is_large(fashion_mnist):
+    metadata = pq.read_metadata(fashion_mnist.exported("parquet") / "test-00000-of-00001.parquet")
     assert max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)) < 2_000
 
 

@@ -14,6 +14,7 @@ from idxhub import errors
 from idxhub_export.tfds_files import encode_example
 
 Image = need("PIL.Image")
+WHOLE = 200_000  # examples in a file: a split is in one file
 
 
 def paths(path, data, name, file_format):
@@ -22,9 +23,9 @@ def paths(path, data, name, file_format):
     return sorted(map(str, path.glob(f"{dataset}-{name}.{file_format}-*")))
 
 
-def test_tensorflow(data, tmp_path, same):
+def test_tensorflow(data, same):
     tf = need("tensorflow")
-    path = data.export("tfrecord", tmp_path / "out")
+    path = data.exported("tfrecord", examples_per_shard=WHOLE)
     features = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
 
     def parse(example):
@@ -38,12 +39,12 @@ def test_tensorflow(data, tmp_path, same):
         same((images[..., 0], labels), split)
 
 
-@pytest.mark.parametrize("per_shard", [200_000, 8])
-def test_tfds(data, tmp_path, same, per_shard, request):
+@pytest.mark.parametrize("per_shard", [WHOLE, 8])
+def test_tfds(data, same, per_shard, request):
     tfds = need("tensorflow_datasets")
     if "fashion_mnist" in request.node.name and per_shard == 8:
         per_shard = 9_000
-    path = data.export("tfrecord", tmp_path / "out", examples_per_shard=per_shard)
+    path = data.exported("tfrecord", examples_per_shard=per_shard)
     builder = tfds.builder_from_directory(str(path))
     height, width = data.splits["train"][0].shape[1:]
     assert builder.info.features["image"].shape == (height, width, 1)

@@ -1,6 +1,6 @@
 """Exports that fail, that are ended in the middle, and that meet one another.
 
-tests/export/test_faults.py ends them in each format.
+tests/export/test_faults.py ends them in each format. What both need is in support/exports.py.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from support import calls
-from support.exports import digests
+from support.exports import check_full_disk, digests, end_by, export_that_waits
 from support.installed import entry
-from support.processes import importable, python, python_mounted, running, without
+from support.processes import importable, python, running, without
 
 import idxhub
 from idxhub import Plugins, errors
@@ -129,57 +128,16 @@ def test_a_disk_that_is_full_after_some_calls(export, here, whole, invariant, fo
         invariant(raised, file=str(path), expected=os.strerror(errno.ENOSPC), found="bytes free")
 
 
-FULL = """
-    import os, pickle, subprocess
-    import idxhub
-
-    spec, folder, path, format_name = given
-    options = {"data_dir": folder, "progress": False, "cache_dir": folder / "cache"}
-    for size in ("12k", "24k"):
-        subprocess.run(["mount", "-o", f"remount,size={size}", path.parent], check=True)
-        try:
-            idxhub.export(spec, format_name, path, **options)
-        except idxhub.errors.ExportError as error:
-            assert "No space left on device" in str(error) and "bytes free; make room" in str(error), error
-        else:
-            raise SystemExit(f"there was room in {size}")
-        assert os.listdir(path.parent) == []
-    subprocess.run(["mount", "-o", "remount,size=20m", path.parent], check=True)
-    idxhub.export(spec, format_name, path, **options)
-    assert os.listdir(path.parent) == [path.name]
-"""
-
-
 @pytest.mark.row(46)
 @FILE_AND_FOLDER
 def test_a_file_system_that_is_full(large, toy, here, invariant, format_name):
-    python_mounted(
-        f"mount -t tmpfs -o size=24k none '{here}'",
-        FULL,
-        given=(large.spec, large.folder, here / "result", format_name),
-    )
+    check_full_disk(large.spec, large.folder, format_name, here / "result", ("12k", "24k"))
     invariant()
 
 
-EXPORTING = """
-    import signal, sys
-    import idxhub
-
-    # a shell may have started this process with signals that are ignored
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    spec, folder, format_name, path, force = given
-    told = []
-
-    def tell(count):
-        if not told:
-            told.append(count)
-            print("there", flush=True)
-            sys.stdin.readline()
-
-    options = {"data_dir": folder, "download": False, "force": force}
-    idxhub.export(spec, format_name, path, splits="train", progress=tell, **options)
-"""
+def new_export(toy, format_name, path, *, force):
+    """In a process that waits for a line."""
+    return export_that_waits(toy.spec, format_name, path, splits=NEW, data_dir=toy.folder, download=False, force=force)
 
 
 @pytest.mark.row(47)
@@ -190,13 +148,8 @@ def test_a_signal_in_the_middle(toy, export, here, whole, invariant, number, for
     complete = whole(format_name)
     if force:
         export(format_name, OLD)
-    given = (toy.spec, toy.folder, format_name, here / "result", force)
-    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
-        assert child.stdout.readline() == "there\n", child.stderr.read()
-        child.send_signal(number)
-        time.sleep(0.05)
-        _, said = child.communicate("go on\n", timeout=30)
-    assert child.returncode == -number, said
+    with new_export(toy, format_name, here / "result", force=force) as child:
+        end_by(number, child)
     assert [each.name for each in here.iterdir()] == (["result"] if force else [])
     assert not force or digests(here / "result") == complete[OLD]
     invariant()
@@ -230,9 +183,7 @@ def test_killed_at_every_boundary(toy, cache_dir, fast_dir, invariant):
 def test_two_exports_to_one_path(toy, export, here, whole, invariant, format_name, force):
     """The second one begins and ends while the first one is at work."""
     complete = whole(format_name)
-    given = (toy.spec, toy.folder, format_name, here / "result", force)
-    with running(EXPORTING, given=given, stderr=subprocess.PIPE) as child:
-        assert child.stdout.readline() == "there\n", child.stderr.read()
+    with new_export(toy, format_name, here / "result", force=force) as child:
         export(format_name, OLD, force=force)
         assert digests(here / "result") == complete[OLD]
         _, said = child.communicate("go on\n", timeout=30)

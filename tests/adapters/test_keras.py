@@ -76,7 +76,7 @@ def test_a_wrong_option_is_refused_before_any_file_is_searched_for(option, value
 # With more than one worker, Keras 3.15 trains on some batches twice and on others never, except with TensorFlow.
 @pytest.mark.parametrize("option", ["workers", "use_multiprocessing", "max_queue_size"])
 def test_there_are_no_workers(option):
-    with pytest.raises(idxhub.errors.UnknownNameError, match=f"unknown option of keras '{option}'"):
+    with pytest.raises(idxhub.errors.UnknownNameError, match=f"unknown keras option '{option}'"):
         get(**{option: 1})
 
 

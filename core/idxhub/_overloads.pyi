@@ -84,6 +84,7 @@ class JaxOptions(Common, total=False):
 
 class HuggingFaceOptions(Common, total=False):
     image: Literal["png", "array"]
+    compress: bool
 
 class RayOptions(Common, total=False):
     shuffle: bool

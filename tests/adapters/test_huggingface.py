@@ -23,7 +23,13 @@ Image = need("PIL.Image")
 from idxhub_adapters.huggingface import png  # noqa: E402 -- after the skip where datasets is absent
 
 NAME = "fashion-mnist-sample"
-ARRAYS = replace(conformance.subject("huggingface"), arguments={"image": "array"}, floats=True, layouts=True)
+ARRAYS = replace(
+    conformance.subject("huggingface"),
+    arguments={"image": "array"},
+    options={"image": "array", "compress": False},
+    floats=True,
+    layouts=True,
+)
 
 
 @conformance.parametrize("huggingface")
@@ -83,12 +89,38 @@ def test_an_array_is_over_the_mapped_file(truth):
         ({"layout": "HWC"}, """'HWC': image="png" has no other layout; image="array" has"""),
         ({"image": "jpeg"}, "unknown image 'jpeg'"),
     ],
-    ids=str,
+    ids=repr,
 )
 def test_pictures_of_other_dtypes_and_layouts_are_refused(wrong, says, cache_dir):
     with pytest.raises(idxhub.errors.UnknownNameError, match=f"{says}.* Choices: "):
         idxhub.get_dataset("fashion-mnist", framework="huggingface", download=False, **wrong)
     assert not cache_dir.exists()
+
+
+def test_compressed_pictures_have_the_same_pixels_and_are_smaller(truth, tmp_path):
+    small, plain = get(compress=True), get()
+    assert small.features == plain.features
+    assert small._fingerprint != plain._fingerprint
+    assert [np.asarray(small[i]["image"]).tolist() for i in (0, 7)] == [truth.images[i].tolist() for i in (0, 7)]
+    assert small["label"] == plain["label"]
+    for format_name in ("numpy", None):
+        batches = [each.with_format(format_name).shuffle(seed=1)[:64]["image"] for each in (small, plain)]
+        np.testing.assert_array_equal(*map(np.asarray, batches))
+    sizes = []
+    for each in (small, plain):
+        each.to_parquet(tmp_path / f"{len(sizes)}.parquet")
+        sizes.append((tmp_path / f"{len(sizes)}.parquet").stat().st_size)
+    assert sizes[0] < 0.7 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"compress": "yes"}, "compress is 'yes'"), ({"compress": True, "image": "array"}, "only PNG pictures can be")],
+    ids=repr,
+)
+def test_what_cannot_be_compressed_is_refused(wrong, says):
+    with pytest.raises(idxhub.errors.ArgumentError, match=says):
+        get(**wrong)
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (4, 3, 3), (2, 2, 2, 2, 2, 2), (0, 4)], ids=str)

@@ -29,11 +29,11 @@ SUBJECT = Subject(
     length=len,
     class_names=lambda native: native.features["label"].names,
     package="datasets",
-    options={"image": "array"},
+    options={"image": "array", "compress": True},
     # a picture is uint8 and HW; image="array" has float32 and other layouts too
     floats=False,
     layouts=False,
-    wrong_options={"image": "jpg"},
+    wrong_options={"image": "jpg", "compress": "yes"},
     records=lambda native: [each["record"] for each in native.info.download_checksums.values()],
     minimum=47,
 )

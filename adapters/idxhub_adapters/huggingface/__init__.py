@@ -12,7 +12,7 @@ from typing import Any
 import datasets
 from numpy.typing import NDArray
 
-from idxhub import Conventions, Split, errors, hookimpl
+from idxhub import Conventions, Split, arguments, errors, hookimpl
 from idxhub_adapters.huggingface.arrow_files import MAX_AXES, array_dataset, picture_dataset
 from idxhub_adapters.huggingface.gathering import ArrayDataset
 
@@ -25,7 +25,10 @@ def idxhub_conventions() -> Conventions:
     return Conventions(
         layout="HW",
         label_dtype="int64",
-        options={"image": '"png" (an Image feature, as on the Hub) or "array" (a feature of fixed shape)'},
+        options={
+            "image": '"png" (an Image feature, as on the Hub) or "array" (a feature of fixed shape)',
+            "compress": "whether the PNG pictures are compressed: smaller, and slower to read (False)",
+        },
     )
 
 
@@ -35,6 +38,8 @@ def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str,
     image = options.get("image", "png")
     if image not in ("png", "array"):
         raise errors.UnknownNameError("image", image, ["png", "array"])
+    if arguments.boolean("compress", options.get("compress", False)) and image != "png":
+        raise errors.ArgumentError("compress", True, f"False with image={image!r}: only PNG pictures can be compressed")
     if image == "array":
         if len(shape) > MAX_AXES:
             raise errors.ArgumentError("image", image, f"used with images of at most 5 axes, not of shape {shape}")
@@ -53,7 +58,9 @@ def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str,
 @hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> datasets.Dataset:
     """A Dataset with the columns image and label."""
-    return picture_dataset(split) if options.get("image", "png") == "png" else array_dataset(split)
+    if options.get("image", "png") == "array":
+        return array_dataset(split)
+    return picture_dataset(split, compress=options.get("compress", False))
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -40,10 +41,10 @@ MAX_AXES = max(_ARRAY_FEATURES)
 _MakeRecordBatch = Callable[[Split, slice, datasets.Features], pa.RecordBatch]
 
 
-def picture_dataset(split: Split) -> ArrayDataset:
+def picture_dataset(split: Split, *, compress: bool = False) -> ArrayDataset:
     """A Dataset of PNG pictures; uint8 (H, W) each."""
-    pictures = _open_dataset(split, "png", datasets.Image(), PICTURES_PER_RECORD_BATCH, _picture_record_batch)
-    return ArrayDataset.from_dataset(pictures)
+    kind, make = ("png-compressed", _compressed_record_batch) if compress else ("png", _picture_record_batch)
+    return ArrayDataset.from_dataset(_open_dataset(split, kind, datasets.Image(), PICTURES_PER_RECORD_BATCH, make))
 
 
 def array_dataset(split: Split) -> ArrayDataset:
@@ -87,7 +88,23 @@ def _picture_record_batch(whole: Split, rows: slice, features: datasets.Features
     files = encode(whole.images[rows])
     offsets = np.arange(len(files) + 1, dtype=np.int32) * files.shape[1]
     content = pa.BinaryArray.from_buffers(pa.binary(), len(files), [None, pa.py_buffer(offsets), pa.py_buffer(files)])
-    picture = pa.StructArray.from_arrays([content, pa.nulls(len(files), pa.string())], ["bytes", "path"])
+    return _with_labels(content, whole, rows, features)
+
+
+def _compressed_record_batch(whole: Split, rows: slice, features: datasets.Features) -> pa.RecordBatch:
+    from PIL import Image  # noqa: PLC0415 -- needed for these pictures alone
+
+    files = []
+    for image in whole.images[rows]:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "png")
+        files.append(file.getvalue())
+    return _with_labels(pa.array(files, pa.binary()), whole, rows, features)
+
+
+def _with_labels(files: pa.Array, whole: Split, rows: slice, features: datasets.Features) -> pa.RecordBatch:
+    """A record batch of PNG files and the labels of the same rows."""
+    picture = pa.StructArray.from_arrays([files, pa.nulls(len(files), pa.string())], ["bytes", "path"])
     return pa.record_batch([picture, pa.array(whole.labels[rows])], schema=features.arrow_schema)
 
 

@@ -58,7 +58,8 @@ def get_dataset(
         name (str or DatasetSpec): one of `datasets()`, or the description of a dataset of your own. Default:
             "fashion-mnist". You may write capital letters, and _ instead of -.
         framework (str): one of `adapters()`: "numpy", "torch", "tensorflow", "jax", "huggingface", "ray",
-            "keras", "mlx", "tinygrad", "paddle", or the name of an installed plugin. Default: "numpy".
+            "keras", "mlx", "tinygrad", "paddle", "mxnet", "chainer", or the name of an installed plugin. Default:
+            "numpy".
         split (str or sequence of str): which examples, in the form of TensorFlow Datasets: "train", "test",
             "train[:80%]", "train+test", "all". A sequence gives a tuple of datasets. Default: "train".
         dtype (str, dtype or None): None for the images as they are stored, which is uint8 in every built-in dataset;
@@ -167,9 +168,9 @@ def get_loader(
 
     Returns:
         A `Loader`: iterate over it once for each epoch. A batch is `Arrays(images, labels)` for NumPy, JAX, MLX and
-        tinygrad, `[images, labels]` for PyTorch and PaddlePaddle, `(images, labels)` for TensorFlow and Keras, and
-        `{"image": images, "label": labels}` of NumPy arrays for Hugging Face and Ray. For Fashion-MNIST, images are
-        (B, 28, 28) in the layout and dtype asked for, and labels are (B,).
+        tinygrad, `[images, labels]` for PyTorch, PaddlePaddle and MXNet, `(images, labels)` for TensorFlow, Keras and
+        Chainer, and `{"image": images, "label": labels}` of NumPy arrays for Hugging Face and Ray. For Fashion-MNIST,
+        images are (B, 28, 28) in the layout and dtype asked for, and labels are (B,).
 
     Raises:
         ArgumentError: also for a size, seed, shard or device that is impossible.

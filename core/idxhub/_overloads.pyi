@@ -7,10 +7,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypedDict, overload
 
+import mxnet
 import numpy as np
 import paddle
 import tensorflow as tf
 import torch
+from chainer.datasets import TupleDataset
 from datasets import Dataset
 from jax import Array, Device
 from jax.sharding import Sharding
@@ -29,6 +31,7 @@ from idxhub.data.split import Arrays
 from idxhub.plugins.manager import FrameworkName, Plugins
 from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.mlx import LazyArrays
+from idxhub_adapters.mxnet import IdxDataset as MxnetDataset
 from idxhub_adapters.paddle import IdxBatches as PaddleBatches
 from idxhub_adapters.paddle import IdxDataset as PaddleDataset
 from idxhub_adapters.torch import IdxDataset, Transform
@@ -230,6 +233,22 @@ def get_dataset(
 ) -> tuple[PaddleBatches, ...]: ...
 @overload
 def get_dataset(
+    name: Name = ..., *, framework: Literal["mxnet"], split: str = ..., **options: Unpack[Common]
+) -> MxnetDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["mxnet"], split: Listed, **options: Unpack[Common]
+) -> tuple[MxnetDataset, ...]: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["chainer"], split: str = ..., **options: Unpack[Common]
+) -> TupleDataset: ...
+@overload
+def get_dataset(
+    name: Name = ..., *, framework: Literal["chainer"], split: Listed, **options: Unpack[Common]
+) -> tuple[TupleDataset, ...]: ...
+@overload
+def get_dataset(
     name: Name = ...,
     *,
     framework: FrameworkName,
@@ -283,6 +302,14 @@ def get_loader(
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: Literal["paddle"], **options: Unpack[Batching]
 ) -> Loader[list[paddle.Tensor]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["mxnet"], **options: Unpack[Batching]
+) -> Loader[list[mxnet.nd.NDArray]]: ...
+@overload
+def get_loader(
+    name: Name = ..., *, batch_size: int, framework: Literal["chainer"], **options: Unpack[Batching]
+) -> Loader[tuple[NDArray[Any], NDArray[Any]]]: ...
 @overload
 def get_loader(
     name: Name = ..., *, batch_size: int, framework: FrameworkName, **options: Unpack[Batching]

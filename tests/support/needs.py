@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import warnings
 from types import ModuleType
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 
 def need(module: str) -> ModuleType:
     """Import `module`; without it skip the test file, unless IDXHUB_TEST_REQUIRE names it."""
-    if module in os.environ.get("IDXHUB_TEST_REQUIRE", "").split(","):
-        return importlib.import_module(module)
-    return pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ModuleNotFoundError)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what an old library imports itself is no matter of ours
+        if module in os.environ.get("IDXHUB_TEST_REQUIRE", "").split(","):
+            return importlib.import_module(module)
+        return pytest.importorskip(module, reason=f"{module} is not installed", exc_type=ModuleNotFoundError)
 
 
 def need_elsewhere(module: str) -> None:

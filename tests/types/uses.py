@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from idxhub import Arrays, DatasetSpec, FrameworkName, Loader, Split, adapters, get_dataset, get_loader, load, order
 from idxhub_adapters.keras import IdxPyDataset
 from idxhub_adapters.mlx import LazyArrays
+from idxhub_adapters.mxnet import IdxDataset as MxnetDataset
 from idxhub_adapters.paddle import IdxBatches as PaddleBatches
 from idxhub_adapters.paddle import IdxDataset as PaddleDataset
 from idxhub_adapters.torch import IdxDataset
@@ -48,6 +49,14 @@ def uses_of_paddle() -> None:
     assert_type(get_dataset(framework="paddle", batch_size=8, split=["train", "test"]), tuple[PaddleBatches, ...])
     assert_type(get_loader(batch_size=8, framework="paddle"), Loader[list[Any]])
     get_dataset(framework="paddle", shuffle=True)  # type: ignore[call-overload]
+
+
+def uses_of_mxnet_and_chainer() -> None:
+    assert_type(get_dataset(framework="mxnet", dtype="float32"), MxnetDataset)
+    assert_type(get_dataset(framework="mxnet", split=("train", "test")), tuple[MxnetDataset, ...])
+    assert_type(get_loader(batch_size=8, framework="mxnet"), Loader[list[Any]])
+    assert_type(get_loader(batch_size=8, framework="chainer"), Loader[tuple[NDArray[Any], NDArray[Any]]])
+    get_dataset(framework="mxnet", transform=3)  # type: ignore[call-overload]
 
 
 def uses(spec: DatasetSpec, framework: FrameworkName, several: Sequence[str], module: torch.nn.Module) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from idxhub import Conventions, Split, errors, hookimpl
 
-if np.lib.NumpyVersion(np.__version__) >= "1.24.0":  # the import would fail with an AttributeError
-    message = "Chainer needs NumPy before 1.24, so an environment of its own"
+try:
+    import chainer
+except (AttributeError, ModuleNotFoundError) as error:  # the first one if NumPy is too new for it
+    message = "chainer needs NumPy before 1.24, so an environment of its own"
     install = "pip install 'numpy<1.24' 'protobuf<4' 'setuptools<60' wheel && pip install --no-build-isolation chainer"
-    raise errors.MissingFrameworkError(f"{message}; install it with: {install}")
-
-import chainer
+    raise errors.MissingFrameworkError(f"{message}; install it with: {install}") from error
 
 
 @hookimpl

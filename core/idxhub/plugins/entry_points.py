@@ -82,7 +82,7 @@ def _metadata_folders() -> Iterator[str]:
 
 
 def _read(info: str, group: str) -> Iterator[EntryPoint]:
-    content = _read_bytes(os.path.join(info, "entry_points.txt")).removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+    content = _read_bytes(f"{info}{os.sep}entry_points.txt").removeprefix(b"\xef\xbb\xbf")  # a byte order mark
     if f"[{group}]".encode() not in content:  # true for nearly all distributions
         return
     try:

@@ -7,14 +7,13 @@ import copyreg
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
-from typing import Any, NamedTuple, NewType
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType
 
 from idxhub.catalog import builtin
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, UnknownNameError, printable
 from idxhub.plugins.adapter import RESIDENT_HOOK, Adapter
 from idxhub.plugins.entry_points import entry_points as find_entry_points
-from idxhub.plugins.exporter import Exporter
 from idxhub.plugins.hook_calls import load_hooks
 from idxhub.plugins.importing import (
     EntryPoint,
@@ -30,6 +29,9 @@ from idxhub.plugins.importing import (
     signal_handlers,
     stdout_to_stderr,
 )
+
+if TYPE_CHECKING:
+    from idxhub.plugins.exporter import Exporter
 
 FrameworkName = NewType("FrameworkName", str)
 """For type checkers, the name of a framework that they cannot know: that of another distribution's adapter."""
@@ -129,6 +131,8 @@ class Plugins:
         if not found:
             raise UnknownNameError("export format", name, self.exporters())
         if name not in self._exporters:
+            from idxhub.plugins.exporter import Exporter  # noqa: PLC0415 -- who loads data does without it
+
             self._exporters.setdefault(name, Exporter(name, import_plugin(choose_entry_point(name, found))))
         return self._exporters[name]
 

@@ -30,7 +30,7 @@ def digests(path: Path) -> dict[str, str]:
 
 def pixels(files: Iterable[bytes]) -> NDArray[Any]:
     """The pixels of PNG files, as Pillow reads them. The same files, from another reader, are not decoded again."""
-    return _pixels(tuple(files))
+    return _pixels(tuple(map(bytes, files)))  # DuckDB gives arrays of bytes
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -107,7 +108,7 @@ class IdxBatches(paddle.io.IterableDataset):  # type: ignore[misc]  # as above
         self, split: Split, batch_size: int, shuffle: bool = False, seed: int = 0, drop_last: bool = False
     ) -> None:
         super().__init__()
-        self._split, self._size, self._drop_last = split, batch_size, drop_last
+        self._split, self._size, self._drop_last = split, operator.index(batch_size), drop_last
         self._shuffle, self._seed, self.epoch = shuffle, seed, 0
 
     classes, info = IdxDataset.classes, IdxDataset.info

@@ -191,6 +191,10 @@ def test_without_shuffling_batches_are_the_file(truth):
     assert [len(labels) for _, labels in batches][-1] == 80
 
 
+def test_a_batch_size_may_be_one_of_numpys():
+    assert [len(labels) for _, labels in get(batch_size=np.uint8(250))] == [250] * 8
+
+
 def test_drop_last():
     batches = get(batch_size=128, drop_last=True)
     assert [len(labels) for _, labels in batches] == [128] * 15

@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 import json
 import mmap
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import xxhash
@@ -79,7 +81,7 @@ class Record(NamedTuple):
         write_record(path, self._asdict())
 
 
-_TEXT_FIELDS = (
+_text_fields = operator.attrgetter(
     "dataset",
     "release",
     "filename",
@@ -95,18 +97,14 @@ _TEXT_FIELDS = (
 
 def _check_types(record: Record) -> None:
     """Raise `TypeError` if a field has another type than `Record` says. A right checksum does not exclude that."""
-    optional_texts = (record.sha256, record.member, *(record.archive or ())[2:])
-    texts = (
-        *(getattr(record, name) for name in _TEXT_FIELDS),
-        *record.steps,
-        *record.xxh3,
-        *(record.archive or ())[:2],
-    )
-    if {*map(type, texts)} != {str} or not {*map(type, optional_texts)} <= {str, type(None)}:
+    archive = record.archive or ()
+    texts = *_text_fields(record), *record.steps, *record.xxh3, *archive[:2]
+    optional_texts = record.sha256, record.member, *archive[2:]
+    if {*map(type, texts)} != {str} or not {*map(type, optional_texts)} <= {str, NoneType}:
         raise TypeError("a text of the record is not a string")
     if record.archive is not None and len(record.archive) != 3:
         raise TypeError("the record's archive is not a name and two digests")
-    if not all(each is None or type(each) is int for each in (record.lowest, record.highest)):
+    if not {type(record.lowest), type(record.highest)} <= {int, NoneType}:
         raise TypeError("an extreme of the record's labels is not an integer")
 
 

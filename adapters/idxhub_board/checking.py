@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 from idxhub import errors
 from idxhub_board import records
-from idxhub_board.matrices import PREPROCESSING, Data, load_data
+from idxhub_board.configurations import today
+from idxhub_board.fitting import PACKAGES
+from idxhub_board.matrices import Data, load_data, preprocessing_of
 from idxhub_board.pairs import is_correct
 from idxhub_board.published import published
 from idxhub_board.summary import configuration_of
+from idxhub_board.today import packages_of
 
 _BACKENDS = ("loky", "ray", "dask")
-_PACKAGES = ("scikit-learn", "numpy", "scipy")
 _VERSION = re.compile(r"\d+(\.\d+)*[\w.+]*")
 
 
@@ -69,16 +71,17 @@ def _parse(line: bytes) -> Any:
 def _problems(record: Mapping[str, Any], load: Any) -> Iterator[str]:
     """What is wrong with a record that has all fields."""
     configuration = configuration_of(dict(record))
-    if configuration not in published():
+    if configuration not in published() and configuration not in today():
         yield f"has an unknown configuration: {configuration.name}"
     elif not configuration.is_seeded and record["seed"] != 0:
         yield f"has seed {record['seed']}, but the result of {configuration.classifier} depends on none: it must be 0"
-    if record["preprocessing"] != PREPROCESSING:
-        yield f"has {record['preprocessing']!r} as 'preprocessing', which must be {PREPROCESSING!r}"
+    preprocessing = preprocessing_of(configuration.classifier)
+    if record["preprocessing"] != preprocessing:
+        yield f"has {record['preprocessing']!r} as 'preprocessing', which must be {preprocessing!r}"
     if record["backend"] not in _BACKENDS:
         yield f"has {record['backend']!r} as 'backend', which must be {', '.join(_BACKENDS)}"
-    packages = (*_PACKAGES, *(("scikit-learn-intelex",) if record["accelerated"] else ()))
-    for package in packages:
+    accelerated = ["scikit-learn-intelex"] if record["accelerated"] else []
+    for package in (*PACKAGES, *packages_of(configuration.classifier), *accelerated):
         if not _VERSION.fullmatch(record["versions"].get(package, "")):
             yield f"has no version of {package}"
     try:

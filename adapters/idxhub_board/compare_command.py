@@ -10,12 +10,13 @@ import click
 
 from idxhub import errors
 from idxhub.cli.output import print_json
-from idxhub_board.configurations import Configuration, select
+from idxhub_board.configurations import Configuration, select, today
 from idxhub_board.published import published
 from idxhub_board.store import read_stores
 from idxhub_board.summary import Row, summarise
+from idxhub_board.today import packages_of
 
-_COLUMNS = "{:<72}  {:>9}  {:>8}  {:>6}  {:>3}  {:>10}  {}"
+_COLUMNS = "{:<80}  {:>9}  {:>8}  {:>6}  {:>3}  {:>10}  {}"
 
 
 @click.command()
@@ -63,6 +64,7 @@ def as_json_row(row: Row) -> dict[str, Any]:
         "configuration": row.configuration.name,
         "classifier": row.configuration.classifier,
         "parameters": row.configuration.parameters,
+        "preprocessing": row.preprocessing,
         "accelerated": row.accelerated,
         "versions": dict(row.versions),
         "seeds": list(row.accuracies),
@@ -70,6 +72,7 @@ def as_json_row(row: Row) -> dict[str, Any]:
         "standard_deviation": row.deviation,
         "seconds": row.mean_seconds,
         "published": row.published,
+        "reported": row.reported,
         "difference": row.difference,
         "tolerance": row.tolerance,
         "within": row.is_within,
@@ -90,21 +93,25 @@ def _print_rows(rows: Sequence[Row]) -> None:
             said = f"{len(within)} of {len(judged)} within the tolerance; {missing} of 129 were not run"
             click.echo(f"{said}\n")
         else:
-            click.echo("not compared: nothing was published for these examples\n")
+            what = "classifiers" if some[0].configuration in today() else "examples"
+            click.echo(f"not compared: nothing was published for these {what}\n")
 
 
 def _by_title(rows: Sequence[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
-        versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
+        # those of today's classifiers stand in one table: the version of the library of each is in its line
+        of_library = packages_of(row.configuration.classifier)
+        versions = ", ".join(f"{name} {version}" for name, version in row.versions.items() if name not in of_library)
+        group = ", today's classifiers" if row.configuration in today() else ""
         part = "" if row.examples is None else f", {row.examples:,} examples"
         how = ", accelerated" if row.accelerated else ""
-        found.setdefault(f"{row.dataset}{part}{how} ({versions})", []).append(row)
+        found.setdefault(f"{row.dataset}{part}{how}{group} ({versions})", []).append(row)
     return found
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    verdict = {None: "", True: f"within {row.tolerance:g}", False: f"differs by more than {row.tolerance:g}"}
+    verdict = {None: _remark(row), True: f"within {row.tolerance:g}", False: f"differs by more than {row.tolerance:g}"}
     return (
         row.configuration.name,
         "" if row.published is None else f"{row.published:.3f}",
@@ -114,6 +121,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         "" if row.difference is None else f"{row.difference:+.4f}",
         verdict[row.is_within],
     )
+
+
+def _remark(row: Row) -> str:
+    """What a row without a verdict has instead: the version of its library, and what somebody has reported."""
+    parts = [f"{name} {row.versions.get(name, 'none')}" for name in packages_of(row.configuration.classifier)]
+    if row.reported is not None:
+        parts.append(f"reported {row.reported:.3f}, not verified")
+    return "; ".join(parts)
 
 
 def _print_pair(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import sklearn
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -22,9 +23,15 @@ _SINCE_1_8 = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
 _FIVE_EPOCHS = {"max_iter": 5, "tol": None}
 
 
-def build(configuration: Configuration, seed: int) -> Any:
-    """An estimator that is not fitted yet. The seed is its `random_state`, if its result depends on one."""
+def build(configuration: Configuration, seed: int, threads: int = 1) -> Any:
+    """An estimator that is not fitted yet. The seed is its `random_state`, if its result depends on one.
+
+    `threads` is for the libraries that have a parameter for it; the others take it from the environment.
+    """
     more = {"random_state": seed} if configuration.is_seeded else {}
+    if configuration.classifier in _MODULES:
+        module = import_module(f"idxhub_board.today.{_MODULES[configuration.classifier]}")
+        return module.make(configuration.parameters, threads, **more)
     return _MAKE[configuration.classifier](configuration.parameters, more)
 
 
@@ -78,4 +85,12 @@ _MAKE: Mapping[str, _Make] = {
     "ExtraTreeClassifier": _plain(ExtraTreeClassifier),
     "GradientBoostingClassifier": _renamed_loss(GradientBoostingClassifier, "deviance"),
     "LinearSVC": _plain(LinearSVC, dual=True),
+    "HistGradientBoostingClassifier": _plain(HistGradientBoostingClassifier),
+}
+# those of other libraries: each module imports its own
+_MODULES: Mapping[str, str] = {
+    "HNSWClassifier": "faiss_neighbors",
+    "HOG+LinearSVC": "hog_svm",
+    "LGBMClassifier": "lightgbm_trees",
+    "XGBClassifier": "xgboost_trees",
 }

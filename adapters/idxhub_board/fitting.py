@@ -6,23 +6,29 @@ import time
 import warnings
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from idxhub_board import records
 from idxhub_board.configurations import Configuration
-from idxhub_board.matrices import PREPROCESSING, Data, DataReference, dtype_of
+from idxhub_board.matrices import Data, DataReference, preprocessing_of
+from idxhub_board.today import find_version, packages_of
+
+PACKAGES = ("scikit-learn", "numpy", "scipy")  # whose versions belong to every result
 
 
 @dataclass(frozen=True)
 class Job:
-    """A configuration to fit with a seed. `backend` is what distributes the jobs; it belongs to the result's key."""
+    """A configuration to fit with a seed. `backend` is what distributes the jobs; it belongs to the result's key.
+
+    `threads` is how many the estimator may use, which does not.
+    """
 
     configuration: Configuration
     seed: int
     data: DataReference
     backend: str = "loky"
     accelerated: bool = False
+    threads: int = 1
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -32,11 +38,11 @@ class Job:
             "dataset": self.data.dataset,
             "examples": self.data.examples,
             "digest": self.data.digest,
-            "preprocessing": PREPROCESSING,
+            "preprocessing": preprocessing_of(self.configuration.classifier),
             "classifier": self.configuration.classifier,
             "parameters": self.configuration.parameters,
             "seed": self.seed,
-            "versions": versions(accelerated=self.accelerated),
+            "versions": versions(self.configuration.classifier, accelerated=self.accelerated),
             "backend": self.backend,
             "accelerated": self.accelerated,
         }
@@ -62,8 +68,8 @@ def fit(job: Job) -> dict[str, Any]:
     from idxhub_board.estimators import build  # noqa: PLC0415 -- imports scikit-learn, after it was accelerated
 
     data = _load(job.data)
-    train, test = data.matrices(dtype_of(job.configuration.classifier))
-    estimator = build(job.configuration, job.seed)
+    train, test = data.inputs(job.configuration.classifier)
+    estimator = build(job.configuration, job.seed, job.threads)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start, used = time.perf_counter(), time.process_time()
@@ -85,16 +91,10 @@ def fit(job: Job) -> dict[str, Any]:
 
 
 @cache
-def versions(*, accelerated: bool) -> dict[str, str]:
-    """The versions of the packages that decide a result."""
-    names = ("scikit-learn", "numpy", "scipy", *(("scikit-learn-intelex",) if accelerated else ()))
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
-    return found
+def versions(classifier: str, *, accelerated: bool) -> dict[str, str]:
+    """The versions of the packages that decide a result of a classifier; "none" for one that is not installed."""
+    more = [*packages_of(classifier), *(["scikit-learn-intelex"] if accelerated else [])]
+    return {name: find_version(name) or "none" for name in (*PACKAGES, *more)}
 
 
 @cache

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from idxhub import Split, errors, load
 
-PREPROCESSING = "StandardScaler"  # fitted on the train examples, as the authors did
+SCALED = "StandardScaler"  # fitted on the train examples, as the authors did
+RAW = "none"  # the images as they are stored
 _FORMAT = 1  # of the cached matrices
 _ROWS = 1 << 12  # of a matrix that are made at a time
 # these convert to float32 themselves, so that their results are the same and they make no copy
@@ -24,7 +25,11 @@ _FLOAT32 = (
     "ExtraTreeClassifier",
     "RandomForestClassifier",
     "GradientBoostingClassifier",
+    "HNSWClassifier",
+    "LGBMClassifier",
+    "XGBClassifier",
 )
+_OF_IMAGES = ("HOG+LinearSVC",)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,12 @@ class Data:
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
+    def inputs(self, classifier: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What a classifier gets: the matrices in its dtype, or the images if it needs their shape."""
+        if preprocessing_of(classifier) == RAW:
+            return self.train.images, self.test.images
+        return self.matrices(dtype_of(classifier))
+
     def matrices(self, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """The scaled train and test pixels, (N, pixels), read-only: mapped from files in the cache, made if absent."""
         return self._matrix(self.train, "train", dtype), self._matrix(self.test, "test", dtype)
@@ -110,6 +121,11 @@ def _load_part(dataset: str, name: str, examples: int | None, **source: Any) -> 
 def dtype_of(classifier: str) -> str:
     """The dtype in which a classifier gets the matrices."""
     return "float32" if classifier in _FLOAT32 else "float64"
+
+
+def preprocessing_of(classifier: str) -> str:
+    """What was done to the pixels before a classifier gets them; it belongs to a result's key."""
+    return RAW if classifier in _OF_IMAGES else SCALED
 
 
 def _table(images: NDArray[Any]) -> NDArray[Any]:

@@ -48,7 +48,7 @@ def compare_pair(results: Iterable[Record], first: Configuration, second: Config
     of_first, of_second = ([each for each in kept if configuration_of(each) == wanted] for wanted in (first, second))
     for a in of_first:
         for b in of_second:
-            if all(a[key] == b[key] for key in ("digest", "preprocessing", "seed")):
+            if all(a[key] == b[key] for key in ("digest", "seed")):
                 return mcnemar(is_correct(a, **source), is_correct(b, **source))
     have = dict.fromkeys(configuration_of(each).name for each in kept)
     missing = first if not of_first else second

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from idxhub_board.configurations import Configuration
 
 DATASETS = ("fashion-mnist", "mnist")  # those with published results
+_UNKNOWN_SECONDS = 600.0
+# today's classifiers, and the names of submitted results of the same kind
+_REPORTED_AS = {"HOG+LinearSVC": "HOG+SVM", "XGBClassifier": "XgBoost"}
 
 
 class Published(NamedTuple):
@@ -49,10 +52,24 @@ def expected_seconds() -> dict[Configuration, float]:
     Measured in one thread (processor time) where seconds.csv has it; otherwise the published time. Where neither is
     known, it is the median of the same classifier's times, of those with the most parameters in common.
     """
-    rows = _table("seconds.csv")
-    measured = {Configuration(row["classifier"], row["parameters"]): float(row["seconds"]) for row in rows}
+    measured = _measured()
     known = {each: found.seconds for each, found in published().items() if found.seconds is not None}
     return {each: measured.get(each) or known.get(each) or _typical(each, measured | known) for each in published()}
+
+
+def seconds_of(configuration: Configuration) -> float:
+    """As `expected_seconds`, for any configuration: of today's classifiers only what was measured is known."""
+    return expected_seconds().get(configuration) or _measured().get(configuration, _UNKNOWN_SECONDS)
+
+
+def reported(configuration: Configuration, dataset: str) -> float | None:
+    """The accuracy that somebody has reported for such a classifier, with parameters that are not known.
+
+    It is not verified. None if there is none.
+    """
+    model = _REPORTED_AS.get(configuration.classifier)
+    found = [each["accuracy"].get(dataset) for each in submissions() if each["classifier"] == model]
+    return float(found[0]) if found and found[0] else None
 
 
 def submissions() -> list[dict[str, Any]]:
@@ -80,7 +97,13 @@ def _typical(configuration: Configuration, known: dict[Configuration, float]) ->
 
     most = max(map(in_common, of_classifier), default=0)
     alike = [seconds for each, seconds in of_classifier.items() if in_common(each) == most]
-    return statistics.median(alike) if alike else 600.0
+    return statistics.median(alike) if alike else _UNKNOWN_SECONDS
+
+
+@cache
+def _measured() -> dict[Configuration, float]:
+    rows = _table("seconds.csv")
+    return {Configuration(row["classifier"], row["parameters"]): float(row["seconds"]) for row in rows}
 
 
 def _table(name: str) -> Iterator[dict[str, str]]:

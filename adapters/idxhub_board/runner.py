@@ -11,9 +11,9 @@ import joblib
 from tqdm import tqdm
 
 from idxhub_board.backends import backend
-from idxhub_board.configurations import Configuration
+from idxhub_board.configurations import Configuration, Group, configurations, today
 from idxhub_board.fitting import Job
-from idxhub_board.published import expected_seconds
+from idxhub_board.published import seconds_of
 from idxhub_board.records import DONE, Record
 from idxhub_board.store import Store
 from idxhub_board.workers import run_job
@@ -24,16 +24,21 @@ _ROUNDS = 3  # in which jobs are tried again whose worker died
 
 @dataclass(frozen=True)
 class Tier:
-    """Which configurations are run, and on how many examples."""
+    """Which configurations are run, and on how many examples.
+
+    Without `--only` these are those of the first of the `groups`; `--only` selects from all of them.
+    """
 
     examples: int | None
-    includes: Callable[[Configuration], bool]
+    includes: Callable[[Configuration], bool] = lambda _: True
+    groups: Sequence[Group] = (configurations, today)
 
 
 TIERS = {
-    "smoke": Tier(1000, lambda _: True),
-    "fast": Tier(None, lambda each: expected_seconds()[each] < FAST),
-    "full": Tier(None, lambda _: True),
+    "smoke": Tier(1000),
+    "fast": Tier(None, lambda each: seconds_of(each) < FAST),
+    "full": Tier(None),
+    "today": Tier(None, groups=(today,)),
 }
 
 
@@ -60,8 +65,7 @@ class Summary:
 
 def longest_first(jobs: Sequence[Job]) -> list[Job]:
     """The jobs in the order in which they start, so that no long one is left for the end."""
-    seconds = expected_seconds()
-    return sorted(jobs, key=lambda job: (-seconds[job.configuration], job.seed))
+    return sorted(jobs, key=lambda job: (-seconds_of(job.configuration), job.seed))
 
 
 def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool = True) -> Summary:
@@ -70,14 +74,13 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
     A job whose worker dies is recorded as lost and tried again; if no job of a round has a result, the run ends. Raises
     the errors of `backend`.
     """
-    seconds = expected_seconds()
     left = [job for job in longest_first(jobs) if _is_missing(job, store, options)]
     summary = Summary(present=len(jobs) - len(left))
     if not left:
         return summary
     # the bar counts seconds that are expected, so that the time left is not that of the short jobs at the end
     form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-    total = sum(seconds[job.configuration] for job in left)
+    total = sum(seconds_of(job.configuration) for job in left)
     with tqdm(total=total, desc=f"{len(left)} jobs", bar_format=form, disable=None if progress else True) as bar:
         for _ in range(_ROUNDS):
             before = len(left)
@@ -105,7 +108,7 @@ def _round(left: Sequence[Job], store: Store, options: Options, summary: Summary
             if not _is_missing(job, store, options):  # another run on this store was faster
                 del waiting[job.key]
                 summary.present += 1
-                bar.update(expected_seconds()[job.configuration])
+                bar.update(seconds_of(job.configuration))
                 continue
             started[job.key] = job
             yield joblib.delayed(run_job)(job.as_json(), options.timeout, options.threads, os.getpid())
@@ -117,7 +120,7 @@ def _round(left: Sequence[Job], store: Store, options: Options, summary: Summary
             job = _job_of(record, started)
             _add(record, store, options, summary)
             waiting.pop(job.key, None)
-            bar.update(expected_seconds()[job.configuration])
+            bar.update(seconds_of(job.configuration))
     except Exception as error:  # noqa: BLE001 -- each backend has its own errors for a worker that died
         why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         summary.lost.append(why)

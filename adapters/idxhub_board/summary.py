@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from idxhub_board import records
-from idxhub_board.configurations import Configuration
-from idxhub_board.published import Published, published
+from idxhub_board.configurations import Configuration, today
+from idxhub_board.published import Published, published, reported
 from idxhub_board.records import Record
 
 # by how much a mean accuracy may differ from the published one
@@ -27,18 +27,20 @@ class Row:
     """The results of a configuration that differ in their seed only.
 
     `accuracies` and `seconds` (of fitting and predicting) are by seed. `published` is the published accuracy on this
-    dataset, if all its examples were used.
+    dataset, if all its examples were used; `reported` is what somebody has reported for such a classifier, likewise.
     """
 
     configuration: Configuration
     dataset: str
     digest: str
     examples: int | None
+    preprocessing: str
     versions: Mapping[str, str]
     accelerated: bool
     accuracies: Mapping[int, float]
     seconds: Mapping[int, float]
     published: float | None
+    reported: float | None
 
     @property
     def mean(self) -> float:
@@ -87,7 +89,7 @@ def summarise(results: Iterable[Record]) -> list[Row]:
     for record in results:
         if record["status"] == records.DONE:
             groups.setdefault(_group(record), {}).setdefault(record["seed"], record)
-    order = {each: i for i, each in enumerate(published())}
+    order = {each: i for i, each in enumerate([*published(), *today()])}
     rows = [_row(by_seed) for by_seed in groups.values()]
     return sorted(rows, key=lambda row: (row.dataset, row.examples or 0, order.get(row.configuration, len(order))))
 
@@ -111,9 +113,11 @@ def _row(by_seed: Mapping[int, Record]) -> Row:
         first["dataset"],
         first["digest"],
         first["examples"],
+        first["preprocessing"],
         first["versions"],
         first["accelerated"],
         {seed: record["accuracy"] for seed, record in sorted(by_seed.items())},
         {seed: record["fit_seconds"] + record["predict_seconds"] for seed, record in by_seed.items()},
         known if first["examples"] is None else None,
+        reported(configuration, first["dataset"]) if first["examples"] is None else None,
     )

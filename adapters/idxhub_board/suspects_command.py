@@ -11,6 +11,7 @@ import click
 from idxhub import errors, load
 from idxhub.cli.files import check_absent, write_files
 from idxhub_board.configurations import select
+from idxhub_board.today import need_packages
 
 # of different kinds, so that they make different mistakes
 MODELS = (
@@ -60,6 +61,7 @@ def suspects(
     sheet_path = output.with_suffix(".png")
     check_absent([output, sheet_path], force=force)
     chosen = [each for pattern in models or MODELS for each in select(pattern)]
+    need_packages(chosen)
     try:
         from idxhub_board.sheet import contact_sheet  # noqa: PLC0415 -- needs Pillow and cleanlab
         from idxhub_board.suspects import out_of_fold, rank, table  # noqa: PLC0415 -- as above

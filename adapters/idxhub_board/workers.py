@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from queue import Empty, Queue
@@ -31,7 +32,7 @@ def run_job(data: dict[str, Any], timeout: float | None, threads: int, runner: i
     """
     if runner == os.getppid():
         _end_with_parent()
-    job = job_from_json(data)
+    job = replace(job_from_json(data), threads=threads)
     child: _Child | None = getattr(_local, "child", None)
     kind = threads, job.accelerated
     if child is not None and child.kind != kind:

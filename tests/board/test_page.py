@@ -53,6 +53,7 @@ def test_a_result():
         "seconds": 12,
         "difference": pytest.approx(0.003),
         "within": True,
+        "reported": None,
     }
     assert found["results"]["mnist"]["mean"] is None
 

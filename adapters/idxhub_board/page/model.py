@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from idxhub_board.configurations import Configuration
+from idxhub_board.configurations import Configuration, today
+from idxhub_board.matrices import SCALED
 from idxhub_board.published import DATASETS, published, submissions
 from idxhub_board.summary import Row, tolerance
 
@@ -23,7 +24,7 @@ def model(rows: Iterable[Row]) -> dict[str, Any]:
             found.setdefault(row.configuration, {}).setdefault(_variant(row), {}).setdefault(row.dataset, row)
     shown = [
         _shown(configuration, variant, by_dataset)
-        for configuration in dict.fromkeys([*published(), *found])
+        for configuration in dict.fromkeys([*published(), *(each for each in today() if each in found), *found])
         for variant, by_dataset in (found.get(configuration) or {"": {}}).items()
     ]
     return {
@@ -49,7 +50,8 @@ def counts(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 def _variant(row: Row) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
-    return f"{versions}, accelerated" if row.accelerated else versions
+    scaled = "" if row.preprocessing == SCALED else f", preprocessing {row.preprocessing}"
+    return f"{versions}{scaled}{', accelerated' if row.accelerated else ''}"
 
 
 def _shown(configuration: Configuration, variant: str, by_dataset: dict[str, Row]) -> dict[str, Any]:
@@ -76,4 +78,5 @@ def _result(configuration: Configuration, dataset: str, row: Row | None) -> dict
         "seconds": row.mean_seconds if row else None,
         "difference": row.difference if row else None,
         "within": row.is_within if row else None,
+        "reported": row.reported if row else None,
     }

@@ -82,9 +82,11 @@ function bodyRow(row, shown) {
       if (row.variant) cell.append(element("small", { class: "variant" }, row.variant));
       line.append(cell);
     } else if (column.verdict) {
-      const cell = element("td"), within = column.verdict(row).within;
+      const cell = element("td"), { within, reported } = column.verdict(row);
       if (within !== null) {
         cell.append(element("span", { class: within ? "good" : "bad" }, `${within ? "within" : "beyond"} ±${row.tolerance}`));
+      } else if (reported !== null) {
+        cell.textContent = `reported ${reported.toFixed(3)}`;
       }
       line.append(cell);
     } else {

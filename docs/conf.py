@@ -56,7 +56,7 @@ nitpick_ignore_regex = [
     ),
     # what is documented is found under `idxhub.NAME`; other names in signatures are aliases or not public
     ("py:.*", r"idxhub(_adapters|_compat|_plot)?(\.[a-z_]+)+\.\w+"),
-    ("py:.*", r"T|Layout|Batches|Equal|Side|Part|Pair|DataSet|SplitInfo"),
+    ("py:.*", r"T|Layout|Batches|Equal|Exporter|Side|Part|Pair|DataSet|SplitInfo"),
     # a named tuple's fields are shown as they are annotated in its module
     ("py:.*", r"(splits|split_string)\.Range|Record"),
 ]

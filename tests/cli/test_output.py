@@ -280,9 +280,10 @@ SHELLS = {
     """,
 }
 OFFERED = {
-    "bash": "fashion-mnist fashion-mnist-sample\ntensorflow torch\nnpz\n",
+    "bash": "fashion-mnist fashion-mnist-sample\ntensorflow tinygrad torch\nnpz\n",
     "zsh": "idxhub info kmnist \nidxhub conformance tensorflow \nidxhub export npz \n",
-    "fish": "fashion-mnist Fashion-MNIST\nfashion-mnist-sample Fashion-MNIST, a sample\ntensorflow\ntorch\nnpz\n",
+    "fish": "fashion-mnist Fashion-MNIST\nfashion-mnist-sample Fashion-MNIST, a sample\n"
+    "tensorflow\ntinygrad\ntorch\nnpz\n",
 }
 
 

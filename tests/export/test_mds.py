@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from support.needs import need
 
 from idxhub_export.png_bytes import encode
 
+if find_spec("streaming"):
+    from idxhub_bench.vision import modules
+
+    modules()  # it imports torchvision, whose compiled part may be for another build of torch
 streaming = need("streaming")
 
 

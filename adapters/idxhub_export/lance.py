@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -30,13 +31,33 @@ def idxhub_export(splits: Mapping[str, Split], path: Path, progress: Callable[[i
     """Write the datasets. Lance gives files random names and notes the time: the bytes are not the same each time."""
     schema = pa.schema({"image": pa.binary(), "label": pa.int64()})
     for name, split in splits.items():
-        reader = pa.RecordBatchReader.from_batches(schema, _batches(split, schema, progress))
-        with system_errors():
-            lance.write_dataset(reader, path / f"{name}.lance", schema)
+        is_working, ended = threading.Lock(), threading.Event()
+        batches = _batches(split, schema, progress, is_working, ended)
+        try:
+            with system_errors():
+                reader = pa.RecordBatchReader.from_batches(schema, batches)
+                lance.write_dataset(reader, path / f"{name}.lance", schema)
+        finally:
+            # Lance takes the batches in a thread of its own. After Ctrl-C that thread must not be at work here when
+            # Python ends, because the process would abort.
+            ended.set()
+            with is_working:
+                pass
 
 
-def _batches(split: Split, schema: pa.Schema, progress: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-    for part in examples(split, range(len(split))):
-        columns = [pa.array(part.files, pa.binary()), pa.array(part.labels, pa.int64())]
-        yield pa.record_batch(columns, schema=schema)
-        progress(len(part.files))
+def _batches(
+    split: Split, schema: pa.Schema, progress: Callable[[int], None], is_working: threading.Lock, ended: threading.Event
+) -> Iterator[pa.RecordBatch]:
+    """The batches. `is_working` is held while one is made; none is made after `ended`."""
+    with is_working:
+        for part in examples(split, range(len(split))):
+            columns = [pa.array(part.files, pa.binary()), pa.array(part.labels, pa.int64())]
+            batch = pa.record_batch(columns, schema=schema)
+            is_working.release()
+            try:
+                yield batch
+            finally:
+                is_working.acquire()
+            if ended.is_set():
+                return
+            progress(len(part.files))

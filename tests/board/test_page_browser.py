@@ -145,6 +145,19 @@ def test_a_keyboard_is_enough(page):
     assert page.switch_to.active_element.get_attribute("data-key") == "mean"
 
 
+def test_a_reported_figure_stands_where_a_verdict_would(browser, tmp_path):
+    (hog,) = select("HOG+LinearSVC")
+    html = tmp_path / "board.html"
+    results = [record(hog.classifier, hog.parameters, preprocessing="none", accuracy=0.888)]
+    html.write_text(render(summarise(results)), encoding="utf-8")
+    page = open_page(browser, html)
+    (row,) = (row for row in rows(page) if row[0].startswith("HOG"))
+    assert row[0].endswith("preprocessing none")
+    assert row[1:] == ["", "0.8880", "", "1", "", "12", "reported 0.926"]
+    assert_page_fits(page, 1200, dark=False)
+    assert browser.get_log("browser") == []
+
+
 @pytest.mark.parametrize("width", [1200, 700, 380])
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("view", ["Fashion-MNIST", "side by side"])

@@ -185,6 +185,13 @@ def test_what_is_not_installed_is_one_line_with_the_commands(verbose, capsys):
     assert shown == (list(messages.values()) if verbose else ["Not installed: a (pip install a), b (pip install b)."])
 
 
+def test_of_many_frameworks_that_are_not_installed_only_the_names_are_shown(capsys):
+    messages = {name: f"{name!r} needs the package {name!r}; install it with: pip install {name}" for name in "abcde"}
+    demo._print_missing(messages, verbose=False)
+    says = "Not installed: a, b, c, d, e. The command `idxhub doctor` shows how to install each.\n"
+    assert capsys.readouterr().out == says
+
+
 def test_a_framework_without_an_install_command_has_its_own_line(capsys):
     demo._print_missing({"a": "install it with: pip install a", "b": "the plugin 'b' needs: c"}, verbose=False)
     assert capsys.readouterr().out == "Not installed: a (pip install a).\nthe plugin 'b' needs: c\n"

@@ -24,6 +24,7 @@ from idxhub.plugins.importing import describe_error
 from idxhub.plugins.manager import installed
 
 _FULL, _SAMPLE = "fashion-mnist", "fashion-mnist-sample"
+_FEW = 4  # frameworks whose commands fit into one line
 
 
 @click.command()
@@ -182,13 +183,15 @@ def _print(name: str, epochs: int, rows: list[dict[str, Any]], *, same: bool | N
 
 
 def _print_missing(missing: dict[str, str], *, verbose: bool) -> None:
-    """Print one line with the commands that install the missing frameworks.
+    """Print one line with the commands that install the missing frameworks, or with their names if they are many.
 
     With `verbose`, print a line for each framework, with the reason. A framework for which no command is known has its
     own line in any case.
     """
     commands = {} if verbose else {name: command for name, why in missing.items() if (command := install_command(why))}
-    if commands:
+    if len(commands) > _FEW:
+        print_text(f"Not installed: {', '.join(commands)}. The command `idxhub doctor` shows how to install each.")
+    elif commands:
         print_text(f"Not installed: {', '.join(f'{name} ({command})' for name, command in commands.items())}.")
     for name, why in missing.items():
         if name not in commands:

@@ -28,6 +28,8 @@ def _default_device():
     try:
         tinygrad.Device.DEFAULT  # noqa: B018 -- it raises RuntimeError if there is none
     except RuntimeError:
+        if "DEV" in os.environ:  # as in tox: then a device was promised
+            raise
         pytest.skip("no device of tinygrad works here: install the program clang, or set DEV=PYTHON")
 
 

@@ -9,13 +9,14 @@ microseconds a batch, or of several processes, in milliseconds. A framework that
 from __future__ import annotations
 
 import argparse
+import collections
 import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+import timeit
 from collections.abc import Callable, Iterable, Iterator
-from time import perf_counter
 from typing import Any
 
 import click
@@ -98,19 +99,35 @@ def tensorflow_lines(where: dict[str, Any]) -> Iterator[tuple[str, float]]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf  # noqa: PLC0415 -- one framework of several
 
-    for dtype in ("uint8", "float32"):
-        batch = (tf.zeros((BATCH, 28, 28, 1), dtype), tf.zeros(BATCH, tf.int64))
-        nothing = tf.data.Dataset.from_tensors(batch).repeat(469)
-        yield f"tf.data: the same batch again and again, {dtype}", a_batch(lambda nothing=nothing: nothing)
-        ours = get_dataset(framework="tensorflow", dtype=dtype, batch_size=BATCH, shuffle=True, **where)
-        yield f"tf.data: idxhub's batches, {dtype}", a_batch(lambda ours=ours: ours)
+    from idxhub_bench.load.contenders.tensorflow import reading_loop  # noqa: PLC0415
+
     whole = load(**where)
-    source = tf.data.Dataset.from_tensor_slices((np.asarray(whole.images), whole.labels))
+    source = tf.data.Dataset.from_tensor_slices((np.asarray(whole.images)[..., None], whole.labels))
     usual = source.shuffle(len(whole)).batch(BATCH)
     scaled = usual.map(lambda images, labels: (tf.cast(images, tf.float32) / 255, labels))
     for dtype, each in (("uint8", usual), ("float32", scaled)):
-        ahead = each.prefetch(tf.data.AUTOTUNE)
-        yield f"tf.data: from_tensor_slices, shuffle, batch, prefetch, {dtype}", a_batch(lambda ahead=ahead: ahead)
+        images, labels = next(iter(each))
+        ours = get_dataset(framework="tensorflow", dtype=dtype, batch_size=BATCH, shuffle=True, **where)
+        pipelines = {
+            "the same batch again and again": tf.data.Dataset.from_tensors((images, labels)).repeat(469),
+            "idxhub's batches": ours,
+            "from_tensor_slices, shuffle, batch, prefetch": each.prefetch(tf.data.AUTOTUNE),
+        }
+        for what, pipeline in pipelines.items():
+            yield f"tf.data: {what}, {dtype}", a_batch(lambda pipeline=pipeline: pipeline)
+        for what, pipeline in pipelines.items():
+            loops = {"": tf.function(lambda found=pipeline: count(found)), ", every byte read": reading_loop(pipeline)}
+            for reads, loop in loops.items():
+                loop()  # traced
+                yield f"tf.data in a tf.function: {what}, {dtype}{reads}", best_pass(loop) / len(pipeline)
+
+
+def count(dataset: Any) -> Any:
+    """How many batches a dataset has, in a graph."""
+    batches = 0
+    for _ in dataset:
+        batches += 1
+    return batches
 
 
 def import_lines() -> Iterator[tuple[str, float]]:
@@ -123,13 +140,13 @@ def import_lines() -> Iterator[tuple[str, float]]:
 
 def a_batch(batches: Callable[[], Iterable[Any]]) -> float:
     """Seconds a batch, in the fastest of several passes."""
-    best = float("inf")
-    for _ in range(PASSES):
-        start, count = perf_counter(), 0
-        for _ in batches():
-            count += 1
-        best = min(best, (perf_counter() - start) / count)
-    return best
+    number = sum(1 for _ in batches())
+    return best_pass(lambda: collections.deque(batches(), maxlen=0)) / number
+
+
+def best_pass(read: Callable[[], Any]) -> float:
+    """Seconds, in the fastest of several passes."""
+    return min(timeit.repeat(read, number=1, repeat=PASSES))
 
 
 def an_import(before: str, module: str) -> float:

@@ -66,7 +66,7 @@ class InGraph(TensorFlow):
         pipelines = dataset[-1]
         if ("loop", size, limit) not in pipelines:  # traced once for all epochs
             pipeline = pipelines[size] if limit is None else pipelines[size].take(max(1, limit // size))
-            pipelines["loop", size, limit] = _reading_loop(pipeline)
+            pipelines["loop", size, limit] = reading_loop(pipeline)
         sizes, labels, keys, sums = (found.numpy() for found in pipelines["loop", size, limit]())
         seen = PassRecord()
         seen.add(pipelines[size].element_spec[0].dtype.name, sizes.tolist(), labels, keys, sums)
@@ -121,7 +121,7 @@ class KerasMapFirst(Keras):
         return mapped_batches(source, size, "uint8")
 
 
-def _reading_loop(pipeline: Any) -> Any:
+def reading_loop(pipeline: Any) -> Any:
     """A function that reads an epoch: the size of each batch, all labels, all keys, and the sum of each batch.
 
     Keys and sums are those of `touch.fingerprint`.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -156,6 +159,17 @@ def _broken(digest: str | None) -> str:
     return "<wbr>".join(f"`{half}`" for half in (digest[:32], digest[32:]) if half)
 
 
+def write_board(app: Sphinx, exception: Exception | None) -> None:
+    """The page of the classifiers, from the results beside it, so that it is never older than they are."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path("_static", "board")
+    stores = sorted(Path(app.srcdir, folder).glob("*.jsonl"))
+    output = Path(app.outdir, folder, "index.html")
+    command = [sys.executable, "-m", "idxhub", "board", "page", "--force"]
+    subprocess.run([*command, "--output", output, *stores], check=True)  # noqa: S603 -- our own command
+
+
 def shorten(*event: object) -> tuple[str | None, str | None]:
     """Signatures as they are written in the source."""
     arguments, returned = event[-2:]
@@ -180,6 +194,7 @@ AS_WRITTEN = {
 def setup(app: Sphinx) -> None:
     """Make the directives known."""
     app.connect("autodoc-process-signature", shorten)
+    app.connect("build-finished", write_board)
     app.add_directive("idxhub-checks", Checks)
     app.add_directive("idxhub-catalog", Catalog)
     app.add_directive("idxhub-mirrors", Mirrors)

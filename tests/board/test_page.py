@@ -25,12 +25,13 @@ def data(html: str) -> dict:
     ("results", "rows", "said"),
     [
         ([], 129, "Fashion-MNIST: 0 rows have results"),
-        ([record()], 129, "Fashion-MNIST: 1 rows have results,\n1 of 1 are within"),
-        ([record(), record(seed=1, accuracy=0.88)], 129, "\n0 of 1 are within"),
+        ([record()], 129, "Fashion-MNIST: 1 row has results; the accuracy is within"),
+        ([record()], 129, "one in\n1 of 1."),
+        ([record(), record(seed=1, accuracy=0.88)], 129, "one in\n0 of 1."),
         ([record(), record(accelerated=True)], 130, "Fashion-MNIST: 2 rows have results"),
         ([record(examples=1000)], 129, "Fashion-MNIST: 0 rows have results"),
         ([record(dataset="kmnist")], 129, "Fashion-MNIST: 0 rows have results"),
-        ([record("Today", {"a": 1})], 130, "\n0 of 0 are within"),
+        ([record("Today", {"a": 1})], 130, "one in\n0 of 0."),
     ],
 )
 def test_the_rows(results, rows, said):
@@ -40,7 +41,7 @@ def test_the_rows(results, rows, said):
 
 
 def test_a_result():
-    (found,) = (row for row in data(page(summarise([record()])))["rows"] if row["variant"])
+    (found,) = (row for row in data(page(summarise([record()])))["rows"] if row["results"]["fashion-mnist"]["seeds"])
     assert found["classifier"] == "SVC"
     assert found["parameters"] == "C=10,kernel=rbf"
     assert found["results"]["fashion-mnist"] == {
@@ -56,6 +57,20 @@ def test_a_result():
         "reported": None,
     }
     assert found["results"]["mnist"]["mean"] is None
+
+
+def test_versions_are_said_once_and_a_row_says_what_differs():
+    usual = {"scikit-learn": "1.9.1", "numpy": "2.4.6"}
+    results = [
+        *(record(parameters={"C": c, "kernel": "rbf"}, versions=usual) for c in (1.0, 10.0)),
+        record(versions=usual | {"scikit-learn": "1.8.0"}),
+        record(versions=usual, accelerated=True),
+        record("LGBMClassifier", {"a": 1}, versions=usual | {"lightgbm": "4.7.0"}),
+    ]
+    html = page(summarise(results))
+    assert "fitted again with scikit-learn 1.9.1, numpy 2.4.6." in html.replace("\n", " ")
+    variants = [row["variant"] for row in data(html)["rows"] if row["results"]["fashion-mnist"]["seeds"]]
+    assert sorted(variants) == ["", "", "accelerated", "lightgbm 4.7.0", "scikit-learn 1.8.0"]
 
 
 def test_a_result_cannot_add_a_script():

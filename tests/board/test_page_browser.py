@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from idxhub_board.configurations import select  # noqa: E402
 from idxhub_board.page.render import page as render  # noqa: E402
 from idxhub_board.published import published  # noqa: E402
+from idxhub_board.store import read_stores  # noqa: E402
 from idxhub_board.summary import summarise  # noqa: E402
 
 CSS = By.CSS_SELECTOR
+COMMITTED = Path(__file__).parents[2] / "docs" / "_static" / "board"
 ACCURACIES = {
     "fashion-mnist": {"SVC(C=10,kernel=rbf)": 0.899, "Perceptron(penalty=l1)": 0.6},
     "mnist": {"SVC(C=10,kernel=rbf)": 0.97},
@@ -77,8 +80,8 @@ def test_it_shows_published_and_reproduced_results(page):
     found = {row[0].replace("\n", " "): row[1:] for row in rows(page)}
     assert len(found) == 129
     wanted = ["0.897", "0.9000 ± 0.0014", "+0.0030", "2", "3,379", "12", "within ±0.005"]
-    assert found["SVC C=10,kernel=rbf scikit-learn 1.9.1"] == wanted
-    assert found["Perceptron penalty=l1 scikit-learn 1.9.1"][-1] == "beyond ±0.06"
+    assert found["SVC C=10,kernel=rbf"] == wanted
+    assert found["Perceptron penalty=l1"][-1] == "beyond ±0.06"
     assert found["SVC C=100,kernel=linear"] == ["0.827", "", "", "", "", "", ""]
 
 
@@ -155,6 +158,30 @@ def test_a_reported_figure_stands_where_a_verdict_would(browser, tmp_path):
     assert row[0].endswith("preprocessing none")
     assert row[1:] == ["", "0.8880", "", "1", "", "12", "reported 0.926"]
     assert_page_fits(page, 1200, dark=False)
+    assert browser.get_log("browser") == []
+
+
+def test_a_dataset_without_published_times_has_no_column_for_them(page):
+    assert "published seconds" in headings(page)
+    assert page.find_element(By.ID, "untimed").text == ""
+    click(page, "MNIST")
+    assert "published seconds" not in headings(page)
+    assert page.find_element(By.ID, "untimed").text.startswith("For MNIST no times were published")
+
+
+def test_the_page_of_the_committed_results(browser, tmp_path):
+    html = tmp_path / "board.html"
+    html.write_text(render(summarise(read_stores(sorted(COMMITTED.glob("*.jsonl"))))), encoding="utf-8")
+    page = open_page(browser, html)
+    page.find_element(By.ID, "with-results").click()
+    assert len(rows(page)) >= 72
+    assert len(page.find_elements(CSS, "circle.ours")) == len(rows(page))
+    for view, width in itertools.product(("fashion-mnist", "mnist", "both"), (1200, 380)):
+        page.find_element(CSS, f'[data-view="{view}"]').click()
+        assert len(rows(page)) >= 25
+        with window(page, width, dark=False):
+            assert_page_fits(page, width, dark=False)
+    assert requested_urls(page) == {page.current_url}
     assert browser.get_log("browser") == []
 
 

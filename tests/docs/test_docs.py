@@ -388,3 +388,6 @@ def test_pages_build_without_a_warning(tmp_path: Path) -> None:
         timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stderr
+    board = (tmp_path / "html" / "_static" / "board" / "index.html").read_text(encoding="utf-8")
+    assert "Fashion-MNIST: 0 rows have results" not in board
+    assert '"classifier":"GaussianNB"' in board

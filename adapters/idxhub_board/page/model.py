@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from idxhub_board.configurations import Configuration, today
@@ -16,12 +17,14 @@ TITLES = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
 def model(rows: Iterable[Row]) -> dict[str, Any]:
     """The rows of the page: each configuration with what was published, and its results on all examples.
 
-    A configuration that was run with several sets of versions, or accelerated too, has a row for each.
+    A configuration that was run with several sets of versions, or accelerated too, has a row for each. `versions` are
+    those of most results; a row names its own where they are others.
     """
+    kept = [row for row in rows if row.examples is None and row.dataset in DATASETS]
+    usual = _usual_versions(kept)
     found: dict[Configuration, dict[str, dict[str, Row]]] = {}
-    for row in rows:
-        if row.examples is None and row.dataset in DATASETS:
-            found.setdefault(row.configuration, {}).setdefault(_variant(row), {}).setdefault(row.dataset, row)
+    for row in kept:
+        found.setdefault(row.configuration, {}).setdefault(_variant(row, usual), {}).setdefault(row.dataset, row)
     shown = [
         _shown(configuration, variant, by_dataset)
         for configuration in dict.fromkeys([*published(), *(each for each in today() if each in found), *found])
@@ -31,6 +34,7 @@ def model(rows: Iterable[Row]) -> dict[str, Any]:
         "datasets": [{"name": name, "title": TITLES[name]} for name in DATASETS],
         "classifiers": list(dict.fromkeys(row["classifier"] for row in shown)),
         "rows": shown,
+        "versions": _words(usual),
         "submissions": submissions(),
     }
 
@@ -48,10 +52,22 @@ def counts(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
     }
 
 
-def _variant(row: Row) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
-    scaled = "" if row.preprocessing == SCALED else f", preprocessing {row.preprocessing}"
-    return f"{versions}{scaled}{', accelerated' if row.accelerated else ''}"
+def _usual_versions(rows: Iterable[Row]) -> Mapping[str, str]:
+    """For each package that all results have, the version that most of them have."""
+    all_versions = [row.versions for row in rows]
+    shared = [name for name in all_versions[0] if all(name in each for each in all_versions)] if all_versions else []
+    return {name: Counter(each[name] for each in all_versions).most_common(1)[0][0] for name in shared}
+
+
+def _variant(row: Row, usual: Mapping[str, str]) -> str:
+    """What distinguishes a row from others of its configuration."""
+    versions = _words({name: version for name, version in row.versions.items() if usual.get(name) != version})
+    scaled = "" if row.preprocessing == SCALED else f"preprocessing {row.preprocessing}"
+    return ", ".join(filter(None, [versions, scaled, "accelerated" if row.accelerated else ""]))
+
+
+def _words(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _shown(configuration: Configuration, variant: str, by_dataset: dict[str, Row]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ const state = { view: data.datasets[0].name, sort: "published", descending: true
 // ---- what a view shows ----
 
 const datasetsOf = (view) => data.datasets.filter((each) => view === "both" || each.name === view);
+const isTimed = (name) => data.rows.some((row) => row.results[name].publishedSeconds !== null);
 const rounded = (value, digits) => (value === null ? "" : value.toFixed(digits));
 const seconds = (value) => (value === null ? "" : value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(2));
 
@@ -26,7 +27,7 @@ function columns() {
       of(row).difference === null ? "" : `${of(row).difference >= 0 ? "+" : "−"}${Math.abs(of(row).difference).toFixed(4)}`);
     if (state.view === "both") continue;
     number("seeds", "seeds", (row) => of(row).seeds || null, (row) => String(of(row).seeds || ""));
-    number("publishedSeconds", "published s", (row) => of(row).publishedSeconds, (row) => seconds(of(row).publishedSeconds));
+    if (isTimed(name)) number("publishedSeconds", "published seconds", (row) => of(row).publishedSeconds, (row) => seconds(of(row).publishedSeconds));
     number("seconds", "seconds", (row) => of(row).seconds, (row) => seconds(of(row).seconds));
     made.push({ key: "within", heading: "verdict", value: (row) => of(row).within, verdict: of });
   }
@@ -78,7 +79,9 @@ function bodyRow(row, shown) {
   for (const column of shown) {
     if (column.key === "name") {
       const cell = element("th", { scope: "row" }, row.classifier);
-      cell.append(element("small", {}, row.parameters));
+      const parameters = element("small");
+      row.parameters.split(/(?<=,)/).forEach((part, i) => parameters.append(...(i ? [element("wbr")] : []), part));
+      cell.append(parameters);
       if (row.variant) cell.append(element("small", { class: "variant" }, row.variant));
       line.append(cell);
     } else if (column.verdict) {
@@ -132,8 +135,8 @@ function chart(dataset, rows) {
   }
   const low = Math.floor(Math.log10(Math.min(...dots.map((dot) => dot.x))));
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...dots.map((dot) => dot.x)))));
-  const least = Math.floor(20 * Math.min(...dots.map((dot) => dot.y))) / 20;
-  const most = Math.max(least + 0.05, Math.ceil(20 * Math.max(...dots.map((dot) => dot.y))) / 20);
+  const least = Math.floor(20 * Math.min(...dots.map((dot) => dot.y)) - 0.2) / 20;
+  const most = Math.max(least + 0.05, Math.ceil(20 * Math.max(...dots.map((dot) => dot.y)) + 0.2) / 20); // no dot on an edge
   const x = (value) => EDGE.left + (Math.log10(value) - low) / (high - low) * (WIDTH - EDGE.left - EDGE.right);
   const y = (value) => HEIGHT - EDGE.bottom - (value - least) / (most - least) * (HEIGHT - EDGE.top - EDGE.bottom);
   const every = narrow.matches && high - low > 4 ? 2 : 1;
@@ -156,7 +159,7 @@ function chart(dataset, rows) {
       svg.append(drawn("line", { class: `bar ${dot.kind}`, x1: x(dot.x), x2: x(dot.x),
         y1: y(Math.min(most, dot.y + 2 * dot.spread)), y2: y(Math.max(least, dot.y - 2 * dot.spread)) }));
     }
-    dot.mark = drawn("circle", { class: dot.kind, cx: x(dot.x), cy: y(dot.y), r: 4.5 });
+    dot.mark = drawn("circle", { class: dot.kind, cx: x(dot.x), cy: y(dot.y), r: 4 });
     dot.mark.addEventListener("pointerenter", () => choose(dot));
     svg.append(dot.mark);
   }
@@ -193,6 +196,8 @@ function show() {
   table.tBodies[0].replaceChildren(...rows.map((row) => bodyRow(row, shown)));
   if (focused) table.tHead.querySelector(`[data-key="${focused}"]`)?.focus();
   byId("charts").replaceChildren(...datasetsOf(state.view).map((dataset) => chart(dataset, rows)));
+  const untimed = datasetsOf(state.view).filter(({ name }) => !isTimed(name)).map(({ title }) => title);
+  byId("untimed").textContent = untimed.length ? `For ${untimed.join(" and ")} no times were published, so that only reproduced results have a dot.` : "";
   byId("count").textContent = `${rows.length} of ${data.rows.length} rows`;
   for (const tab of document.querySelectorAll('[role="tab"]')) {
     const selected = tab.dataset.view === state.view;

@@ -25,7 +25,7 @@ def page(rows: Iterable[Row]) -> str:
     # in a script element, only `<` could end the element; JSON allows to write it as an escape
     data = json.dumps(shown, separators=(",", ":")).replace("<", "\\u003c")
     return environment.from_string(_text("page.html")).render(
-        **{name: shown[name] for name in ("datasets", "classifiers", "submissions")},
+        **{name: shown[name] for name in ("datasets", "classifiers", "submissions", "versions")},
         counts=counts(shown["rows"]),
         total=len(shown["rows"]),
         policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; style-src {_hash(style)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -62,27 +62,40 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Arrays[jax.Array
 
 
 @hookimpl
-def idxhub_resident(split: Split, device: Any) -> Callable[[NDArray[np.int64], int], Iterator[Arrays[jax.Array]]]:
+def idxhub_resident(split: Split, device: Any) -> Resident:
     """Batches gathered on `device`, a jax.Device or a name such as "gpu" or "cpu:1", by a jitted function."""
-    device = _resolve_device(device)
     _check_dtype(split.dtype)
-    stored = jax.device_put((split.images, split.labels, _RECIPROCAL_PARTS), device)
-    shape, scale = split.element_shape, split.dtype != split.images.dtype
-    image_bytes = math.prod(shape) * np.dtype(split.dtype).itemsize
-    gather_bytes = _GATHER_BYTES_CPU if device.platform == "cpu" else _GATHER_BYTES
+    return Resident(split, _resolve_device(device))
 
-    def batches(indices: NDArray[np.int64], size: int) -> Iterator[Arrays[jax.Array]]:
+
+class Resident:
+    """The images and labels of a split on a device, as stored. Called with the indices of a pass, it yields batches."""
+
+    def __init__(self, split: Split, device: jax.Device) -> None:
+        self._device = device
+        self._stored = jax.device_put((split.images, split.labels, _RECIPROCAL_PARTS), device)
+        self._shape, self._scale = split.element_shape, split.dtype != split.images.dtype
+        self._image_bytes = math.prod(self._shape) * np.dtype(split.dtype).itemsize
+        self._gather_bytes = _GATHER_BYTES_CPU if device.platform == "cpu" else _GATHER_BYTES
+
+    def send(self, orders: Sequence[NDArray[Any]]) -> Sequence[jax.Array]:
+        """Copy the orders of several passes to the device, by one call."""
+        sent: Sequence[jax.Array] = jax.device_put([each.astype(np.int32, copy=False) for each in orders], self._device)
+        return sent
+
+    def __call__(self, indices: NDArray[Any] | jax.Array, size: int) -> Iterator[Arrays[jax.Array]]:
+        """The batches of a pass: `size` at a time, of images and labels at these indices."""
+        on_device = indices if isinstance(indices, jax.Array) else self.send([indices])[0]
         # the start of the next batch is kept on the device too: from the host it would be a transfer for each batch
-        on_device, start = jax.device_put((indices.astype(np.int32), np.int32(0)), device)
+        start = jax.device_put(np.int32(0), self._device)
         whole, rest = divmod(len(indices), size)
-        together = max(1, min(_MOST_BATCHES, gather_bytes // max(1, size * image_bytes)))
+        together = max(1, min(_MOST_BATCHES, self._gather_bytes // max(1, size * self._image_bytes)))
         calls = [(size, together)] * (whole // together) + [(size, 1)] * (whole % together) + [(rest, 1)] * bool(rest)
+        form: dict[str, Any] = {"shape": self._shape, "scale": self._scale}
         for count, number in calls:
-            made, start = _gather(*stored, on_device, start, count=count, number=number, shape=shape, scale=scale)
+            made, start = _gather(*self._stored, on_device, start, count=count, number=number, **form)
             for images, labels in made:
                 yield Arrays(images, labels)
-
-    return batches
 
 
 # Calling a jitted function takes as long as making batches of about so many bytes: one call makes several small ones.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+
+import numpy as np
 import pytest
 from support.needs import need
 
@@ -66,6 +69,36 @@ def test_the_data_is_copied_to_the_device_once(device):
     list(loader)
     assert loader._make_batches._made._images is kept
     assert (kept.dtype, kept.shape, kept.device.type) == (torch.uint8, (2000, 28, 28), device)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"shard": (1, 3), "equal": "pad"}, {"drop_last": True}], ids=str)
+def test_many_epochs_whose_orders_are_drawn_ahead(arguments, device):
+    resident, ordinary = get(device, batch_size=500, **arguments), get(batch_size=500, **arguments)
+    for _ in range(12):
+        for mine, expected in zip(resident, ordinary, strict=True):
+            assert all(torch.equal(one.cpu(), other) for one, other in zip(mine, expected, strict=True))
+
+
+def test_orders_are_sent_together_and_as_int32(device, monkeypatch):
+    loader = get(device)
+    resident, sent = loader._make_batches._made, []
+    send = type(resident).send
+    monkeypatch.setattr(type(resident), "send", lambda self, orders: sent.append(orders) or send(self, orders))
+    for _ in range(40):
+        list(loader)
+    assert {order.dtype.name for orders in sent for order in orders} == {"int32"}
+    assert sum(map(len, sent)) >= 40
+    assert len(sent) < 40
+    on_device = resident.send(sent[0] * 2)
+    assert [(each.dtype, each.device.type) for each in on_device] == [(torch.int32, device)] * len(sent[0] * 2)
+
+
+def test_a_resident_split_is_pickled(device):
+    loader = get(device)
+    list(loader)
+    again = pickle.loads(pickle.dumps(loader._make_batches._made))  # noqa: S301 -- made here
+    images, _ = next(again(np.arange(3), 3))
+    assert images.device.type == device
 
 
 def test_a_device_may_be_an_object_or_a_name(device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ from idxhub.errors import ArgumentError, StateError, UnknownNameError
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
+
+    from idxhub.data.ahead import OrdersAhead
 
 T = TypeVar("T")
 # (the indices of a pass in order, batch size) -> batches
@@ -60,6 +63,10 @@ class Loader(Generic[T]):
 
     def __init__(self, split: Split, batches: Batches[T], batching: Batching) -> None:
         self.split, self.batching, self._make_batches = split, batching, batches
+        self._part = functools.partial(_part, batching=batching, most=len(self) * batching.batch_size)
+        # a function for batches on a device may have this attribute: see the hook idxhub_resident
+        send = getattr(batches, "send", None) if batching.shuffle else None
+        self._ahead = None if send is None else _orders_ahead(len(split), batching.seed, self._part, send)
         self._next_start: tuple[int, int]
         self._begin_at(0, 0)
 
@@ -151,11 +158,23 @@ class Loader(Generic[T]):
 
     def _batches(self, epoch: int, first: int) -> Iterator[T]:
         """The batches of an epoch, beginning with batch number `first`."""
-        batching, n = self.batching, len(self.split)
-        indices = order(n, batching.seed, epoch) if batching.shuffle else np.arange(n)
-        indices = sharded(indices, batching.shard, batching.equal)
-        size = batching.batch_size
-        yield from self._make_batches(indices[first * size : len(self) * size], size)
+        n, size = len(self.split), self.batching.batch_size
+        if self._ahead is not None:
+            indices = self._ahead(epoch)
+        else:
+            indices = self._part(order(n, self.batching.seed, epoch) if self.batching.shuffle else np.arange(n))
+        yield from self._make_batches(indices[first * size :] if first else indices, size)
+
+
+def _orders_ahead(n: int, *others: Any) -> OrdersAhead:
+    from idxhub.data.ahead import OrdersAhead  # noqa: PLC0415 -- it imports threading, and most loaders need no threads
+
+    return OrdersAhead(n, *others)
+
+
+def _part(indices: NDArray[np.int64], batching: Batching, most: int) -> NDArray[np.int64]:
+    """The indices of a pass, at most `most`, of those of an epoch."""
+    return sharded(indices, batching.shard, batching.equal)[:most]
 
 
 class HostBatches(Generic[T]):

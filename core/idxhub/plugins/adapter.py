@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -86,7 +86,7 @@ class Adapter:
         """Batches of a split that is kept on a device. Call it only if `has_resident` is true."""
         with calling(self._title, RESIDENT_HOOK):
             made: Batches[Any] = self._checked(RESIDENT_HOOK, self._hooks.idxhub_resident(split=split, device=device))
-        return _CheckedBatches(self._title, made)
+        return (_CheckedSendingBatches if hasattr(made, "send") else _CheckedBatches)(self._title, made)
 
     def _checked(self, hook: str, result: Any) -> Any:
         if result is None:
@@ -116,6 +116,15 @@ class _CheckedBatches:
                     raise
                 raise hook_error(self._adapter, f"the function that {RESIDENT_HOOK} returned", error) from error
             yield batch
+
+
+class _CheckedSendingBatches(_CheckedBatches):
+    """The same for a function to which the orders of several passes can be sent."""
+
+    def send(self, orders: Sequence[NDArray[Any]]) -> Sequence[Any]:
+        with calling(self._adapter, f"send of the function that {RESIDENT_HOOK} returned"):
+            sent: Sequence[Any] = self._made.send(orders)  # type: ignore[attr-defined]  # it is there: see resident
+        return sent
 
 
 def _direct_call(hook: pluggy.HookCaller, *parameters: str) -> Callable[..., Any]:

@@ -94,6 +94,11 @@ def idxhub_resident(split: Split, device: Any) -> Batches[Any] | None:
     """Copy the split to `device`, and return a function that makes batches there.
 
     The function takes the indices of a pass, int64 (n,), and the batch size, and returns an iterator of native batches.
+
+    It may have an attribute `send`, a function that copies the indices of several passes to the device at once. `send`
+    takes a list of arrays, int32 or int64 (n,), and returns one object for each of them. The function then takes such
+    an object instead of the array, or a slice of it. Then threads draw the orders of the next epochs ahead, from the
+    second epoch on; `send` itself is called by the thread that asks for batches.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from tqdm import tqdm
 from idxhub import Split, errors
 from idxhub_board.configurations import Configuration
 from idxhub_board.estimators import build
+from idxhub_board.today import find_version
+
+_PACKAGES = ("cleanlab", "scikit-learn", "numpy", "scipy", "idxhub")
 
 
 @dataclass(frozen=True)
@@ -60,16 +64,57 @@ def out_of_fold(
     return found
 
 
-def rank(split: Split, probabilities: Mapping[str, NDArray[np.float64]], count: int) -> list[Suspect]:
+def find_issues(split: Split, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.bool_]]:
+    """For each model, the labels that cleanlab takes for errors, (N,)."""
+    return {name: find_label_issues(split.labels, each, n_jobs=1) for name, each in probabilities.items()}
+
+
+def rank(
+    split: Split,
+    probabilities: Mapping[str, NDArray[np.float64]],
+    issues: Mapping[str, NDArray[np.bool_]],
+    count: int,
+) -> list[Suspect]:
     """The `count` most suspicious examples, the worst first."""
     several = list(probabilities.values())
     if len(several) == 1:
         quality = get_label_quality_scores(split.labels, several[0])
     else:
         quality = get_label_quality_ensemble_scores(split.labels, several, verbose=False)
-    flags = sum(find_label_issues(split.labels, each, n_jobs=1).astype(int) for each in several)
+    flags = np.sum(list(issues.values()), axis=0)
     worst = np.argsort(quality, kind="stable")[:count]
     return [_suspect(split, int(at), float(quality[at]), int(flags[at]), probabilities) for at in worst]
+
+
+def method(
+    split: Split,
+    probabilities: Mapping[str, NDArray[np.float64]],
+    issues: Mapping[str, NDArray[np.bool_]],
+    folds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """How the suspects were found, as docs/reference/board.md describes it."""
+    several = len(probabilities) > 1
+    return {
+        "format": 1,
+        "meaning": "suspicions, not the truth: models disagree with these labels",
+        "dataset": split.info.dataset,
+        "files": [[record.filename, record.payload_sha256] for record in split.info.records],
+        "ranges": [[part.name, part.start, part.stop] for part in split.info.parts],
+        "folds": folds,
+        "seed": seed,
+        "score": f"cleanlab.rank.get_label_quality_{'ensemble_' if several else ''}scores",
+        "flag": "cleanlab.filter.find_label_issues",
+        "models": {
+            name: {
+                "accuracy": round(float((each.argmax(1) == split.labels).mean()), 4),
+                "flagged": int(issues[name].sum()),
+            }
+            for name, each in probabilities.items()
+        },
+        "flagged_by_all": int(np.all(list(issues.values()), axis=0).sum()),
+        "versions": {name: find_version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+    }
 
 
 def _suspect(

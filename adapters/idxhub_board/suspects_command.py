@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import click
@@ -52,27 +53,33 @@ def suspects(
     """List the examples whose label is probably wrong or arguable.
 
     Several models predict each example after they were fitted without it; cleanlab compares this with the label. The
-    result is a suspicion, and not the truth. Writes a table, and beside it a contact sheet of the images as PNG. Needs
-    cleanlab and Pillow.
+    result is a suspicion, and not the truth. Writes a table, and beside it a contact sheet of the images as PNG, and
+    the method as JSON. Needs cleanlab and Pillow.
     """
     output = output or Path(f"{name}-suspects.csv")
     if output.suffix.lower() != ".csv":
         raise errors.UnknownNameError("table file ending", output.suffix, [".csv"])
-    sheet_path = output.with_suffix(".png")
-    check_absent([output, sheet_path], force=force)
+    sheet_path, method_path = output.with_suffix(".png"), output.with_suffix(".json")
+    check_absent([output, sheet_path, method_path], force=force)
     chosen = [each for pattern in models or MODELS for each in select(pattern)]
     need_packages(chosen)
     try:
         from idxhub_board.sheet import contact_sheet  # noqa: PLC0415 -- needs Pillow and cleanlab
-        from idxhub_board.suspects import out_of_fold, rank, table  # noqa: PLC0415 -- as above
+        from idxhub_board.suspects import find_issues, method, out_of_fold, rank, table  # noqa: PLC0415 -- as above
     except ModuleNotFoundError as error:
         raise errors.MissingFrameworkError(
             f"this needs {error.name}, which is not installed: pip install cleanlab pillow scikit-learn",
             name=error.name,
         ) from error
     loaded = load(name, split, data_dir=data_dir, download=not offline)
-    found = rank(loaded, out_of_fold(loaded, chosen, folds, seed, progress=True), count)
+    probabilities = out_of_fold(loaded, chosen, folds, seed, progress=True)
+    issues = find_issues(loaded, probabilities)
+    found = rank(loaded, probabilities, issues, count)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(table(found, loaded.classes))
-    write_files({output: text.getvalue().encode(), sheet_path: contact_sheet(loaded, found)})
-    click.echo(f"wrote {output} and {sheet_path}: {len(found)} suspects of {len(loaded):,} examples")
+    how = json.dumps(method(loaded, probabilities, issues, folds, seed), indent=2)
+    contents = {output: text.getvalue(), method_path: f"{how}\n"}
+    write_files(
+        {path: content.encode() for path, content in contents.items()} | {sheet_path: contact_sheet(loaded, found)}
+    )
+    click.echo(f"wrote {output}, {sheet_path} and {method_path}: {len(found)} suspects of {len(loaded):,} examples")

@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import hashlib
 import io
+import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from PIL import Image  # noqa: E402 -- after the skip where they are absent
 from idxhub import errors, load  # noqa: E402 -- as above
 from idxhub_board.configurations import select  # noqa: E402
 from idxhub_board.sheet import contact_sheet  # noqa: E402
-from idxhub_board.suspects import out_of_fold, rank  # noqa: E402
+from idxhub_board.suspects import find_issues, out_of_fold, rank  # noqa: E402
 
 SAMPLE = "fashion-mnist-sample"
 FOREST = "RandomForestClassifier(criterion=gini,max_depth=50,n_estimators=100)"
@@ -38,14 +40,15 @@ def test_changed_labels_are_the_first_suspects():
     labels[trousers] = 9
     wrong = dataclasses.replace(split, labels=labels)
     models = [each for model in (FOREST,) for each in select(model)]
-    found = rank(wrong, out_of_fold(wrong, models, 4, 0), 50)
+    probabilities = out_of_fold(wrong, models, 4, 0)
+    found = rank(wrong, probabilities, find_issues(wrong, probabilities), 50)
     # by chance, 50 of 1,200 examples would have fewer than one of them
     assert len({each.index for each in found if each.split == "train"} & set(trousers.tolist())) >= 6
     first = next(each for each in found if each.index in trousers and each.label == 9)
     assert (first.predicted[FOREST][0], first.flagged_by) == (1, 1)
     assert [each.quality for each in found] == sorted(each.quality for each in found)
     with Image.open(io.BytesIO(contact_sheet(wrong, found))) as sheet:
-        assert sheet.size == (8 * 128, 7 * 162)
+        assert sheet.size == (8 * 128, 28 + 7 * 170)
 
 
 def test_the_command_writes_a_table_and_a_sheet(board, tmp_path, monkeypatch):
@@ -53,7 +56,9 @@ def test_the_command_writes_a_table_and_a_sheet(board, tmp_path, monkeypatch):
     arguments = ["suspects", SAMPLE, "--split", "train[:500]+test[400:]", "--folds", 3, "--count", 20, *FAST]
     done = board(*arguments)
     assert done.exit_code == 0, done.output
-    assert done.stdout == f"wrote {SAMPLE}-suspects.csv and {SAMPLE}-suspects.png: 20 suspects of 600 examples\n"
+    names = [f"{SAMPLE}-suspects.{ending}" for ending in ("csv", "png", "json")]
+    assert done.stdout == f"wrote {names[0]}, {names[1]} and {names[2]}: 20 suspects of 600 examples\n"
+    assert sorted(os.listdir()) == sorted(names)
     with open(f"{SAMPLE}-suspects.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20
@@ -64,6 +69,13 @@ def test_the_command_writes_a_table_and_a_sheet(board, tmp_path, monkeypatch):
         assert int(row["label"]) == split.labels[at]
         assert row["class"] == split.classes[split.labels[at]]
     assert {row["split"] for row in rows} <= {"train", "test"}
+    how = json.loads(Path(names[2]).read_text(encoding="utf-8"))
+    assert (how["dataset"], how["folds"], how["seed"]) == (SAMPLE, 3, 0)
+    assert how["ranges"] == [["train", 0, 500], ["test", 400, 500]]
+    assert list(how["models"]) == list(rows[0])[7:] == [each.name for model in MODELS for each in select(model)]
+    assert all(0.5 < each["accuracy"] < 0.9 and 0 < each["flagged"] < 600 for each in how["models"].values())
+    assert 0 < how["flagged_by_all"] <= min(each["flagged"] for each in how["models"].values())
+    assert how["versions"]["cleanlab"] == version("cleanlab")
     before = {name: Path(name).read_bytes() for name in os.listdir()}
     assert board(*arguments, "--force").exit_code == 0
     assert {name: Path(name).read_bytes() for name in os.listdir()} == before
@@ -90,7 +102,8 @@ def test_what_is_wrong(arguments, said, board, tmp_path, monkeypatch):
 
 def test_a_part_of_a_split_has_the_positions_of_the_split():
     split = load(SAMPLE, "test[100:400]", download=False)
-    found = rank(split, {"a": np.eye(10)[(split.labels + 1) % 10] * 0.9 + 0.01}, 5)
+    probabilities = {"a": np.eye(10)[(split.labels + 1) % 10] * 0.9 + 0.01}
+    found = rank(split, probabilities, find_issues(split, probabilities), 5)
     assert all(split.labels[each.index - 100] == each.label for each in found)
 
 

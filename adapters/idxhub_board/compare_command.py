@@ -10,12 +10,13 @@ import click
 
 from idxhub import errors
 from idxhub.cli.output import print_json
-from idxhub_board.configurations import Configuration, select, today
+from idxhub_board.configurations import Configuration, deep, later, select, today
 from idxhub_board.published import published
 from idxhub_board.store import read_stores
 from idxhub_board.summary import Row, summarise
 from idxhub_board.today import packages_of
 
+_GROUPS = {", today's classifiers": today, ", networks": deep}
 _COLUMNS = "{:<80}  {:>9}  {:>8}  {:>6}  {:>3}  {:>10}  {}"
 
 
@@ -93,17 +94,17 @@ def _print_rows(rows: Sequence[Row]) -> None:
             said = f"{len(within)} of {len(judged)} within the tolerance; {missing} of 129 were not run"
             click.echo(f"{said}\n")
         else:
-            what = "classifiers" if some[0].configuration in today() else "examples"
+            what = "classifiers" if some[0].configuration in later() else "examples"
             click.echo(f"not compared: nothing was published for these {what}\n")
 
 
 def _by_title(rows: Sequence[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
-        # those of today's classifiers stand in one table: the version of the library of each is in its line
+        # a table for each group: the version of the library of each classifier is in its line
         of_library = packages_of(row.configuration.classifier)
         versions = ", ".join(f"{name} {version}" for name, version in row.versions.items() if name not in of_library)
-        group = ", today's classifiers" if row.configuration in today() else ""
+        group = next((title for title, of_group in _GROUPS.items() if row.configuration in of_group()), "")
         part = "" if row.examples is None else f", {row.examples:,} examples"
         how = ", accelerated" if row.accelerated else ""
         found.setdefault(f"{row.dataset}{part}{how}{group} ({versions})", []).append(row)
@@ -127,7 +128,7 @@ def _remark(row: Row) -> str:
     """What a row without a verdict has instead: the version of its library, and what somebody has reported."""
     parts = [f"{name} {row.versions.get(name, 'none')}" for name in packages_of(row.configuration.classifier)]
     if row.reported is not None:
-        parts.append(f"reported {row.reported:.3f}, not verified")
+        parts.append(f"reported for such a model: {row.reported:g}")
     return "; ".join(parts)
 
 

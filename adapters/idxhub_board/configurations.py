@@ -55,6 +55,18 @@ TODAY: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "LGBMClassifier": {"learning_rate": [0.1], "n_estimators": [100], "num_leaves": [31]},
     "HNSWClassifier": {"n_neighbors": [5], "links": [32], "ef_construction": [40], "ef_search": [16]},
 }
+# networks, which PyTorch trains; likewise
+DEEP: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "MLP": {"hidden_layer_sizes": [[256, 128, 100]], "batch_size": [128], "epochs": [20], "learning_rate": [0.001]},
+    "ConvNet": {"batch_size": [400], "epochs": [8], "learning_rate": [0.2]},
+    "ResNet": {
+        "channels": [[16, 32, 64]],
+        "batch_size": [128],
+        "epochs": [10],
+        "learning_rate": [0.1],
+        "weight_decay": [0.0005],
+    },
+}
 # XGBoost and LightGBM draw nothing at random unless they sample rows or columns, which they do not do by default; Faiss
 # has a seed of its own
 _UNSEEDED = ("KNeighborsClassifier", "SVC", "GaussianNB", *TODAY.keys() - {"HistGradientBoostingClassifier"})
@@ -103,10 +115,20 @@ def today() -> list[Configuration]:
     return _products(TODAY)
 
 
+def deep() -> list[Configuration]:
+    """The networks, which are not among the 129 either."""
+    return _products(DEEP)
+
+
+def later() -> list[Configuration]:
+    """All that are not among the 129."""
+    return [*today(), *deep()]
+
+
 Group = Callable[[], list[Configuration]]
 
 
-def select(pattern: str, groups: Sequence[Group] = (configurations, today)) -> list[Configuration]:
+def select(pattern: str, groups: Sequence[Group] = (configurations, today, deep)) -> list[Configuration]:
     """The configurations that a pattern means: a classifier, or a name in which * and ? stand for any characters.
 
     Case does not matter. A later group counts only if nothing in an earlier one matches, so that a pattern for the

@@ -89,8 +89,11 @@ _MAKE: Mapping[str, _Make] = {
 }
 # those of other libraries: each module imports its own
 _MODULES: Mapping[str, str] = {
+    "ConvNet": "torch_convnet",
     "HNSWClassifier": "faiss_neighbors",
     "HOG+LinearSVC": "hog_svm",
     "LGBMClassifier": "lightgbm_trees",
+    "MLP": "torch_mlp",
+    "ResNet": "torch_resnet",
     "XGBClassifier": "xgboost_trees",
 }

@@ -6,17 +6,18 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import Split, errors, load
+from idxhub import Split, errors, get_dataset, load
 
 SCALED = "StandardScaler"  # fitted on the train examples, as the authors did
 RAW = "none"  # the images as they are stored
+UNIT = "pixel/255"  # float32 from 0 to 1
 _FORMAT = 1  # of the cached matrices
 _ROWS = 1 << 12  # of a matrix that are made at a time
 # these convert to float32 themselves, so that their results are the same and they make no copy
@@ -29,7 +30,8 @@ _FLOAT32 = (
     "LGBMClassifier",
     "XGBClassifier",
 )
-_OF_IMAGES = ("HOG+LinearSVC",)
+# what a classifier gets instead of the matrices
+_INPUTS = {"HOG+LinearSVC": RAW, "ConvNet": UNIT, "MLP": UNIT, "ResNet": UNIT}
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,14 @@ class DataReference:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """The train and test examples of a dataset."""
+    """The train and test examples of a dataset.
+
+    `source` is the arguments of `idxhub.load` that say where they come from.
+    """
 
     train: Split
     test: Split
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -75,15 +81,27 @@ class Data:
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def inputs(self, classifier: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """What a classifier gets: the matrices in its dtype, or the images if it needs their shape."""
-        if preprocessing_of(classifier) == RAW:
+    def inputs(self, classifier: str) -> tuple[Any, Any]:
+        """What a classifier gets: the matrices in its dtype, the images as they are stored, or datasets of PyTorch."""
+        preprocessing = preprocessing_of(classifier)
+        if preprocessing == RAW:
             return self.train.images, self.test.images
+        if preprocessing == UNIT:
+            return self._torch_dataset(self.train), self._torch_dataset(self.test)
         return self.matrices(dtype_of(classifier))
 
     def matrices(self, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """The scaled train and test pixels, (N, pixels), read-only: mapped from files in the cache, made if absent."""
         return self._matrix(self.train, "train", dtype), self._matrix(self.test, "test", dtype)
+
+    def make_matrices(self, classifiers: Iterable[str]) -> None:
+        """Make the matrices that these classifiers need, before several processes map them."""
+        for dtype in sorted({dtype_of(each) for each in classifiers if preprocessing_of(each) == SCALED}):
+            self.matrices(dtype)
+
+    def _torch_dataset(self, split: Split) -> Any:
+        info = split.info
+        return get_dataset(info.dataset, framework="torch", split=info.split, dtype="float32", **self.source)
 
     def _matrix(self, split: Split, which: str, dtype: str) -> NDArray[Any]:
         name = f"board-{_FORMAT}-{self.digest[:16]}-{which}-{dtype}.npy"
@@ -107,10 +125,9 @@ class Data:
 
 def load_data(dataset: str, examples: int | None = None, *, data_dir: str | None = None, download: bool = True) -> Data:
     """The train and test examples of a dataset. Raises what `idxhub.load` raises."""
-    train, test = (
-        _load_part(dataset, name, examples, data_dir=data_dir, download=download) for name in ("train", "test")
-    )
-    return Data(train, test)
+    source = {"data_dir": data_dir, "download": download}
+    train, test = (_load_part(dataset, name, examples, **source) for name in ("train", "test"))
+    return Data(train, test, source)
 
 
 def _load_part(dataset: str, name: str, examples: int | None, **source: Any) -> Split:
@@ -125,7 +142,7 @@ def dtype_of(classifier: str) -> str:
 
 def preprocessing_of(classifier: str) -> str:
     """What was done to the pixels before a classifier gets them; it belongs to a result's key."""
-    return RAW if classifier in _OF_IMAGES else SCALED
+    return _INPUTS.get(classifier, SCALED)
 
 
 def _table(images: NDArray[Any]) -> NDArray[Any]:

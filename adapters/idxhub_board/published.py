@@ -16,8 +16,13 @@ from idxhub_board.configurations import Configuration
 
 DATASETS = ("fashion-mnist", "mnist")  # those with published results
 _UNKNOWN_SECONDS = 600.0
-# today's classifiers, and the names of submitted results of the same kind
-_REPORTED_AS = {"HOG+LinearSVC": "HOG+SVM", "XGBClassifier": "XgBoost"}
+# submitted results (model, submitter) of which the board can run a model of the same kind
+_RUN_AS = {
+    ("2 Conv+pooling", "Tensorflow\N{RIGHT SINGLE QUOTATION MARK}s doc"): "ConvNet",
+    ("HOG+SVM", "@subalde"): "HOG+LinearSVC",
+    ("MLP 256-128-100", "@heitorrapela"): "MLP",
+    ("XgBoost", "@anktplwl91"): "XGBClassifier",
+}
 
 
 class Published(NamedTuple):
@@ -63,22 +68,22 @@ def seconds_of(configuration: Configuration) -> float:
 
 
 def reported(configuration: Configuration, dataset: str) -> float | None:
-    """The accuracy that somebody has reported for such a classifier, with parameters that are not known.
-
-    It is not verified. None if there is none.
-    """
-    model = _REPORTED_AS.get(configuration.classifier)
-    found = [each["accuracy"].get(dataset) for each in submissions() if each["classifier"] == model]
+    """The accuracy that somebody has reported for a model of the same kind. None if there is none."""
+    found = [each["accuracy"][dataset] for each in submissions() if each["run_as"] == configuration.classifier]
     return float(found[0]) if found and found[0] else None
 
 
 def submissions() -> list[dict[str, Any]]:
-    """The results that people have reported for other models: nobody here has verified them."""
+    """The results that people have reported for other models.
+
+    `run_as` is the classifier of the board that is a model of the same kind, or None: then nobody here has verified it.
+    """
     return [
         {
             "classifier": row["classifier"],
             "preprocessing": "" if row["preprocessing"] in ("None", "-") else row["preprocessing"],
             "submitter": row["submitter"],
+            "run_as": _RUN_AS.get((row["classifier"], row["submitter"])),
             "accuracy": {
                 "fashion-mnist": row["fashion_test_accuracy"],
                 "mnist": row["mnist_test_accuracy"].strip("-"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _POSITIVE = click.IntRange(min=1)
 # the names of `runner.TIERS` and `backends.BACKENDS`, which are not imported for the help
-TIERS = ("smoke", "fast", "full", "today")
+TIERS = ("smoke", "fast", "full", "today", "deep")
 BACKENDS = ("loky", "ray", "dask")
 
 
@@ -39,7 +39,8 @@ def _choice(names: Sequence[str]) -> dict[str, Any]:
     default="smoke",
     show_default=True,
     **_choice(TIERS),
-    help="smoke: 1,000 examples; fast: what takes under a minute; full: all 129; today: classifiers that came later.",
+    help="smoke: 1,000 examples; fast: what takes under a minute; full: all 129; today: classifiers that came later; "
+    "deep: networks.",
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="A classifier, or a name with * in it, as 'SVC(*rbf*)'.")
 @click.option("--repeats", type=_POSITIVE, default=5, show_default=True, help="Seeds of each configuration.")
@@ -102,8 +103,7 @@ def run(
     folder = None if data_dir is None else str(data_dir.absolute())
     examples = runner.TIERS[tier].examples
     data = load_data(dataset, examples, data_dir=folder, download=not offline)
-    for dtype in ("float32", "float64"):
-        data.matrices(dtype)  # made once, before the workers map them
+    data.make_matrices(each.classifier for each in chosen)
     reference = DataReference(dataset, examples, data.digest, folder, not offline)
     wanted = [
         Job(each, seed, reference, backend, accelerate)

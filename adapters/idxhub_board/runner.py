@@ -11,7 +11,7 @@ import joblib
 from tqdm import tqdm
 
 from idxhub_board.backends import backend
-from idxhub_board.configurations import Configuration, Group, configurations, today
+from idxhub_board.configurations import Configuration, Group, configurations, deep, today
 from idxhub_board.fitting import Job
 from idxhub_board.published import seconds_of
 from idxhub_board.records import DONE, Record
@@ -31,7 +31,7 @@ class Tier:
 
     examples: int | None
     includes: Callable[[Configuration], bool] = lambda _: True
-    groups: Sequence[Group] = (configurations, today)
+    groups: Sequence[Group] = (configurations, today, deep)
 
 
 TIERS = {
@@ -39,6 +39,7 @@ TIERS = {
     "fast": Tier(None, lambda each: seconds_of(each) < FAST),
     "full": Tier(None),
     "today": Tier(None, groups=(today,)),
+    "deep": Tier(None, groups=(deep,)),
 }
 
 

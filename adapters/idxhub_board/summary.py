@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idxhub_board import records
-from idxhub_board.configurations import Configuration, today
+from idxhub_board.configurations import Configuration, later
 from idxhub_board.published import Published, published, reported
 from idxhub_board.records import Record
 
@@ -89,7 +89,7 @@ def summarise(results: Iterable[Record]) -> list[Row]:
     for record in results:
         if record["status"] == records.DONE:
             groups.setdefault(_group(record), {}).setdefault(record["seed"], record)
-    order = {each: i for i, each in enumerate([*published(), *today()])}
+    order = {each: i for i, each in enumerate([*published(), *later()])}
     rows = [_row(by_seed) for by_seed in groups.values()]
     return sorted(rows, key=lambda row: (row.dataset, row.examples or 0, order.get(row.configuration, len(order))))
 

@@ -111,14 +111,17 @@ def test_the_choices_are_in_the_help(board):
     assert (*runner.TIERS,) == run_command.TIERS
     assert (*backends.BACKENDS,) == run_command.BACKENDS
     said = board("run", "--help").output
-    assert "--tier [smoke|fast|full|today]" in said
+    assert "--tier [smoke|fast|full|today|deep]" in said
     assert "--backend [loky|ray|dask]" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a", "--tier", "smok"], "unknown tier 'smok'; did you mean 'smoke'? Choices: smoke, fast, full, today."),
+        (
+            ["a", "--tier", "smok"],
+            "unknown tier 'smok'; did you mean 'smoke'? Choices: smoke, fast, full, today, deep.",
+        ),
         (["a", "--backend", "rai"], "unknown backend 'rai'; did you mean 'ray'? Choices: loky, ray, dask."),
         (["a", "--only", "SCV"], "unknown classifier 'SCV'; did you mean 'SVC'?"),
         (["a", "--dataset", "fasion-mnist"], "did you mean 'fashion-mnist'?"),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from idxhub_board.configurations import Configuration, today
+from idxhub_board.configurations import Configuration, later
 from idxhub_board.matrices import SCALED
 from idxhub_board.published import DATASETS, published, submissions
 from idxhub_board.summary import Row, tolerance
@@ -27,7 +27,7 @@ def model(rows: Iterable[Row]) -> dict[str, Any]:
         found.setdefault(row.configuration, {}).setdefault(_variant(row, usual), {}).setdefault(row.dataset, row)
     shown = [
         _shown(configuration, variant, by_dataset)
-        for configuration in dict.fromkeys([*published(), *(each for each in today() if each in found), *found])
+        for configuration in dict.fromkeys([*published(), *(each for each in later() if each in found), *found])
         for variant, by_dataset in (found.get(configuration) or {"": {}}).items()
     ]
     return {
@@ -35,7 +35,7 @@ def model(rows: Iterable[Row]) -> dict[str, Any]:
         "classifiers": list(dict.fromkeys(row["classifier"] for row in shown)),
         "rows": shown,
         "versions": _words(usual),
-        "submissions": submissions(),
+        "submissions": [each | {"ours": _ours(each["run_as"], kept)} for each in submissions()],
     }
 
 
@@ -50,6 +50,12 @@ def counts(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
         }
         for name, some in results.items()
     }
+
+
+def _ours(classifier: str | None, rows: Sequence[Row]) -> dict[str, float | None]:
+    """For each dataset, the mean accuracy of a classifier, of the first of its rows."""
+    of_classifier = [row for row in rows if row.configuration.classifier == classifier]
+    return {name: next((row.mean for row in of_classifier if row.dataset == name), None) for name in DATASETS}
 
 
 def _usual_versions(rows: Iterable[Row]) -> Mapping[str, str]:

@@ -11,9 +11,12 @@ from idxhub_board.configurations import Configuration
 
 # by classifier: the distribution that decides its result, and the module by which that is imported
 _PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "ConvNet": {"torch": "torch"},
     "HNSWClassifier": {"faiss-cpu": "faiss"},
     "HOG+LinearSVC": {"scikit-image": "skimage"},
     "LGBMClassifier": {"lightgbm": "lightgbm"},
+    "MLP": {"torch": "torch"},
+    "ResNet": {"torch": "torch"},
     "XGBClassifier": {"xgboost": "xgboost"},
 }
 _OTHER_BUILDS = {"xgboost": "xgboost-cpu"}  # the same module, under another name in the package index
@@ -36,14 +39,16 @@ def find_version(package: str) -> str | None:
 
 def need_packages(chosen: Iterable[Configuration]) -> None:
     """Raise `MissingFrameworkError` if a configuration needs a package that is not installed. Imports nothing."""
-    wanted = {
-        package: each.classifier
+    wanted = [
+        (each.classifier, package)
         for each in chosen
         for package, module in _PACKAGES.get(each.classifier, {}).items()
         if find_spec(module) is None
-    }
+    ]
     if wanted:
-        names = ", ".join(wanted.values())
-        verb = "needs a package" if len(wanted) == 1 else "need packages"
-        that = "that is" if len(wanted) == 1 else "that are"
-        raise errors.MissingFrameworkError(f"{names} {verb} {that} not installed: pip install {' '.join(wanted)}")
+        names, packages = (list(dict.fromkeys(words)) for words in zip(*wanted, strict=True))
+        verb = "needs" if len(names) == 1 else "need"
+        what = "a package that is" if len(packages) == 1 else "packages that are"
+        raise errors.MissingFrameworkError(
+            f"{', '.join(names)} {verb} {what} not installed: pip install {' '.join(packages)}"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +15,10 @@ import ray.data
 from numpy.typing import NDArray
 from ray.data.block import Block, BlockAccessor, BlockMetadata
 
-from idxhub import Conventions, Split, arguments, hookimpl, order
+from idxhub import Conventions, Split, arguments, errors, hookimpl, order
 
-# Bytes. Ray's own choice is the smallest block that it allows; then the blocks take more time than reading them.
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 25
+# Bytes, both Ray's own limits. Ray chooses blocks of the smallest size; they take more time than reading them.
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 27
 _MAX_OPEN_SPLITS = 8  # how many splits a worker process keeps mapped
 
 
@@ -28,8 +29,10 @@ def idxhub_conventions() -> Conventions:
         layout="HW",
         label_dtype="int64",
         options={
+            "batch_size": "how many examples a row has; by default a row is one example",
             "shuffle": "whether each pass over the dataset is an epoch of the shared order (False)",
             "seed": "the seed of that order (0)",
+            "drop_last": "whether a last batch that is short is left out (False)",
             "override_num_blocks": "how many blocks there are; by default few, since Ray spends time on each",
         },
     )
@@ -37,7 +40,12 @@ def idxhub_conventions() -> Conventions:
 
 @hookimpl
 def idxhub_check(options: Mapping[str, Any]) -> None:
-    """Refuse a number of blocks below 1, and values of the wrong type."""
+    """Refuse a batch size or a number of blocks below 1, and values of the wrong type."""
+    if options.get("batch_size") is not None:
+        arguments.integer("batch_size", options["batch_size"], 1)
+    elif arguments.boolean("drop_last", options.get("drop_last", False)):
+        raise errors.ArgumentError("drop_last", options["drop_last"], "False if batch_size is not given")
+    arguments.boolean("drop_last", options.get("drop_last", False))
     arguments.boolean("shuffle", options.get("shuffle", False))
     arguments.integer("seed", options.get("seed", 0))
     if options.get("override_num_blocks") is not None:
@@ -46,7 +54,10 @@ def idxhub_check(options: Mapping[str, Any]) -> None:
 
 @hookimpl
 def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> ray.data.Dataset:
-    """A Dataset with the columns image and label, in the file's order, or of a new epoch in each pass over it."""
+    """A Dataset with the columns image and label, in the file's order, or of a new epoch in each pass over it.
+
+    A row is an example, or with `batch_size` a whole batch: images (B, ...) and labels (B,).
+    """
     dataset = _read(split, **options)
     # For this dataset and those made from it. By default Ray gives blocks in the order in which workers finish them.
     dataset.context.execution_options.preserve_order = True
@@ -55,9 +66,16 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> ray.data.Dataset
 
 
 def _read(
-    split: Split, shuffle: bool = False, seed: int = 0, override_num_blocks: int | None = None
+    split: Split,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    drop_last: bool = False,
+    override_num_blocks: int | None = None,
 ) -> ray.data.Dataset:
-    source = IdxDatasource(split, seed if shuffle else None)
+    size = None if batch_size is None else operator.index(batch_size)
+    source = IdxDatasource(split, seed if shuffle else None, size, drop_last=drop_last)
     blocks = (
         _default_blocks(source.estimate_inmemory_data_size()) if override_num_blocks is None else override_num_blocks
     )
@@ -82,23 +100,34 @@ class IdxDatasource(ray.data.Datasource):  # type: ignore[misc]  # Ray is not in
     """The examples of a split. The task that reads a range of them holds a reference to the split, and no images.
 
     If `seed` is given, a task reads a range of the shared order instead; the epoch is the number of passes before. Each
-    worker draws the order itself, so no example travels from one worker to another.
+    worker draws the order itself, so no example travels from one worker to another. If `batch_size` is given, a row is
+    a whole batch, and with `drop_last` a short one at the end is left out.
     """
 
-    def __init__(self, split: Split, seed: int | None = None) -> None:
+    def __init__(
+        self, split: Split, seed: int | None = None, batch_size: int | None = None, *, drop_last: bool = False
+    ) -> None:
         super().__init__()
-        self._seed = seed
+        self._seed, self._batch_size = seed, batch_size
         # pickled once, since pickling a split compares its arrays with the cache's
         self._reference = pickle.dumps(split)
-        self._rows = len(split)
-        self._row_size = math.prod(split.element_shape) * np.dtype(split.dtype).itemsize + split.labels.itemsize
-        # of one row, since Ray makes no tensor column of an array without rows
-        row = np.zeros((1, *split.element_shape), split.dtype)
-        self._schema = _block(row, np.zeros(1, split.labels.dtype)).schema
+        size = batch_size or 1
+        self._examples = len(split) // size * size if drop_last else len(split)
+        self._rows = -(-self._examples // size)
+        self._example_size = math.prod(split.element_shape) * np.dtype(split.dtype).itemsize + split.labels.itemsize
+        self._schema = self._find_schema(split)
+
+    def _find_schema(self, split: Split) -> Any:
+        """The schema of a small block: Ray makes no tensor column of an array without rows."""
+        size = self._batch_size
+        # if the batches have two lengths, both must be there
+        examples = 1 if size is None else size + self._examples % size if self._examples > size else self._examples
+        images, labels = np.zeros((max(1, examples), *split.element_shape), split.dtype), np.zeros(max(1, examples))
+        return _block(images, labels.astype(split.labels.dtype), size).schema
 
     def estimate_inmemory_data_size(self) -> int:
         """The size of all blocks in bytes."""
-        return self._rows * self._row_size
+        return self._examples * self._example_size
 
     def get_read_tasks(
         self,
@@ -106,37 +135,39 @@ class IdxDatasource(ray.data.Datasource):  # type: ignore[misc]  # Ray is not in
         per_task_row_limit: int | None = None,
         data_context: Any = None,
     ) -> list[ray.data.ReadTask]:
-        """`parallelism` tasks, or one for each example if there are fewer examples; one for an empty split."""
+        """`parallelism` tasks, or one for each row if there are fewer rows; one for an empty split."""
         count = max(1, min(parallelism, self._rows))
         edges = [self._rows * i // count for i in range(count + 1)]
         # Ray counts the passes over a dataset there, for the same use; it calls this without a context for the schema
         epoch = 0 if data_context is None else data_context._execution_idx  # noqa: SLF001
         return [self._task(start, stop, epoch, per_task_row_limit) for start, stop in itertools.pairwise(edges)]
 
-    def _task(self, start: int, stop: int, epoch: int, row_limit: int | None) -> ray.data.ReadTask:
-        rows = stop - start
-        metadata = BlockMetadata(num_rows=rows, size_bytes=rows * self._row_size, input_files=None, exec_stats=None)
-        if not rows:
+    def _task(self, first: int, end: int, epoch: int, row_limit: int | None) -> ray.data.ReadTask:
+        size = self._batch_size
+        start, stop = first * (size or 1), min(end * (size or 1), self._examples)
+        bytes_of_block = (stop - start) * self._example_size
+        metadata = BlockMetadata(num_rows=end - first, size_bytes=bytes_of_block, input_files=None, exec_stats=None)
+        if not end - first:
             read = self._read_empty_block
         elif self._seed is None:
-            read = functools.partial(_read_range, self._reference, start, stop)
+            read = functools.partial(_read_range, self._reference, start, stop, size)
         else:
-            read = functools.partial(_read_shuffled, self._reference, start, stop, self._seed, epoch)
+            read = functools.partial(_read_shuffled, self._reference, start, stop, size, seed=self._seed, epoch=epoch)
         return ray.data.ReadTask(read, metadata, schema=self._schema, per_task_row_limit=row_limit)
 
     def _read_empty_block(self) -> list[Block]:
         return [self._schema.empty_table()]
 
 
-def _read_range(reference: bytes, start: int, stop: int) -> list[Block]:
+def _read_range(reference: bytes, start: int, stop: int, size: int | None) -> list[Block]:
     split = _open_split(reference)
-    return [_block(split.batch(slice(start, stop)), split.labels[start:stop])]
+    return [_block(split.batch(slice(start, stop)), split.labels[start:stop], size)]
 
 
-def _read_shuffled(reference: bytes, start: int, stop: int, seed: int, epoch: int) -> list[Block]:
+def _read_shuffled(reference: bytes, start: int, stop: int, size: int | None, *, seed: int, epoch: int) -> list[Block]:
     split = _open_split(reference)
     indices = _draw_order(len(split), seed, epoch)[start:stop]
-    return [_block(split.gather(indices), split.labels.take(indices))]
+    return [_block(split.gather(indices), split.labels.take(indices), size)]
 
 
 _draw_order = functools.lru_cache(1)(order)  # of the tasks of one pass
@@ -149,6 +180,19 @@ def _open_split(reference: bytes) -> Split:
     return split
 
 
-def _block(images: NDArray[Any], labels: NDArray[Any]) -> Block:
-    """An Arrow table with the columns image, in Ray's tensor extension, and label."""
+def _block(images: NDArray[Any], labels: NDArray[Any], size: int | None) -> Block:
+    """An Arrow table with the columns image, in Ray's tensor extension, and label; with `size` a row is a batch."""
+    if size is not None:
+        images, labels = _in_batches(images, size), _in_batches(labels, size)
     return BlockAccessor.batch_to_block({"image": images, "label": labels})
+
+
+def _in_batches(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """An array of batches; if the last one is short, an array of arrays, of which Ray makes a column of tensors."""
+    full, rest = divmod(len(array), size)
+    if not rest or not full:
+        return array.reshape(-1, min(size, len(array)), *array.shape[1:])
+    batches = np.empty(full + 1, object)
+    for number in range(full + 1):
+        batches[number] = array[number * size : (number + 1) * size]
+    return batches

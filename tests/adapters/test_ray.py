@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import shutil
@@ -251,7 +252,92 @@ def test_two_workers_of_a_shuffled_dataset_have_one_epoch_together(by_value):
         assert together == sorted(epoch_of(0, epoch))
 
 
-@pytest.mark.parametrize(("option", "value"), [("shuffle", 1), ("shuffle", "yes"), ("seed", -1), ("seed", 1.5)])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_iter_torch_batches_gives_the_shared_order_as_tensors(dtype):
+    torch = need("torch")
+    need("pydantic")  # Ray imports its Train there
+    dataset = get(shuffle=True, seed=3, dtype=dtype)
+    for epoch in range(2):
+        batches = list(dataset.iter_torch_batches(batch_size=100))
+        assert all(batch["image"].dtype == getattr(torch, dtype) for batch in batches)
+        assert all(batch["label"].dtype == torch.int64 for batch in batches)
+        arrays = [{name: tensor.numpy() for name, tensor in batch.items()} for batch in batches]
+        assert pairs(arrays) == epoch_of(3, epoch, dtype=dtype)
+
+
+def rows(dataset):
+    """What rows hold that are batches: for each row a list of (bytes of an image, label)."""
+    return [pairs([row]) for row in dataset.iter_rows()]
+
+
+@pytest.mark.parametrize("blocks", [None, 1, 7])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_with_a_batch_size_each_row_is_a_batch_of_the_shared_order(blocks, dtype):
+    dataset = get(shuffle=True, seed=3, batch_size=128, override_num_blocks=blocks, dtype=dtype)
+    assert dataset.count() == 16
+    for epoch in range(2):
+        expected = epoch_of(3, epoch, dtype=dtype)
+        assert rows(dataset) == [expected[at : at + 128] for at in range(0, 2000, 128)]
+
+
+@pytest.mark.parametrize("size", [1, 100, 128, 1500, 2000, 3000])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_a_last_batch_that_is_short_is_a_row_of_its_own_or_left_out(size, drop_last, truth, caplog):
+    dataset = get(batch_size=size, drop_last=drop_last)
+    logger = logging.getLogger("ray.data")
+    logger.addHandler(caplog.handler)  # it does not propagate
+    with caplog.at_level("WARNING", "ray.data"):
+        lengths = [len(row["label"]) for row in dataset.iter_rows()]
+        labels = [label for row in dataset.iter_rows() for label in row["label"].tolist()]
+    assert dataset.count() == len(lengths)
+    assert labels == truth.labels[: len(labels)].tolist()
+    assert lengths == [size] * (2000 // size) + [2000 % size] * (2000 % size > 0 and not drop_last)
+    logger.removeHandler(caplog.handler)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("layout", EVERY_LAYOUT)
+def test_batches_of_one_length_are_one_tensor_column(layout):
+    dataset = get(batch_size=100, layout=layout, dtype="float32")
+    image, label = dataset.schema().types
+    assert (tuple(image.shape), tuple(label.shape)) == ((100, *EVERY_LAYOUT[layout]), (100,))
+    (four, *_) = dataset.iter_batches(batch_size=4)
+    assert (four["image"].shape, four["image"].dtype) == ((4, 100, *EVERY_LAYOUT[layout]), "float32")
+    assert (four["label"].shape, four["label"].dtype) == ((4, 100), "int64")
+
+
+def test_batches_that_are_mapped_and_split_between_two_trainers_stay_whole(by_value):
+    @ray.remote(num_cpus=0)
+    def lengths(part):
+        return [len(row["label"]) for row in part.iter_rows()]
+
+    dataset = get(shuffle=True, batch_size=100, override_num_blocks=4).map(lambda batch: {"label": batch["label"] + 1})
+    parts = ray.get([lengths.remote(part) for part in dataset.streaming_split(2)], timeout=60)
+    assert sorted([*parts[0], *parts[1]]) == [100] * 20
+
+
+def test_an_empty_split_has_no_batches():
+    dataset = get(split="train[5:5]", batch_size=10)
+    assert (dataset.count(), dataset.schema().names, dataset.take_all()) == (0, ["image", "label"], [])
+
+
+def test_drop_last_needs_a_batch_size():
+    with pytest.raises(idxhub.errors.ArgumentError, match=r"^drop_last is True; it must be False if batch_size is not"):
+        get(drop_last=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", 1.5),
+        ("drop_last", 1),
+        ("shuffle", 1),
+        ("shuffle", "yes"),
+        ("seed", -1),
+        ("seed", 1.5),
+    ],
+)
 def test_wrong_values_are_refused_before_anything_is_loaded(option, value, cache_dir):
     with pytest.raises(idxhub.errors.ArgumentError, match=f"^{option} is {value!r}; it must be "):
         idxhub.get_dataset("fashion-mnist", framework="ray", download=False, **{option: value})
@@ -260,7 +346,15 @@ def test_wrong_values_are_refused_before_anything_is_loaded(option, value, cache
 
 @pytest.mark.parametrize(
     ("size", "cpus", "blocks"),
-    [(0, 2, 1), (1000, 64, 1), (47 << 20, 2, 2), (47 << 20, 16, 16), (47 << 20, 100, 47), (188 << 20, 2, 6)],
+    [
+        (0, 2, 1),
+        (1000, 64, 1),
+        (47 << 20, 2, 2),
+        (47 << 20, 16, 16),
+        (47 << 20, 100, 47),
+        (188 << 20, 2, 2),
+        (4700 << 20, 2, 37),
+    ],
 )
 def test_blocks_are_as_many_as_cpus_and_neither_small_nor_large(size, cpus, blocks, monkeypatch):
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": float(cpus)})

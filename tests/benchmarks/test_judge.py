@@ -170,6 +170,26 @@ def test_a_reader_that_cheats_over_a_part_of_an_epoch_is_caught(reader, dtype):
         judged(reader(PLACE), dtype, limit=960)
 
 
+class InOrder(Unshuffled):
+    """An honest reader in the order of the files, which gathers a copy of each batch."""
+
+    def batches(self, *asked: Any, **more: Any) -> Any:
+        return ((x.copy(), y.copy()) for x, y in super().batches(*asked, **more))
+
+
+@pytest.mark.parametrize("dtype", BOTH)
+def test_an_epoch_in_the_order_of_the_files_is_told_from_a_shuffled_one(dtype):
+    for reader, said in ((InOrder(PLACE), None), (Floor(PLACE), "are not where the files have them")):
+        dataset = reader.open(dtype)
+        seen, before = (child.one_pass(reader, dataset, size=SIZE, dtype=dtype)[0] for _ in range(2))
+        asked = {"dtype": dtype, "size": SIZE, "bounded": False, "in_order": True}
+        if said is None:
+            check(seen, before, TRUTH, **asked)
+        else:
+            with pytest.raises(CheatError, match=said):
+                check(seen, before, TRUTH, **asked)
+
+
 class Later(Floor):
     """Answers at once and computes afterwards, as a device does: who does not wait measures nothing."""
 
@@ -223,5 +243,5 @@ def test_compiling_is_not_in_the_rate_and_is_told(tmp_path):
     assert cpu["figure"] == "cpu"
     assert 0 < cpu["value"] * 2000 < 1
     with (tmp_path / "seen").open("rb") as file:
-        ((dtype, size, seen, before),) = pickle.load(file)  # noqa: S301 -- written two lines above
-    check(seen, before, TRUTH, dtype=dtype, size=size, bounded=False)
+        ((dtype, size, seen, before, in_order),) = pickle.load(file)  # noqa: S301 -- written two lines above
+    check(seen, before, TRUTH, dtype=dtype, size=size, bounded=False, in_order=in_order)

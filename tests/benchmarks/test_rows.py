@@ -30,7 +30,7 @@ NEEDS = {
         "huggingface get_loader",
         "load_dataset Parquet",
     ],
-    "ray": ["idxhub ray"],
+    "ray": ["idxhub ray", "ray from_numpy", "ray read_parquet"],
     "grain": ["grain"],
 }
 FRAMEWORK = {"datasets": "huggingface"}
@@ -60,6 +60,8 @@ def test_each_row_reads_the_sample(module, tmp_path):
     rates = {(each["row"], each["dtype"], each["workers"]) for each in samples if each["figure"] == "rate"}
     chosen = [row for row in ROWS if any(name in row.name for name in NEEDS[module])]
     assert rates == {(row.name, dtype, n) for row in chosen for dtype in row.dtypes for n in row.workers}
+    in_order = {(each["row"], each["dtype"]) for each in samples if each["figure"] == "rate, in order"}
+    assert in_order == {(row.name, dtype) for row in chosen if row.in_order for dtype in row.dtypes}
     assert all(each["value"] > 0 for each in samples)
 
 

@@ -37,8 +37,8 @@ SUBJECT = Subject(
     pair=lambda batch: (batch["image"], batch["label"]),
     length=lambda native: native.count(),
     package="ray",
-    options={"override_num_blocks": 3, "shuffle": False, "seed": 1},
-    wrong_options={"override_num_blocks": 0, "shuffle": "yes", "seed": -1},
+    options={"batch_size": 32, "shuffle": False, "seed": 1, "drop_last": False, "override_num_blocks": 3},
+    wrong_options={"batch_size": 0, "shuffle": "yes", "seed": -1, "drop_last": True, "override_num_blocks": 0},
     records=lambda native: [record._asdict() for record in native.info.records],
     minimum=46,
 )

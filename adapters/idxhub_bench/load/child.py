@@ -86,14 +86,26 @@ def cold(reader: Contender, *, fsync: bool = True) -> dict[str, Any]:
         return {"readings": readings, "sums": reader.sums(*splits), "split": "all"}
 
 
-def epochs(
-    reader: Contender, *, dtypes: list[str], sizes: list[int], limit: int | None, workers: int, file: str
-) -> dict[str, Any]:
+def epochs(reader: Contender, *, file: str, in_order: bool = False, **asked: Any) -> dict[str, Any]:
     """Time a pass for each dtype and batch size: a whole epoch, or the first `limit` images.
 
     The time includes the permutation, the start of workers, and reading every byte of every batch. Each pass comes
-    after another one that warms up.
+    after another one that warms up. If `in_order`, passes in the order of the files are timed too.
     """
+    readings, passes = _time_passes(reader, **asked)
+    judged = [(*each, False) for each in passes]
+    if in_order:
+        more, passes = _time_passes(reader.in_order(), **asked)
+        readings += [each | {"figure": "rate, in order"} for each in more if each["figure"] == "rate"]
+        judged += [(*each, True) for each in passes]
+    Path(file).write_bytes(pickle.dumps(judged))
+    return {"readings": readings}
+
+
+def _time_passes(
+    reader: Contender, *, dtypes: list[str], sizes: list[int], limit: int | None, workers: int
+) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
+    """The readings, and for each pass its dtype and size, what was read, and what the pass before it read."""
     readings, passes = [], []
     for dtype in dtypes:
         dataset = reader.open(dtype)
@@ -108,8 +120,7 @@ def epochs(
             values = {"rate": seen.images / seconds, "cpu": cpu / seen.images}  # cpu: seconds for each image
             readings += _readings(values, **setting, images=seen.images, **{"warm-up": warm_up})
             passes.append((dtype, size, seen, before))
-    Path(file).write_bytes(pickle.dumps(passes))
-    return {"readings": readings}
+    return readings, passes
 
 
 def one_pass(

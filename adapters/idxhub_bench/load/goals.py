@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from idxhub_bench.load.rows import BOTH, FLOOR, IN_GRAPH
+from idxhub_bench.load.rows import BOTH, FLOOR, IN_GRAPH, RAY
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Goal:
 _NUMPY, _PLAIN, _TORCHVISION = "idxhub numpy", "idxhub torch DataLoader", "torchvision"
 _PNG, _PARQUET, _KERAS = "idxhub huggingface png", "load_dataset Parquet", "keras, batch then map"
 _TF_DATA, _TENSORS, _ARRAY = "idxhub tensorflow tf.data", "TensorDataset", "idxhub huggingface array"
+_RAY = "idxhub ray batch_size"
 _TF_LOOP, _KERAS_LOOP = f"{_TF_DATA}{IN_GRAPH}", f"{_KERAS}{IN_GRAPH}"
 
 # what limits them: microseconds for a batch of 128, the best of several passes, by tests/benchmarks/steps.py
@@ -70,6 +71,9 @@ _WHY_TF_DATA = """\
 A step of TensorFlow's own iterator over one ready batch that it repeats takes {nothing} µs, a step of idxhub's \
 pipeline {ours}, of the usual idiom {usual}, all without reading the batch: on that day a pipeline that did nothing at \
 all was {most} times as fast as the usual one. `get_loader` does not use that iterator."""
+_WHY_RAY = """\
+On one day an epoch took 120 ms, and Ray 2.60 needed 52 ms for an execution that read two numbers. The rest is \
+gathering, copying into the object store, and 26 ms for the batches. `tools/bench_ray.py` measures these parts."""
 _WHY_TF_UINT8 = _WHY_TF_DATA.format(nothing=223, ours=278, usual=484, most=2.2)
 _WHY_TF_FLOAT32 = _WHY_TF_DATA.format(nothing=208, ours=318, usual=767, most=3.7)
 
@@ -96,6 +100,8 @@ def _opening(title: str, figure: str, ours: str, theirs: str, at_most: float, **
 _FLOAT32_TORCHVISION = "PyTorch `DataLoader`, float32, vs torchvision"
 _UINT8_TENSORS = "PyTorch `DataLoader`, uint8, vs `TensorDataset`"
 _UINT8_ARRAY = 'Hugging Face `image="array"` vs `load_dataset` on Parquet'
+_RAY_SHORT = "Ray, shuffled, vs `from_numpy` and `random_shuffle`"
+_RAY_IN_ORDER = Key(_RAY, "rate, in order", "uint8", 128, 0)
 _WARM_TORCH, _WARM_NUMPY = "open, warm, PyTorch, vs torchvision", "open, warm, NumPy, vs Keras' `load_data`"
 _COLD = "open, cold, NumPy, vs Keras' `load_data`"
 
@@ -125,6 +131,11 @@ GOALS = (
     _rates("Hugging Face array vs its Image path", _ARRAY, _PARQUET, "uint8", 20, short=_UINT8_ARRAY),
     _rates("Hugging Face get_loader vs its Image path", "idxhub huggingface get_loader", _PARQUET, "uint8", 20),
     Goal("Hugging Face PNG build vs the PIL loop", Key(_PNG, "build"), Key(_PARQUET, "build"), at_least=10),
+    _rates("Ray, shuffled, vs from_numpy and random_shuffle", _RAY, RAY, "uint8", 10, short=_RAY_SHORT, why=_WHY_RAY),
+    Goal("Ray, order of the files, vs from_numpy", _RAY_IN_ORDER, replace(_RAY_IN_ORDER, row=RAY), at_least=1),
+    Goal(
+        "Ray, float32 vs uint8", Key(_RAY, "rate", "float32", 128, 0), Key(_RAY, "rate", "uint8", 128, 0), at_least=0.5
+    ),
     _opening(
         "warm open vs torchvision's construction, first call", "warm", _PLAIN, _TORCHVISION, 1 / 5, short=_WARM_TORCH
     ),

@@ -22,6 +22,7 @@ class Figure(NamedTuple):
 # in the order of a report
 FIGURES = {
     "rate": Figure(RATE, "Images per second", "a shuffled epoch"),
+    "rate, in order": Figure(RATE, "Images per second, not shuffled", "an epoch in the order of the files"),
     "cpu": Figure(SECONDS, "Processor time", "processor time for an epoch"),
     "warm": Figure(SECONDS, "Opening, warm", "from the call to ready, the first in a process"),
     "warm, later": Figure(SECONDS, "Opening, warm, later", "from the call to ready, a later one"),
@@ -66,7 +67,7 @@ class Job:
             return ("cold, no fsync",)
         if self.measure == "together" and self.arguments["workers"]:
             return ("pss",)
-        return _FIGURES_OF[self.measure]
+        return (*_FIGURES_OF[self.measure], *(("rate, in order",) if self.arguments.get("in_order") else ()))
 
     @property
     def name(self) -> str:
@@ -100,6 +101,7 @@ def _of_row(row: Row, sizes: list[int]) -> Iterator[Job]:
     for workers in row.workers if row.reads else ():
         # workers are started anew for each epoch: in a part of an epoch their start would count too much
         limit, chosen = (None, [BATCH]) if workers else (row.limit, [BATCH] if row.one_size else sizes)
-        yield Job(row, "epochs", {"dtypes": list(row.dtypes), "sizes": chosen, "limit": limit, "workers": workers})
+        arguments = {"dtypes": list(row.dtypes), "sizes": chosen, "limit": limit, "workers": workers}
+        yield Job(row, "epochs", arguments | ({"in_order": True} if row.in_order else {}))
     if row.reader in ("huggingface:Png", "huggingface:Parquet"):
         yield Job(row, "build", {"limit": _PICTURES})

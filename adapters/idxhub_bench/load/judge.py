@@ -80,10 +80,20 @@ class Truth:
         return tables
 
 
-def check(seen: PassRecord, before: PassRecord, truth: Truth, *, dtype: str, size: int, bounded: bool) -> None:
+def check(
+    seen: PassRecord,
+    before: PassRecord,
+    truth: Truth,
+    *,
+    dtype: str,
+    size: int,
+    bounded: bool,
+    in_order: bool = False,
+) -> None:
     """Raise `CheatError` unless `seen` is a shuffled epoch in batches of `size`, or the beginning of one if `bounded`.
 
-    `before` is an earlier pass of the same reader, which must have another order.
+    `before` is an earlier pass of the same reader, which must have another order. If `in_order`, `seen` must be an
+    epoch in the order of the files instead.
     """
     if seen.dtypes != {dtype}:
         raise CheatError(f"its images are {', '.join(sorted(seen.dtypes)) or 'none'}, not {dtype}")
@@ -93,6 +103,9 @@ def check(seen: PassRecord, before: PassRecord, truth: Truth, *, dtype: str, siz
         _check_once(where, truth, whole=not bounded)
     else:
         _check_once_float(where, seen, truth, whole=not bounded)
+    if in_order:
+        _check_order_of_files(where, truth)
+        return
     _check_order(where, len(truth.labels))
     first_batch = replace(before, sizes=before.sizes[:1], labels=before.labels[:1], keys=before.keys[:1])
     first = _identify(first_batch, truth, dtype)
@@ -172,6 +185,13 @@ def _check_once_float(where: NDArray[np.int64], seen: PassRecord, truth: Truth, 
         mine = np.sort(keys[labels == label])
         if len(mine) != len(values) or not _is_close(mine, values).all():
             raise CheatError(f"the images of label {label} are not each of the files' once")
+
+
+def _check_order_of_files(where: NDArray[np.int64], truth: Truth) -> None:
+    """Each image must be at its own place, but for those that are confused with others; see `_check_once_float`."""
+    misplaced = int((where != np.arange(len(where))).sum())
+    if misplaced > len(truth.labels) // 50:
+        raise CheatError(f"{misplaced} of {len(where)} images are not where the files have them")
 
 
 def _check_order(where: NDArray[np.int64], n: int) -> None:

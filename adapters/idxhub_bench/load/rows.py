@@ -18,10 +18,11 @@ class Row:
     - `peers`: the rows that its users would use without idxhub
     - `limit`: at most so many images in a pass, because an epoch takes too long
     - `opens`, `reads`: whether its opening and its epochs are measured
-    - `only_rates`: whether nothing but its epochs is measured
+    - `only_rates`: whether warm openings and memory are left out; without `opens`, nothing but its epochs is measured
     - `small`: false if fixed costs cannot be separated from those of the data; then memory of processes is not compared
     - `full_only`: whether it knows only the full dataset
     - `once`: the measures that are so slow that they run in one round only
+    - `in_order`: whether epochs in the order of the files are measured too
     - `one_size`: epochs are read in one batch size only: it shuffles everything before the first batch, so that `limit`
       would not make them shorter
     """
@@ -45,9 +46,11 @@ class Row:
     otherwise: str = ""
     once: tuple[str, ...] = ()
     one_size: bool = False
+    in_order: bool = False
 
 
 FLOOR = "NumPy X[permutation]"
+RAY = "ray from_numpy"
 
 # torchvision without its compiled part, which describes two operators; as in idxhub_bench/vision.py
 _TORCHVISION_ALONE = """\
@@ -64,13 +67,15 @@ _FRAMEWORKS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "tensorflow": (("tensorflow",), "import tensorflow, idxhub", ("keras, batch then map", "TFDS")),
     "jax": (("jax",), "import jax, idxhub", ("grain",)),
     "huggingface": (("datasets", "pillow"), "import datasets, idxhub", ("load_dataset Parquet",)),
-    "ray": (("ray",), "import ray.data, idxhub", ()),
+    "ray": (("ray",), "import ray.data, idxhub", (RAY, "ray from_numpy, local shuffle", "ray read_parquet")),
 }
 _KERAS = ("keras tensorflow", "tensorflow keras", "import keras, tensorflow")  # environments, needs, imports
 _TFDS = "tfds tensorflow", "tensorflow tensorflow-datasets", "import tensorflow, tensorflow_datasets"
 IN_GRAPH = ", in a tf.function"
 _LOOPS: dict[str, Any] = {"opens": False, "only_rates": True}
 _FLOAT32_ONCE: dict[str, Any] = {"dtypes": ("float32",), "one_size": True}
+_RAY_RATES: dict[str, Any] = {"opens": False, "only_rates": True, "one_size": True}
+_RAY_PEER: dict[str, Any] = {"dtypes": ("uint8",), **_RAY_RATES}
 _WORKERS: dict[str, Any] = {"workers": (0, 2), "memory_workers": (0, 2, 8)}
 
 
@@ -144,6 +149,13 @@ ROWS = (
         small=False,
     ),
     _ours("ray", "", "ray:Ray", small=False, one_size=True),
+    _ours("ray", "batch_size", "ray:Batches", in_order=True, **_RAY_RATES),
+    _ours("ray", "get_loader", "ray:Loader", **_RAY_RATES),
+    _peer(RAY, "ray:FromNumpy", "ray", "ray", "import ray.data", in_order=True, **_RAY_PEER | {"opens": True}),
+    _peer("ray from_numpy, local shuffle", "ray:LocalShuffle", "ray", "ray", "import ray.data", **_RAY_PEER),
+    _peer(
+        "ray read_parquet", "ray:Parquet", "ray", "ray", "import ray.data", in_order=True, once=("epochs",), **_RAY_PEER
+    ),
     _peer(
         "MXNet Gluon", "mxnet:Gluon", "mxnet", "mxnet", "import mxnet.gluon", limit=6_400, small=False, full_only=True
     ),

@@ -94,8 +94,9 @@ class Runner:
         passes = pickle.loads(file.read_bytes())  # noqa: S301 -- our own process wrote it, in a folder of our own
         file.unlink()
         truth, limit = self.truths["train"], job.arguments["limit"]
-        for dtype, size, seen, before in passes:
-            check(seen, before, truth, dtype=dtype, size=size, bounded=limit is not None and limit < len(truth.labels))
+        bounded = limit is not None and limit < len(truth.labels)
+        for dtype, size, seen, before, in_order in passes:
+            check(seen, before, truth, dtype=dtype, size=size, bounded=bounded, in_order=in_order)
         return answer
 
     def _check_sums(self, answer: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from idxhub_bench.load.goals import GOALS, Goal, Key
 from idxhub_bench.load.jobs import FIGURES, RATE, Figure
-from idxhub_bench.load.rows import BY_NAME, FLOOR, ROWS
+from idxhub_bench.load.rows import BY_NAME, FLOOR, RAY, ROWS
 from idxhub_bench.report.latest import hardware, thread_variables, versions
 from idxhub_bench.report.model import Bars, Grid, Line, Marked, Section, amount, marked_paragraphs, marked_text, ratio
 from idxhub_bench.report.summary import Cell, Summary
@@ -23,6 +23,7 @@ _USUAL = (
     ("idxhub tensorflow tf.data", "keras, batch then map", "float32"),
     ("idxhub jax get_loader", "grain", "uint8"),
     ("idxhub huggingface array", "load_dataset Parquet", "uint8"),
+    ("idxhub ray batch_size", RAY, "uint8"),
 )
 USUAL_BATCH = 128
 
@@ -126,7 +127,7 @@ def _bars(summary: Summary, name: str, figure: Figure) -> Iterator[Bars]:
 def _setting(key: Key) -> tuple[str, ...]:
     """What a reader chooses a table by."""
     workers = f"{key.workers} workers" if key.workers else "no workers"
-    if key.figure in ("rate", "cpu"):
+    if key.figure in ("rate", "rate, in order", "cpu"):
         return f"batch {key.size}", key.dtype or "", workers
     return (workers,) if key.figure == "pss" else ()
 

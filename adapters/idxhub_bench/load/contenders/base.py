@@ -36,6 +36,10 @@ class Contender:
         """A new shuffled epoch of the framework's own batches."""
         raise NotImplementedError
 
+    def in_order(self) -> Contender:
+        """The same reader in the order of the files; asked only of rows with `in_order`."""
+        raise NotImplementedError
+
     def read(self, dataset: Any, size: int, dtype: str, workers: int = 0, limit: int | None = None) -> PassRecord:
         """Read a new shuffled epoch to the last byte, or its first `limit` images in whole batches."""
         batches = self.batches(dataset, size, dtype, workers)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from support import bench_records
 from support.needs import need_elsewhere
 from support.processes import python
 
+from idxhub import order
 from idxhub_bench import hub, machine
 from idxhub_bench.device import child
 from idxhub_bench.device.command import device
@@ -36,9 +38,11 @@ def test_on_the_cpu(framework, tmp_path):
     assert row["copy"]["bandwidth"] == pytest.approx(2 * row["copy"]["bytes"] / row["copy"]["seconds"])
     samples = [each for each in found if each["kind"] == "sample"]
     assert {(each["way"], each["dtype"], each["size"]) for each in samples} == {
-        (way, dtype, 500) for way in ("resident", "ordinary") for dtype in ("uint8", "float32")
+        (way, dtype, 500)
+        for way in ("resident", "ordinary", "by hand", "whole epoch")
+        for dtype in ("uint8", "float32")
     }
-    assert len(samples) == 8
+    assert len(samples) == 16
     assert all(each["value"] > 0 for each in samples)
     assert f"| {framework} float32 | 500 | " in done.stdout
     assert f"| {framework} | cpu | " in done.stdout
@@ -92,6 +96,19 @@ def test_other_batches_are_noticed():
     child._check(Here(), [right], [right])
     with pytest.raises(RuntimeError, match="not those of the ordinary loader"):
         child._check(Here(), [wrong], [right])
+
+
+def test_other_batches_of_a_whole_epoch_are_noticed():
+    images, labels = np.arange(40, dtype="uint8").reshape(10, 4), np.arange(10)
+
+    def epoch(indices, *, sums=lambda rows: (images[rows].sum(axis=(1, 2)), labels[rows].sum(axis=1))):
+        return sums(indices[:9].reshape(3, 3))
+
+    child._check_whole_epoch(epoch, images, labels, 3)
+    child._check_whole_epoch(epoch, images.astype("float32"), labels, 3)
+    for wrong in (np.sort, lambda indices: indices[::-1], lambda indices: order(10, 1, 0)):
+        with pytest.raises(RuntimeError, match="not those of the shared order"):
+            child._check_whole_epoch(lambda indices, wrong=wrong: epoch(wrong(indices)), images, labels, 3)
 
 
 def test_a_checkout_that_is_not_installed_serves(monkeypatch):

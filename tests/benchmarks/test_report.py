@@ -147,6 +147,16 @@ def test_wrong_usage(arguments, says, three, tmp_path):
     assert other.read_bytes() == before
 
 
+def test_the_section_on_training_may_have_a_picture(three, tmp_path):
+    text, html, picture = tmp_path / "page.md", tmp_path / "page.html", tmp_path / "pictures" / "curves.png"
+    done = report(three[1], "--markdown", text, "--html", html, "--training-picture", picture)
+    assert done.exit_code == 0, done.output
+    _, training = text.read_text(encoding="utf-8").split("## Training\n")
+    shown = "![Test accuracy after each epoch: the curves of the frameworks over each other](pictures/curves.png)"
+    assert f"\n\n{shown}\n\n| row |" in training
+    assert "curves.png" not in html.read_text(encoding="utf-8")
+
+
 def test_files_of_one_name_make_markdown(three, tmp_path):
     (tmp_path / "other").mkdir()
     other = write(tmp_path / "other" / "run.jsonl", TRAIN)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import runpy
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.needs import need_elsewhere
+from support.needs import need, need_elsewhere
 
 from idxhub_bench.report import markdown, training
 from idxhub_bench.report.records import runs
@@ -46,6 +48,68 @@ def test_losses_are_compared_step_by_step(losses, worst, step, holds):
     assert found.worst == pytest.approx(worst, rel=1e-3, nan_ok=True)
     assert found.holds() is holds
     assert (found.step, found.steps) == (step, 2)
+
+
+RECORDS = Path(__file__).parents[2] / "docs" / "_static" / "benchmarks"
+
+
+@pytest.mark.parametrize("name", ["train25-h200.jsonl", "train150-h200.jsonl"])
+def test_the_losses_of_a_gpu_are_within_its_tolerance_and_not_within_that_of_a_cpu(name):
+    found = [json.loads(line) for line in (RECORDS / name).read_text(encoding="utf-8").splitlines()]
+    losses = {each["row"]: each["losses"] for each in found if each["kind"] == "losses"}
+    agreement = judge.compare(losses)
+    assert losses.keys() == {"torch", "jax"}
+    assert agreement.worst == pytest.approx(3.22e-5, rel=1e-2)
+    assert (agreement.holds("cuda"), agreement.holds("cpu"), agreement.holds()) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("device", "most"), [(None, 1e-5), ("cpu", 1e-5), ("cpu:0", 1e-5), ("cuda", 1e-4), ("cuda:1", 1e-4), ("gpu", 1e-4)]
+)
+def test_the_tolerance_of_a_device(device, most):
+    assert judge.tolerance(device) == most
+    assert most < 2e-3 / 10  # one wrong batch makes 2e-3
+
+
+@pytest.mark.parametrize(("device", "status"), [(None, 1), ("cuda", 0)])
+def test_the_exit_status_depends_on_the_tolerance_of_the_device(device, status, tmp_path, monkeypatch):
+    """As if PyTorch and JAX had been trained where their losses differ as on the H200."""
+    losses = {"torch": [2.3, 2.2068], "jax": [2.3, 2.2068 * (1 + 3.2e-5)]}
+
+    def ask(recorder, row, python, module, question):
+        return {"versions": {}, "threads": {}, "epochs": [], "losses": losses[row]}
+
+    monkeypatch.setattr("idxhub_bench.measuring.Recorder.ask", ask)
+    rows = ("--row", "torch", "--row", "jax")
+    done = run(tmp_path / "raw", *rows, *(("--device", device) if device else ()), status=status)
+    (agreement,) = (each for each in records(tmp_path / "raw") if each["kind"] == "agreement")
+    assert (agreement["tolerance"], agreement["holds"]) == (judge.tolerance(device), status == 0)
+    assert ("PROBLEM the losses" in done.stderr) == (status == 1)
+
+
+def test_values_are_rounded_to_tf32():
+    torch = need("torch")
+    to_tf32 = runpy.run_path(str(Path(__file__).parent / "tf32.py"))["to_tf32"]
+    values = torch.tensor([1.0, 1 + 2**-10, 1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-11 + 2**-20, -(1 + 2**-12), 0.0])
+    expected = [1.0, 1 + 2**-10, 1.0, 1 + 2 * 2**-10, 1 + 2**-10, -1.0, 0.0]
+    assert to_tf32(values).tolist() == expected
+
+
+def test_a_gpu_computes_in_float32_and_tries_no_algorithms():
+    torch = need("torch")
+    from idxhub_bench.train.nets import torch as net  # noqa: PLC0415 -- needs torch
+
+    backends = torch.backends
+    before = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
+    was = backends.cudnn.benchmark, backends.cudnn.deterministic
+    try:
+        backends.cudnn.allow_tf32 = True
+        net._compute_in_float32()
+        assert (backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32) == (False, False)
+        assert (backends.cudnn.benchmark, backends.cudnn.deterministic) == (False, True)
+    finally:
+        backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before
+        backends.cudnn.benchmark, backends.cudnn.deterministic = was
 
 
 def test_a_step_is_counted_from_one_where_it_is_said():

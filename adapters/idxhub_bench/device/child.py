@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from idxhub import get_loader, load
+from idxhub import Loader, get_loader, load, order
 from idxhub_bench import hub, machine
 from idxhub_bench.device import devices
 
@@ -29,14 +30,16 @@ def measure(
     seconds = _time_copy(used, copy)
     readings = []
     for dtype in dtypes:
+        arrays = _arrays(get_loader(**common | {"batch_size": 1, "dtype": dtype}))
+        kept = used.keep(*arrays)
         for size in sizes:
             options = common | {"batch_size": size, "dtype": dtype}
-            resident, ordinary = get_loader(**options, device=device), get_loader(**options)
-            _check(used, resident, ordinary)
+            loaders = get_loader(**options, device=device), get_loader(**options)
+            _check(used, *loaders)
+            ways = _ways(used, loaders, kept, arrays, size)
             for number in range(repeats):
-                for way, loader in (("resident", resident), ("ordinary", ordinary)):
-                    value = len(loader.split) / _time_pass(used, loader, put=way == "ordinary")
-                    readings.append({"way": way, "dtype": dtype, "size": size, "round": number, "value": value})
+                for way, rate in ways.items():
+                    readings.append({"way": way, "dtype": dtype, "size": size, "round": number, "value": rate(number)})
     pixels = load(data["name"], cache_dir=data["cache_dir"], download=False).images[0].size
     return {
         "device": used.name,
@@ -45,6 +48,38 @@ def measure(
         "readings": readings,
         "versions": machine.versions(["idxhub", "numpy", *hub.PACKAGES[framework]]),
     }
+
+
+def _ways(
+    used: devices.Device,
+    loaders: tuple[Loader[Any], Loader[Any]],
+    kept: devices.ByHand,
+    arrays: tuple[NDArray[Any], NDArray[Any]],
+    size: int,
+) -> dict[str, Callable[[int], float]]:
+    """Functions that measure a pass in each way, and return images per second; they get the number of the round."""
+    n, (resident, ordinary) = len(arrays[1]), loaders
+    begin, epoch = kept.passes(size), kept.whole_epoch(size)
+    used.wait(list(begin()))  # which compiles
+    _check_whole_epoch(epoch, *arrays, size)
+
+    def time_epoch(number: int) -> float:
+        start = perf_counter()
+        used.wait(epoch(order(n, 1, number)))
+        return n // size * size / (perf_counter() - start)
+
+    return {
+        "resident": lambda _: n / _time_pass(used, resident, put=False),
+        "ordinary": lambda _: n / _time_pass(used, ordinary, put=True),
+        "by hand": lambda _: n / _time_pass(used, begin(), put=False),
+        "whole epoch": time_epoch,
+    }
+
+
+def _arrays(loader: Loader[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All images in the dtype and layout of the loader, and the labels."""
+    everything = np.arange(len(loader.split))
+    return loader.split.gather(everything), loader.split.labels[everything]
 
 
 def _time_copy(used: devices.Device, size: int) -> float:
@@ -60,7 +95,7 @@ def _time_copy(used: devices.Device, size: int) -> float:
     return best
 
 
-def _time_pass(used: devices.Device, loader: Any, *, put: bool) -> float:
+def _time_pass(used: devices.Device, loader: Iterable[Any], *, put: bool) -> float:
     """Seconds for a whole pass with its permutation; it waits for the device once, at the end."""
     labels = []
     start = perf_counter()
@@ -79,6 +114,22 @@ def _check(used: devices.Device, resident: Iterable[Any], ordinary: Iterable[Any
             seen, expected = (np.asarray(each.cpu() if hasattr(each, "cpu") else each) for each in (one, other))
             if seen.dtype != expected.dtype or seen.tobytes() != expected.tobytes():
                 raise RuntimeError("batches on the device are not those of the ordinary loader")
+
+
+def _check_whole_epoch(
+    epoch: Callable[[NDArray[Any]], Any], images: NDArray[Any], labels: NDArray[Any], size: int
+) -> None:
+    """Raise `RuntimeError` unless the sums of each batch are those of the shared order; of float32 nearly."""
+    for number in range(2):
+        indices = order(len(labels), 1, number)
+        rows = indices[: len(labels) // size * size].reshape(-1, size)
+        found = [np.asarray(each.cpu() if hasattr(each, "cpu") else each) for each in epoch(indices)]
+        pixels = images.sum(axis=tuple(range(1, images.ndim)), dtype="float64" if images.dtype.kind == "f" else "int64")
+        for what, seen in zip((pixels, labels), found, strict=True):
+            expected = what[rows].sum(axis=1)
+            same = np.allclose(seen, expected, rtol=1e-4) if what.dtype.kind == "f" else (seen - expected) % 2**32 == 0
+            if not np.all(same):
+                raise RuntimeError("the batches of a whole epoch in one call are not those of the shared order")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from idxhub_bench.device import goals
 from idxhub_bench.measuring import fill_cache, measuring, positive, recording
 from idxhub_bench.report import device as report
 from idxhub_bench.report import markdown
@@ -29,16 +30,17 @@ FRAMEWORKS = ("torch", "jax")
     help="Only this framework.",
 )
 @click.option("--device", default="cuda", show_default=True, help="The device, by the name that the framework uses.")
-@positive("--batch-size", "sizes", multiple=True, default=(128, 512, 4096), help="Images in a batch.")
+@positive("--batch-size", "sizes", multiple=True, default=goals.SIZES, help="Images in a batch.")
 @positive("--repeats", default=7, help="Passes of each kind.")
 def device(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
     """Measure batches that are gathered on a device.
 
     The records are written to RAW, a file of JSON lines. Prints images/s of get_loader(device=...), of the ordinary
     loader whose batches are copied to the device, and how the first compares with the speed of a plain copy on that
-    device. That share counts the bytes that must be read and written at least. Before the clock starts, the batches of
-    both loaders are compared bit for bit. The exit status is 1 if a framework failed, but not if there is no such
-    device.
+    device. That share counts the bytes that must be read and written at least. Also measured are a gather by hand,
+    whose permutation is drawn on the device, and a whole epoch in one call: lax.scan in JAX, a CUDA graph in PyTorch.
+    Before the clock starts, the batches of both loaders are compared bit for bit. The exit status is 1 if a framework
+    failed, but not if there is no such device.
     """
     with recording(raw, append=append) as recorder:
         data = {"name": asked["dataset"], "cache_dir": str(fill_cache(asked, recorder.folder))}

@@ -6,6 +6,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ import click
 from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
 from idxhub_bench.report.model import Report, Section, listed, marked_text
 
+_CURVES = "Test accuracy after each epoch: the curves of the frameworks over each other"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -24,9 +26,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--html", type=_FILE, help="Write an HTML page, and copy each RAW into its folder.")
 @click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
 @click.option("--picture", type=_FILE, help="Let the Markdown page open with this picture.")
+@click.option("--training-picture", type=_FILE, help="Show this picture in the Markdown page's section on training.")
 @click.option("--readme", type=_FILE, help="Replace the short table in this Markdown page.")
-def report(
-    raw: tuple[Path, ...], html: Path | None, text: Path | None, picture: Path | None, readme: Path | None
+def report(  # noqa: PLR0917 -- click passes them by name
+    raw: tuple[Path, ...],
+    html: Path | None,
+    text: Path | None,
+    picture: Path | None,
+    training_picture: Path | None,
+    readme: Path | None,
 ) -> None:
     """Make tables from the files of records, RAW.
 
@@ -39,7 +47,8 @@ def report(
     files = {path: records.runs(records.read(path), path.name) for path in raw}
     of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in records.BENCHES}
     loaded = summary.summarise(of["load"]) if of["load"] else None
-    made = Report("Benchmarks", tuple(_sections(loaded, of)))
+    curves = "" if text is None or training_picture is None else f"![{_CURVES}]({_from(text, training_picture)})"
+    made = Report("Benchmarks", tuple(_sections(loaded, of, curves)))
     if readme is not None:
         _write_readme(readme, loaded)
     if html is not None and render is not None:
@@ -59,11 +68,13 @@ def _check(raw: Sequence[Path], html: Path | None) -> None:
         raise click.UsageError("each RAW is copied to the folder of the page: give them, and the page, different names")
 
 
-def _sections(loaded: summary.Summary | None, of: Mapping[str, Sequence[records.Run]]) -> Iterator[Section]:
+def _sections(
+    loaded: summary.Summary | None, of: Mapping[str, Sequence[records.Run]], curves: str
+) -> Iterator[Section]:
     if loaded is not None:
         yield from loading.first_section(loaded)
         yield from loading.figures(loaded)
-    yield from training.sections(of["train"])
+    yield from (replace(section, picture=curves) for section in training.sections(of["train"]))
     yield from device.sections(of["device"])
     if loaded is not None:
         yield from loading.background(loaded)

@@ -24,8 +24,18 @@ class Latest:
     agreements: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def name(self, row: Row, form: str = "{row} ({setting})") -> str:
-        """The name of a row, with its setting if the runs have several."""
-        return form.format(row=row[1], setting=row[0]) if len(self.settings) > 1 else row[1]
+        """The name of a row, with what tells its setting from those of the other runs, if there are any."""
+        return form.format(row=row[1], setting=self._difference(row[0])) if len(self.settings) > 1 else row[1]
+
+    def _difference(self, setting: str) -> str:
+        """The last of the setting's parts that no other setting has, if each has such a part there; or all of it."""
+        parts = [each.split(", ") for each in self.settings]
+        if len({len(each) for each in parts}) == 1:
+            columns: list[tuple[str, ...]] = list(zip(*parts, strict=True))
+            for column in reversed(columns):
+                if len(set(column)) == len(column):
+                    return column[self.settings.index(setting)]
+        return setting
 
     def gaps(self, form: str = "{row} ({setting})") -> list[str]:
         """Why rows were not measured."""
@@ -40,7 +50,10 @@ def latest(runs: Sequence[Run], setting_of: Callable[[Mapping[str, Any]], str]) 
         if setting not in found.settings:
             found.settings.append(setting)
         for record in run.records:
-            _add(found, setting, record)
+            if record["kind"] == "agreement":
+                found.agreements.append((setting, record | {"device": run.head["device"]}))
+            else:
+                _add(found, setting, record)
     return found
 
 
@@ -56,8 +69,6 @@ def _add(found: Latest, setting: str, record: dict[str, Any]) -> None:
         found.missing[row] = record["why"]
     elif kind == "failure":
         found.failures[row] = f"failed: {record['why']}"
-    elif kind == "agreement":
-        found.agreements.append((setting, record))
 
 
 def hardware(machine: Mapping[str, Any]) -> str:

@@ -46,6 +46,8 @@ def _section(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
     if section.text:
         yield _line(section.text)
+    if section.picture:
+        yield section.picture
     for each in section.tables:
         if isinstance(each, Bars):
             yield f"{_line(each.caption[:1].upper() + each.caption[1:])}:"

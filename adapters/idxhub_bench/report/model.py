@@ -92,7 +92,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, tables, and a list below them.
+    """A heading, a paragraph, tables, and a list below them. `picture` is Markdown, which only a Markdown page shows.
 
     Texts may be `Marked`.
     """
@@ -101,6 +101,7 @@ class Section:
     text: str = ""
     tables: tuple[Bars | Grid, ...] = ()
     bullets: tuple[str, ...] = ()
+    picture: str = ""
 
 
 @dataclass(frozen=True)

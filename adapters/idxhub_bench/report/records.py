@@ -59,7 +59,7 @@ def one_of(*words: str) -> Type:
     return Type(" or ".join(map(repr, words)), lambda value: isinstance(value, str) and value in words)
 
 
-WAY = one_of("resident", "ordinary")
+WAY = one_of("resident", "ordinary", "by hand", "whole epoch")
 Fields = Mapping[str, "Type | Fields"]  # a name that ends in ? may be left out
 
 _RUN: Fields = {

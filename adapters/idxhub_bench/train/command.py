@@ -53,7 +53,7 @@ def train(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) 
             found = _train(row, pythons.get(row.framework, sys.executable), setting | data, recorder)
             if row.ours and found:
                 losses[row.name] = found
-        _compare(losses, recorder)
+        _compare(losses, asked["device"], recorder)
         for section in training.sections(runs(recorder.records)):
             click.echo(markdown.tables(section))
 
@@ -102,12 +102,12 @@ def _train(row: Row, python: str, arguments: Mapping[str, Any], recorder: Record
     return losses
 
 
-def _compare(losses: Mapping[str, Sequence[float]], recorder: Recorder) -> None:
+def _compare(losses: Mapping[str, Sequence[float]], device: str | None, recorder: Recorder) -> None:
     agreement = judge.compare(losses)
     if agreement is None:
         return
-    verdict = {"tolerance": judge.TOLERANCE, "holds": agreement.holds()}
-    recorder.write({"kind": "agreement"} | asdict(agreement) | verdict)
+    most, holds = judge.tolerance(device), agreement.holds(device)
+    recorder.write({"kind": "agreement"} | asdict(agreement) | {"tolerance": most, "holds": holds})
     recorder.say(str(agreement))
-    if not agreement.holds():
-        recorder.problems.append(f"{agreement}; rounding makes less than {judge.TOLERANCE:.0e}")
+    if not holds:
+        recorder.problems.append(f"{agreement}; rounding makes less than {most:.0e}")

@@ -20,6 +20,8 @@ class ConvNet:
 
     def __init__(self, rate: float, device: str | None) -> None:
         self._device = jax.devices(device or "cpu")[0]
+        # by default XLA rounds the operands of convolutions and products to TF32 on a GPU, which has 10 bits
+        jax.config.update("jax_default_matmul_precision", "highest")
         self._rate = rate
         self._weights: Any = {}
 

@@ -34,6 +34,8 @@ class ConvNet:
 
     def __init__(self, rate: float, device: str | None) -> None:
         self.device = torch.device(device or "cpu")
+        if self.device.type == "cuda":
+            _compute_in_float32()
         self._module = _Module().to(self.device)
         self._optimiser = torch.optim.SGD(self._module.parameters(), lr=rate)
 
@@ -75,3 +77,9 @@ class ConvNet:
     def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def _compute_in_float32() -> None:
+    """By default cuDNN rounds the operands of a convolution to TF32, which has 10 bits. No algorithm is tried out."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True

@@ -41,9 +41,9 @@ def sections(runs: Sequence[Run]) -> Iterator[Section]:
     judged = [(setting, goal) for setting in dict.fromkeys(_accelerators(found)) for goal in GOALS]
     if judged:
         lines = tuple(_judged(found, setting, goal) for setting, goal in judged)
-        asked_for = ("goal", "at the batch size", "on the device", "by hand", "ratio", "is", "verdict")
-        tables.append(Grid(asked_for, lines, numbers=(1, 2, 3, 4)))
-        bullets = (*filter(None, (_why(found, setting, goal) for setting, goal in judged)), *bullets)
+        compared = ("what", "worst batch size", f"on the device, {_UNIT}", "by hand", "ratio", "goal", "verdict")
+        tables.append(Grid(compared, lines, numbers=(1, 2, 3, 4)))
+        bullets = (*_reasons(found, judged), *bullets)
     yield Section("On a device", text, tuple(tables), bullets)
 
 
@@ -102,11 +102,17 @@ def _judged(found: Latest, setting: str, goal: Goal) -> tuple[str, ...]:
     return title, str(worst.size), number(worst.ours, "images/s"), peer, of_peer, goal.text, worst.verdict
 
 
-def _why(found: Latest, setting: str, goal: Goal) -> str:
-    worst = goal.worst(_medians(found, setting))
-    text = goal.elsewhere if worst is None else goal.why if worst.share < 1 else ""
-    verdict = "not measured" if worst is None else worst.verdict
-    return Marked(f"**{found.name((setting, goal.title))}**: {verdict}. {text}") if text else ""
+def _reasons(found: Latest, judged: Sequence[tuple[str, Goal]]) -> Iterator[str]:
+    """Why goals are missed, and what is known of those that were not measured; goals with one reason together."""
+    verdicts: dict[str, list[str]] = {}
+    for setting, goal in judged:
+        worst = goal.worst(_medians(found, setting))
+        why = goal.elsewhere if worst is None else goal.why if worst.share < 1 else ""
+        if why:
+            verdict = "not measured" if worst is None else worst.verdict
+            verdicts.setdefault(why, []).append(f"**{found.name((setting, goal.title))}**: {verdict}")
+    for why, said in verdicts.items():
+        yield Marked(f"{'; '.join(said)}. {why}")
 
 
 def _accelerators(found: Latest) -> Iterator[str]:

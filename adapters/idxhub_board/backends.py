@@ -34,7 +34,9 @@ def _loky(_address: str | None, jobs: int | None) -> Iterator[int]:
         yield jobs or joblib.cpu_count()
     finally:
         # without this, workers of an interrupted run would finish their jobs first
-        joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
+        loky = sys.modules.get("joblib.externals.loky")  # joblib does without it where there are no semaphores
+        if loky is not None:
+            loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,8 @@ def compare(
         return
     chosen = {each for pattern in only for each in select(pattern)}
     rows = [row for row in summarise(results) if not only or row.configuration in chosen]
+    if not rows:
+        click.echo("Warning: there are no results to compare", err=True)
     if as_json:
         print_json([as_json_row(row) for row in rows])
     else:

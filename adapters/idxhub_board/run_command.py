@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from idxhub_board.today import need_packages
 if TYPE_CHECKING:
     from idxhub_board import runner
 
+_LONGEST = 1e9  # seconds, 31 years
 _POSITIVE = click.IntRange(min=1)
 # the names of `runner.TIERS` and `backends.BACKENDS`, which are not imported for the help
 TIERS = ("smoke", "fast", "full", "today", "deep")
@@ -29,6 +31,13 @@ def _choice(names: Sequence[str]) -> dict[str, Any]:
         "metavar": f"[{'|'.join(names)}]",
         "shell_complete": lambda _ctx, _param, incomplete: [each for each in names if each.startswith(incomplete)],
     }
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """A time that can be waited for; None, no limit, for more than the clock can count."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds")
+    return None if value is None or value > _LONGEST else value
 
 
 @click.command()
@@ -46,7 +55,12 @@ def _choice(names: Sequence[str]) -> dict[str, Any]:
 @click.option("--repeats", type=_POSITIVE, default=5, show_default=True, help="Seeds of each configuration.")
 @click.option("--jobs", type=_POSITIVE, help="Jobs at the same time.  [default: as many as there are cores]")
 @click.option("--threads", type=_POSITIVE, default=1, show_default=True, help="Threads of each job.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a job is stopped.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_seconds,
+    help="Seconds after which a job is stopped.",
+)
 @click.option("--backend", default="loky", show_default=True, **_choice(BACKENDS), help="What runs the jobs.")
 @click.option("--address", help="A running cluster of Ray or Dask.  [default: workers on this machine]")
 @click.option("--accelerate", is_flag=True, help="Use scikit-learn-intelex; such results are kept apart.")
@@ -93,6 +107,8 @@ def run(
     if backend not in BACKENDS:
         raise errors.UnknownNameError("backend", backend, BACKENDS)
     chosen = _chosen(only, runner.TIERS[tier])
+    if not chosen:
+        raise click.UsageError(f"the tier {tier!r} leaves out all configurations that --only names: try --tier full")
     if only_list:
         _print_names(chosen, as_json=as_json)
         return

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import click
 import joblib
 from tqdm import tqdm
 
@@ -73,7 +74,7 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
     """Run the jobs whose results the store does not have.
 
     A job whose worker dies is recorded as lost and tried again; if no job of a round has a result, the run ends. Raises
-    the errors of `backend`.
+    the errors of `backend`, and `click.ClickException` if the store cannot be written.
     """
     left = [job for job in longest_first(jobs) if _is_missing(job, store, options)]
     summary = Summary(present=len(jobs) - len(left))
@@ -87,6 +88,7 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
             before = len(left)
             try:
                 with backend(options.backend, options.address, options.jobs):
+                    store.check_writable()  # now, and not after an hour of work
                     left = _round(left, store, options, summary, bar)
             except OSError as error:
                 if not summary.lost:
@@ -122,6 +124,8 @@ def _round(left: Sequence[Job], store: Store, options: Options, summary: Summary
             _add(record, store, options, summary)
             waiting.pop(job.key, None)
             bar.update(seconds_of(job.configuration))
+    except click.ClickException:  # the store cannot be written; no worker is to blame
+        raise
     except Exception as error:  # noqa: BLE001 -- each backend has its own errors for a worker that died
         why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         summary.lost.append(why)

@@ -68,25 +68,40 @@ class Store:
         if rest:
             self._note_cut(rest)
 
+    def check_writable(self) -> None:
+        """Raise `click.ClickException` if nothing can be appended; the file is made if need be."""
+        try:
+            with open(self.path, "ab"), self._lock:
+                pass
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
     def add(self, record: Record, *, again: bool = False) -> bool:
         """Append a result, unless the file has a final one with its key; whether it was appended.
 
-        With `again`, it takes the place of one that is not done.
+        With `again`, it takes the place of one that is not done. Raises `click.ClickException` if it cannot be written.
         """
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        with self._lock:
-            self.refresh()
-            known = self._records.get(records.key(record))
-            if known is not None and (known["status"] == records.DONE or not (again or known["status"] == "lost")):
-                return False
-            with open(self.path, "a+b", buffering=0) as file:
-                if file.tell() and not _ends_with_newline(file):  # a line that was cut off stays a line of its own
-                    line = b"\n" + line
-                written = file.write(line)
-                if written != len(line):
-                    raise OSError(f"{self.path}: only a part of a result was written")
-            self.refresh()
+        try:
+            with self._lock:
+                self.refresh()
+                known = self._records.get(records.key(record))
+                if known is not None and (known["status"] == records.DONE or not (again or known["status"] == "lost")):
+                    return False
+                self._append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+                self.refresh()
+        except OSError as error:
+            raise self._cannot_write(error) from error
         return True
+
+    def _append(self, line: bytes) -> None:
+        with open(self.path, "a+b", buffering=0) as file:
+            if file.tell() and not _ends_with_newline(file):  # a line that was cut off stays a line of its own
+                line = b"\n" + line
+            if file.write(line) != len(line):
+                raise OSError("only a part of a result was written")
+
+    def _cannot_write(self, error: OSError) -> click.ClickException:
+        return click.ClickException(f"cannot write {self.path}: {error.strerror or error}")
 
     def _read(self, line: bytes) -> None:
         if not line.strip():
@@ -127,8 +142,9 @@ def read_stores(paths: Iterable[Path]) -> list[Record]:
 
 
 def _may_be_ours(line: bytes) -> bool:
-    """Whether a line begins as those of any version do."""
-    return line.startswith(b'{"format":')
+    """Whether a line begins as those of any version do; it may be cut off before the end of that."""
+    begin = b'{"format":'
+    return line.startswith(begin) or bool(line and begin.startswith(line))
 
 
 def _ends_with_newline(file: Any) -> bool:

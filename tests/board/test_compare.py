@@ -171,3 +171,9 @@ def test_a_store_with_a_bad_line_is_compared_as_far_as_it_is_sound(board, tmp_pa
     assert done.exit_code == 0
     assert done.stderr == f"Warning: {path}: line 2 is cut off\n"
     assert Configuration.of("SVC", record()["parameters"]).name in done.output
+
+
+def test_that_there_is_nothing_to_compare_is_said(board, tmp_path):
+    done = board("compare", write(tmp_path / "a", [record(status="failed")]))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "Warning: there are no results to compare\n"

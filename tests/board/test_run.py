@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def test_the_choices_are_in_the_help(board):
         (["a", "--dataset", "fasion-mnist"], "did you mean 'fashion-mnist'?"),
         (["a", "--repeats", "0"], "0 is not in the range x>=1"),
         (["a", "--timeout", "0"], "0.0 is not in the range x>0"),
+        (["a", "--timeout", "nan"], "nan is no number of seconds"),
+        (["a", "--tier", "fast", "--only", "gradient*max_depth=50*"], "the tier 'fast' leaves out all configurations"),
         (["no/a"], "there is no folder no for a: make it first"),
         (["."], "is a folder: name a file"),
         (["a", "--address", "tcp://x", "--dataset", SAMPLE], "it must be left out for loky"),
@@ -220,6 +223,35 @@ def test_a_failure_is_repeated_only_if_that_is_asked_for(board, tmp_path):
     assert (second.exit_code, second.output) == (0, f"{path}: nothing to do; 1 already in the store\n")
     third = board("run", path, *slow, "--timeout", 0.5, "--again")
     assert third.output == f"{path}: 1 timeout; 0 already in the store\n"
+
+
+def test_a_timeout_that_no_clock_can_count_is_none(board, tmp_path):
+    done = board("run", tmp_path / "a", "--dataset", SAMPLE, "--only", "GaussianNB", "--timeout", "inf")
+    assert (done.exit_code, done.output) == (0, f"{tmp_path / 'a'}: 1 done; 0 already in the store\n")
+
+
+@pytest.mark.parametrize("limit", [0, 1500])  # with 0, joblib has no semaphores either
+def test_a_store_that_cannot_be_written_ends_the_run_and_is_said(limit, board, tmp_path):
+    path = tmp_path / "a"
+    assert board("run", path, "--dataset", SAMPLE, "--only", "GaussianNB").exit_code == 0
+    before = path.read_bytes()
+    command = [sys.executable, "-m", "idxhub", "board", "run", path, *FEW, "--repeats", "1"]
+    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 1
+    assert f"Error: cannot write {path}: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.read_bytes().startswith(before)
+    again = board("run", path, *FEW, "--repeats", 1)
+    assert (again.exit_code, again.stdout) == (0, f"{path}: 2 done; 0 already in the store\n")
+
+
+def test_a_store_that_cannot_be_made_is_said_before_anything_runs(board):
+    started = time.monotonic()
+    done = board("run", "/proc/absent", "--dataset", SAMPLE, "--only", "GaussianNB")
+    assert done.exit_code == 1
+    assert "cannot write /proc/absent: " in done.stderr
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -33,6 +33,7 @@ OLD = record(seed=3, format=0)
         (line(A) + line(A | {"accuracy": 0.5}), 1, []),
         (line(A) + line(B)[:-9], 1, ["line 2 is cut off"]),
         (line(B)[:40], 0, ["line 1 is cut off"]),
+        (line(B)[:4], 0, ["line 1 is cut off"]),
         (line(B)[:40] + b"\n" + line(A), 1, ["line 1 cannot be read"]),
         (line(A) + b"\x00" * 40 + b"\n" + line(B), 2, ["line 2 cannot be read"]),
         (line(OLD) + line(A), 1, ["line 1 was written by another version: its format is 0, not 1"]),

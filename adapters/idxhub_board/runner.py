@@ -39,8 +39,8 @@ TIERS = {
     "smoke": Tier(1000),
     "fast": Tier(None, lambda each: seconds_of(each) < FAST),
     "full": Tier(None),
-    "today": Tier(None, groups=(today,)),
-    "deep": Tier(None, groups=(deep,)),
+    "today": Tier(None, groups=(today, deep)),
+    "deep": Tier(None, groups=(deep, today)),
 }
 
 

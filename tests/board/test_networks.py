@@ -54,6 +54,8 @@ def test_they_are_a_group_of_their_own():
         (["--tier", "deep"], NAMES),
         (["--tier", "deep", "--only", "*net*"], ["ConvNet", "ResNet"]),
         (["--tier", "smoke", "--only", "resnet"], ["ResNet"]),
+        (["--tier", "today", "--only", "ConvNet", "--only", "XGB*"], ["ConvNet", "XGBClassifier"]),
+        (["--tier", "deep", "--only", "HNSWClassifier"], ["HNSWClassifier"]),
         (["--only", "MLP"], ["MLP"]),
         (["--only", "MLP*", "--tier", "fast"], ["MLPClassifier"] * 4),
     ],

@@ -89,7 +89,7 @@ function bodyRow(row, shown) {
       if (within !== null) {
         cell.append(element("span", { class: within ? "good" : "bad" }, `${within ? "within" : "beyond"} ±${row.tolerance}`));
       } else if (reported !== null) {
-        cell.textContent = `reported ${reported.toFixed(3)}`;
+        cell.textContent = `reported ${reported}`;
       }
       line.append(cell);
     } else {

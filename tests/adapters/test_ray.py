@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from support import kit
 from support.needs import need
+from support.processes import mounted, python
 
 import idxhub
 from idxhub import conformance
@@ -263,6 +265,88 @@ def test_iter_torch_batches_gives_the_shared_order_as_tensors(dtype):
         assert all(batch["label"].dtype == torch.int64 for batch in batches)
         arrays = [{name: tensor.numpy() for name, tensor in batch.items()} for batch in batches]
         assert pairs(arrays) == epoch_of(3, epoch, dtype=dtype)
+
+
+def test_a_worker_that_is_killed_half_way_costs_no_example(by_value, tmp_path):
+    killed = tmp_path / "killed"
+
+    def kill_once(batch):
+        """Called in the task that reads, for each 50 images: the third call ends its process."""
+        calls.append(None)
+        if len(calls) == 3 and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return batch
+
+    calls = []
+    dataset = get(shuffle=True, seed=3, override_num_blocks=4).map_batches(kill_once, batch_size=50)
+    for epoch in range(2):
+        assert pairs(dataset.iter_batches(batch_size=128)) == epoch_of(3, epoch)
+        assert killed.exists()
+
+
+# Two nodes of one cluster, of one CPU each. A block is held back until the other node reads one too, so each node reads
+# at least one of the four.
+TWO_NODES = """
+import logging, subprocess, sys, time
+from pathlib import Path
+import ray
+import idxhub
+
+marks, second_cache = map(Path, sys.argv[1:])
+spec, data_dir, command = given
+small = 100 << 20
+silent = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+ray.init("local", num_cpus=1, object_store_memory=small, **silent)
+ray.data.DataContext.get_current().enable_progress_bars = False
+logging.getLogger("ray.data").setLevel(logging.ERROR)
+dataset = idxhub.get_dataset(spec, framework="ray", data_dir=data_dir, shuffle=True, seed=3, override_num_blocks=4)
+
+def wait_for_the_other(batch):
+    (marks / ray.get_runtime_context().get_node_id()).touch()
+    for _ in range(600):
+        if len(list(marks.iterdir())) == 2:
+            return batch
+        time.sleep(0.1)
+    raise TimeoutError("one node read everything")
+
+start = f"import ray.scripts.scripts as s; s.cli(['start', '--address={ray.get_runtime_context().gcs_address}', "
+start += f"'--num-cpus=1', '--object-store-memory={small}', '--block'])"
+with subprocess.Popen([*command, sys.executable, "-c", start], stdout=subprocess.DEVNULL) as node:
+    try:
+        while sum(each["Alive"] for each in ray.nodes()) < 2:
+            assert node.poll() is None
+            time.sleep(0.1)
+        assert not list(second_cache.iterdir())
+        read = dataset.map_batches(wait_for_the_other, batch_size=None)
+        for epoch in range(2):
+            loader = idxhub.get_loader(spec, data_dir=data_dir, batch_size=30, seed=3)
+            loader.set_epoch(epoch)
+            ((images, labels),) = loader
+            (batch,) = read.iter_batches(batch_size=30)
+            assert (batch["image"] == images).all() and (batch["label"] == labels).all()
+        assert len(list(second_cache.rglob("*.npy"))) == 2
+    finally:
+        node.terminate()
+        ray.shutdown()
+"""
+
+
+@pytest.mark.parametrize("source", ["a folder", "a mirror"])
+def test_a_node_with_an_empty_cache_fills_it_by_itself(source, toy, server, cache_dir, tmp_path, open_dir):
+    """The second node sees another folder in the place of the cache, as another machine does."""
+    marks, second = tmp_path / "marks", tmp_path / "second"
+    for folder in (marks, second, cache_dir):
+        folder.mkdir(parents=True)
+    command = mounted(f"mount --bind {second} {cache_dir}")
+    if source == "a mirror":
+        server.serve(toy.folder)
+        given = toy.mirrored(server.url), None, command
+    else:
+        given = toy.spec, str(toy.folder), command
+    # `ray start` leaves the address there for every `ray.init`; of a short path, because sockets lie below it
+    environment = os.environ | {"RAY_TMPDIR": str(open_dir)}
+    python(TWO_NODES, marks, second, given=given, timeout=240, env=environment)
 
 
 def rows(dataset):

@@ -82,15 +82,19 @@ def without(what: str) -> NoReturn:
 
 def python_mounted(mount: str, code: str, *arguments: object, given: object = None) -> subprocess.CompletedProcess[str]:
     """Run `code` in a mount namespace of its own, after the shell command `mount` has changed it."""
+    with program_with(code, given) as program:
+        return _finished([*mounted(mount), sys.executable, "-c", program], arguments)
+
+
+def mounted(mount: str) -> list[str]:
+    """The start of a command that runs in a mount namespace of its own, which the shell command `mount` has changed."""
     unshare = shutil.which("unshare")
     possible = unshare and subprocess.run(
         [unshare, "-rm", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False
     )
     if not possible or possible.returncode:
         without("mount namespaces (unshare -rm)")
-    with program_with(code, given) as program:
-        command = [unshare, "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh", sys.executable, "-c", program]
-        return _finished(command, arguments)
+    return [str(unshare), "-rm", "sh", "-ec", f'{mount}; exec "$@"', "sh"]
 
 
 def python_traced(
@@ -145,8 +149,7 @@ def program_with(code: str, given: object) -> Iterator[str]:
 
 
 def _finished(command: list[str], arguments: Iterable[object], **options: Any) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, **options
-    )
+    given: dict[str, Any] = {"timeout": 60} | options
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, check=False, **given)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

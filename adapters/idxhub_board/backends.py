@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+import click
 import joblib
 
 from idxhub import errors
@@ -18,7 +19,8 @@ from idxhub import errors
 def backend(name: str, address: str | None, jobs: int | None) -> Iterator[None]:
     """A context in which `joblib.Parallel` uses this backend, for `jobs` jobs at a time; None for as many as it can.
 
-    Raises `UnknownNameError`, `ArgumentError` if the address is not for this backend, and `MissingFrameworkError`.
+    Raises `UnknownNameError`, `ArgumentError` if the address is not for this backend,
+    `click.UsageError` if the backend cannot use it, and `MissingFrameworkError`.
     """
     if name not in BACKENDS:
         raise errors.UnknownNameError("backend", name, BACKENDS)
@@ -44,7 +46,9 @@ def _dask(address: str | None, jobs: int | None) -> Iterator[int]:
     distributed = _import("distributed", "dask[distributed]")
     local = {"n_workers": jobs or joblib.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs the traceback of each lost connection
-    with distributed.Client(address) if address else distributed.Client(**local):
+    with _address_is_checked(address):
+        client = distributed.Client(address) if address else distributed.Client(**local)
+    with client:
         yield jobs or -1
 
 
@@ -54,11 +58,23 @@ def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
     local = {"num_cpus": jobs or joblib.cpu_count(), "include_dashboard": False}
     joblib.register_parallel_backend("ray", import_module("idxhub_board.ray_tasks").RayTasks)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints warnings, which would be in the way of --json
-        ray.init(log_to_driver=False, **({"address": address} if address else local))
+        with _address_is_checked(address):
+            ray.init(log_to_driver=False, **({"address": address} if address else local))
         try:
             yield jobs or int(ray.cluster_resources()["CPU"])
         finally:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _address_is_checked(address: str | None) -> Iterator[None]:
+    """A context in which what Ray or Dask say of an address that they cannot use is an error of the option."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        if address is None:
+            raise
+        raise click.UsageError(f"--address {address}: {' '.join(str(error).split())}") from error
 
 
 def _import(module: str, package: str) -> Any:

@@ -29,8 +29,8 @@ _PACKAGES = ("cleanlab", "scikit-learn", "numpy", "scipy", "idxhub")
 class Suspect:
     """An example: where it is, its label, and what each model says instead.
 
-    `digest` is SHA-256 of the bytes of the image. `quality` is cleanlab's score of the label, from 0 to 1; the lowest
-    is the most suspicious. `flagged_by` counts the models for which cleanlab takes the label for an error. `predicted`
+    `digest` is SHA-256 of the bytes of the image. `quality` is cleanlab's score of the label, from 0 to 1; a low
+    one is suspicious. `flagged_by` counts the models for which cleanlab takes the label for an error. `predicted`
     is by model: the class, and its probability.
     """
 
@@ -75,14 +75,14 @@ def rank(
     issues: Mapping[str, NDArray[np.bool_]],
     count: int,
 ) -> list[Suspect]:
-    """The `count` most suspicious examples, the worst first."""
+    """The `count` most suspicious examples: first those that most models flag, and among these the lowest quality."""
     several = list(probabilities.values())
     if len(several) == 1:
         quality = get_label_quality_scores(split.labels, several[0])
     else:
         quality = get_label_quality_ensemble_scores(split.labels, several, verbose=False)
     flags = np.sum(list(issues.values()), axis=0)
-    worst = np.argsort(quality, kind="stable")[:count]
+    worst = np.lexsort((quality, -flags))[:count]  # a model that gives a probability of 0 cannot decide alone
     return [_suspect(split, int(at), float(quality[at]), int(flags[at]), probabilities) for at in worst]
 
 

@@ -163,3 +163,13 @@ def test_a_cluster_that_is_not_there(start, tmp_path, monkeypatch):
     assert "tcp://127.0.0.1:9" in complaints
     assert "Traceback" not in complaints
     assert results(tmp_path / "a") == []
+
+
+@pytest.mark.parametrize(("backend", "address"), [("dask", "nowhere"), ("ray", "nowhere://127.0.0.1:9")])
+def test_an_address_that_is_none(backend, address, start, tmp_path):
+    need_elsewhere(PACKAGES[backend])
+    process = start(tmp_path / "a", *FEW, "--backend", backend, "--address", address)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 2, complaints
+    assert f"--address {address}: " in complaints
+    assert "Traceback" not in complaints

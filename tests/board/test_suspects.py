@@ -46,7 +46,8 @@ def test_changed_labels_are_the_first_suspects():
     assert len({each.index for each in found if each.split == "train"} & set(trousers.tolist())) >= 6
     first = next(each for each in found if each.index in trousers and each.label == 9)
     assert (first.predicted[FOREST][0], first.flagged_by) == (1, 1)
-    assert [each.quality for each in found] == sorted(each.quality for each in found)
+    order = [(-each.flagged_by, each.quality) for each in found]
+    assert order == sorted(order)
     with Image.open(io.BytesIO(contact_sheet(wrong, found))) as sheet:
         assert sheet.size == (8 * 128, 28 + 7 * 170)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from support.needs import need
 need("joblib")
 need("scipy")
 
-from idxhub import idx  # noqa: E402 -- after the skip where they are absent
+from idxhub import idx, load  # noqa: E402 -- after the skip where they are absent
+from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST  # noqa: E402
 from idxhub_board.checking import check_file  # noqa: E402 -- as above
 from idxhub_board.configurations import configurations  # noqa: E402 -- as above
 from idxhub_board.records import decode_predictions  # noqa: E402
@@ -20,6 +24,7 @@ from idxhub_board.summary import configuration_of  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static" / "board"
 FILES = sorted(FOLDER.glob("*.jsonl"))
+SUSPECTS = FOLDER.parent / "suspects" / "fashion-mnist.csv"
 MNIST = FOLDER / "mnist-one-seed.jsonl"  # of which tests may have the test files alone
 
 
@@ -49,3 +54,37 @@ def test_the_accuracies_on_mnist_are_those_of_the_predictions(mnist_dir):
         predictions = decode_predictions(each["predictions"], len(labels))
         assert each["dataset"] == "mnist"
         assert each["accuracy"] == (predictions == labels).mean()
+
+
+def suspects() -> list[dict[str, str]]:
+    with open(SUSPECTS, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_suspects_have_positions_labels_digests_and_a_method():
+    rows = suspects()
+    assert len({(row["split"], row["index"]) for row in rows}) == len(rows) >= 200
+    order = [(-int(row["flagged_by"]), float(row["quality"])) for row in rows]
+    assert order == sorted(order)
+    for row in rows:
+        assert 0 <= int(row["index"]) < FASHION_MNIST.sizes[row["split"]]
+        assert row["class"] == FASHION_MNIST.classes[int(row["label"])]
+        assert len(bytes.fromhex(row["sha256"])) == 32
+    how = json.loads(SUSPECTS.with_suffix(".json").read_text(encoding="utf-8"))
+    assert dict(how["files"]) == {each.filename: each.payload_sha256 for each in FASHION_MNIST.resources}
+    assert list(how["models"]) == list(rows[0])[7:]
+    assert len(how["models"]) == 3
+    assert "suspicions, not the truth" in how["meaning"]
+    assert {"cleanlab", "scikit-learn", "numpy"} <= how["versions"].keys()
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_the_suspects_are_those_of_the_images(name, full_data_dir):
+    split = load("fashion-mnist", name, data_dir=full_data_dir, download=False)
+    for row in suspects():
+        if row["split"] == name:
+            at = int(row["index"])
+            assert (int(row["label"]), row["sha256"]) == (
+                split.labels[at],
+                hashlib.sha256(split.images[at].tobytes()).hexdigest(),
+            )

@@ -1,6 +1,7 @@
 """Decoded arrays: published once, mapped many times, never trusted unchecked."""
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -15,7 +16,7 @@ from support import made
 from support.processes import python, running, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, get_dataset, load
-from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all
+from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all, remove_all_orphans
 from idxhub.cache.record import CHUNK, read_record, write_record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec
@@ -304,6 +305,27 @@ def test_old_temporary_files_are_removed_by_the_next_call_that_writes(toy, warm,
     assert stranger.exists()
 
 
+def test_old_temporary_files_are_removed_although_another_process_removes_a_folder(warm, cache_dir, monkeypatch):
+    folders = [warm.folder, cache_dir / "archive-0123456789ab", cache_dir / "toy-0123456789ab"]
+    for folder in folders[1:]:
+        folder.mkdir()
+        shutil.copy(warm.folder / "CACHEDIR.TAG", folder)
+    orphans = [folder / ".train.npy.1-aa.tmp" for folder in folders]
+    for orphan in orphans:
+        orphan.write_bytes(b"half")
+        os.utime(orphan, (1, 1))
+    scandir = os.scandir
+
+    def gone(folder):
+        if str(folder) == str(warm.folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    remove_all_orphans(cache_dir)
+    assert [orphan.exists() for orphan in orphans] == [True, False, False]
+
+
 @pytest.mark.parametrize("lost", ["the record", "the record is emptied", "the array too"])
 def test_the_origin_of_a_kept_file_outlives_its_record(toy, server, cache_dir, lost):
     server.serve(toy.folder)
@@ -361,6 +383,6 @@ def test_a_cache_is_removed_while_others_open_it(toy, tmp_path):
             removals += remove_all(root) > 0
             time.sleep(0.02)
         said = [each.communicate() for each in openers]
-    assert [each.returncode for each in openers] == [0] * 4, said
+    assert [each.returncode for each in openers] == [0] * 4, "\n".join(error for _, error in said)
     assert removals > 2
     assert all(int(out) > 0 for out, _ in said)

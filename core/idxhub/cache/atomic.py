@@ -271,9 +271,14 @@ def flush_folder(folder: Path) -> None:
 
 
 def remove_orphans(folder: Path) -> None:
-    """Remove the temporary files that processes left in a folder when they were killed, more than a day ago."""
-    now = time.time()
-    for orphan in folder.glob(".*.tmp"):
+    """Remove the temporary files that processes left in a folder when they were killed, more than a day ago.
+
+    What cannot be listed, examined or removed stays: the folder may have been removed in the meantime.
+    """
+    orphans, now = list[Path](), time.time()
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        orphans = [folder / each.name for each in entries if each.name.startswith(".") and each.name.endswith(".tmp")]
+    for orphan in orphans:
         with contextlib.suppress(OSError):
             if now - orphan.lstat().st_mtime > _ORPHAN_AGE:
                 orphan.unlink()

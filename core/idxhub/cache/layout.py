@@ -152,8 +152,11 @@ def recorded_md5s(path: Path) -> dict[str, str]:
     Each MD5 is that of the published file, and its value is the name of the dataset that the file belongs to; for an
     archive, which several datasets share, it is the name of the file.
     """
-    found = {}
-    for each in sorted(path.parent.glob("*.json")) if _is_tag(path.parent / _TAG) else []:
+    found = dict[str, str]()
+    records = list[Path]()
+    with contextlib.suppress(FileNotFoundError):  # another process has removed the folder
+        records = sorted(path.parent.glob("*.json")) if _is_tag(path.parent / _TAG) else []
+    for each in records:
         with contextlib.suppress(OSError, *DAMAGED_RECORD_ERRORS):  # a record of another kind lacks these fields
             fields = read_record(each)
             if each == origin_file(path) and path.parent.name.startswith("archive-"):

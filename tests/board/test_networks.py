@@ -57,7 +57,7 @@ def test_they_are_a_group_of_their_own():
         (["--tier", "today", "--only", "ConvNet", "--only", "XGB*"], ["ConvNet", "XGBClassifier"]),
         (["--tier", "deep", "--only", "HNSWClassifier"], ["HNSWClassifier"]),
         (["--only", "MLP"], ["MLP"]),
-        (["--only", "MLP*", "--tier", "fast"], ["MLPClassifier"] * 4),
+        (["--only", "MLP*", "--tier", "full"], ["MLPClassifier"] * 8),
     ],
 )
 def test_they_are_listed(arguments, listed, board):

@@ -4,7 +4,7 @@
 
 Makes two datasets of one structure, of 60,000 images of 28x28 and of that many times as many, nearly all zeros so that
 the .gz is small; measures both by turns, each time in a process of its own; and removes what it made. Takes a little
-more disk than the larger one has bytes, 47 MB times `--times`, and for the first opening as much memory.
+more disk than the larger one has bytes, 47 MB times `--times`, and as much memory for NumPy's gather from memory.
 """
 
 from __future__ import annotations
@@ -65,10 +65,13 @@ def measured(folder: Path, times: int, rounds: int, reads: int) -> dict[str, Any
         figures[name] |= {f"first_{key}": value for key, value in _child("first", spec).items()}
         for gz in (folder / name).glob("*.gz"):  # the cache serves from here on
             gz.unlink()
-    for kind, processes in (("unread", rounds), ("verified", reads), ("epoch", reads), ("floor", reads)):
-        for name, found in _by_turns(kind, told, processes).items():
+    for kinds, processes in ((["unread"], rounds), (["verified"], reads), (["epoch", "floor", "mapped"], reads)):
+        for name, found in _by_turns(kinds, told, processes).items():
             figures[name] |= found
     small, large = figures["small"], figures["large"]
+    for each in (small, large):
+        for kind in ("floor", "mapped"):
+            each[f"epoch / {kind}"] = each["epoch_images_per_second"] / each[f"{kind}_images_per_second"]
     figures["large / small"] = {
         key: large[key] / small[key]
         for key in small
@@ -77,16 +80,14 @@ def measured(folder: Path, times: int, rounds: int, reads: int) -> dict[str, Any
     return figures
 
 
-def _by_turns(kind: str, told: dict[str, Path], rounds: int) -> dict[str, dict[str, float]]:
+def _by_turns(kinds: list[str], told: dict[str, Path], rounds: int) -> dict[str, dict[str, float]]:
     """The medians for each dataset."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in told}
     for _ in range(rounds):
         for name, spec in told.items():
-            found[name].append(_child(kind, spec))
-    return {
-        name: {f"{kind}_{key}": statistics.median(one[key] for one in each) for key in each[0]}
-        for name, each in found.items()
-    }
+            figures = {kind: _child(kind, spec) for kind in kinds}
+            found[name].append({f"{kind}_{key}": value for kind in kinds for key, value in figures[kind].items()})
+    return {name: {key: statistics.median(one[key] for one in each) for key in each[0]} for name, each in found.items()}
 
 
 def _made(folder: Path, name: str, count: int) -> Path:
@@ -169,11 +170,13 @@ def _epoch(path: str) -> dict[str, float]:
     return figures | {"images_per_second": _repeated(loader, n)} | grown
 
 
-def _floor(path: str) -> dict[str, float]:
-    """The same epochs by nothing but `X[permutation[i:i+b]]`, over arrays in memory."""
+def _floor(path: str, *, mapped: bool = False) -> dict[str, float]:
+    """The same epochs by nothing but `X[permutation[i:i+b]]`, over arrays in memory or over the mapped ones."""
     spec, cache = pickle.loads(Path(path).read_bytes())  # noqa: S301 -- this program wrote it
     split = load(spec, cache_dir=cache, verify=False, download=False)
-    images, labels = np.array(split.images), np.array(split.labels)
+    images, labels = split.images, split.labels
+    if not mapped:
+        images, labels = np.array(images), np.array(labels)
 
     class Batches:
         def __iter__(self) -> Iterator[tuple[Any, Any]]:
@@ -182,6 +185,8 @@ def _floor(path: str) -> dict[str, float]:
                 where = permutation[start : start + BATCH]
                 yield images[where], labels[where]
 
+    if mapped:  # map the pages, as the first epoch of a loader does
+        _read(Batches(), len(images))
     return {"images_per_second": _repeated(Batches(), len(images))}
 
 
@@ -213,11 +218,12 @@ def _grown(before: dict[str, int]) -> dict[str, float]:
 
 
 MEASURES = {
-    "first": lambda path: _opened(path, verify=True),
+    "first": lambda path: _opened(path, verify=True) | {"process_peak_bytes": _memory()["peak"]},
     "unread": lambda path: _opened(path, verify=False),
     "verified": lambda path: _opened(path, verify=True),
     "epoch": _epoch,
     "floor": _floor,
+    "mapped": lambda path: _floor(path, mapped=True),
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from support.installed import install
 from support.server import ok
 
 from idxhub import Archive, DatasetSpec, Resource, SplitSpec
-from idxhub.cache.record import compute_checksums, read_record, write_record
+from idxhub.cache.record import RunningChecksums, read_record, write_record
 from idxhub.cli import commands
 from idxhub.plugins import manager as plugins
 
@@ -155,7 +155,9 @@ def falsified(cache_dir, key):
     )
     false = np.zeros_like(labels)
     array.write_bytes(array.read_bytes()[: -false.nbytes] + false.tobytes())
-    fields = read_record(record) | {"xxh3": compute_checksums(false.reshape(-1).view(np.uint8).data)}
+    checksums = RunningChecksums()
+    list(checksums.hash_parts([false.reshape(-1).view(np.uint8).data]))
+    fields = read_record(record) | {"xxh3": checksums.xxh3}
     write_record(record, fields)
 
 

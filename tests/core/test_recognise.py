@@ -1,7 +1,9 @@
 """A file met under another's name is called what it is."""
 
+import functools
 import gzip
 import hashlib
+import io
 import lzma
 import re
 from dataclasses import replace
@@ -15,10 +17,14 @@ from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.catalog.builtin.qmnist import QMNIST
 from idxhub.catalog.recognise import by_digest
-from idxhub.catalog.recognise.by_digest import DigestIndex, Digests, identify_bytes
+from idxhub.catalog.recognise.by_digest import DigestIndex, Digests, identify_file
 from idxhub.catalog.recognise.published_file import files_of_specs
 
 DATASETS = tuple(builtin.datasets().values())
+
+
+def identify_bytes(data, specs=()):
+    return identify_file(functools.partial(io.BytesIO, data), len(data), specs)
 
 
 FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"

@@ -8,6 +8,10 @@ What the machine could not do is listed as not run.
     pytest tests/faults --collect-only --write-page
 
 writes that table again.
+
+    pytest tests/faults --streamed
+
+runs the same tests with files of any size verified block by block, as large ones are.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from support.made import Made
 from support.matrix import ROWS
 from support.processes import importable, without
 from support.server import Server
+from support.streaming import STREAM_ALL, stream_all_if_asked
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 _BEGIN, _END = "<!-- rows -->\n", "<!-- end of rows -->\n"
@@ -71,9 +76,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-rows", action="store_true", help="fail unless every row of the fault matrix was proven")
     parser.addoption("--write-page", action="store_true", help=f"write the table of {PAGE.name} again")
     parser.addoption("--kill-points", type=int, default=200, help="how many times a process is killed (200)")
+    parser.addoption("--streamed", action="store_true", help="verify files of any size block by block, as large ones")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("streamed"):
+        os.environ[STREAM_ALL] = "1"  # other processes get it too
+        stream_all_if_asked()
     config.stash[_TALLY] = Tally()
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 import filelock  # noqa: F401 -- as above
 from support import calls, invariant
 from support.made import Made
+from support.streaming import stream_all_if_asked
 
 from idxhub import Plugins, load
 from idxhub.cache.store import Cache
@@ -96,6 +97,7 @@ def in_turn(points: Iterable[tuple[str, calls.Boundary]], seed: int = 0) -> list
 
 
 def main(told: str, count: str) -> None:
+    stream_all_if_asked()
     toy, packed, url, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
     scenarios = Scenarios(toy, packed, url)
     points = in_turn(

@@ -1,5 +1,6 @@
 """Cached files that are no longer what was written, and files that change between check and use."""
 
+import contextlib
 import json
 import os
 
@@ -244,6 +245,7 @@ def test_a_file_swapped_after_it_was_read(toy, cache_dir, invariant, monkeypatch
 
     published = {}
     with monkeypatch.context() as patched:
+        patched.setattr(find, "LARGEST_IN_MEMORY", 1 << 20)
         patched.setattr(find, "verify_bytes", swapped)
         split = load(toy.spec, "train", data_dir=toy.folder, cache_dir=cache_dir, plugins=Plugins([]))
     np.testing.assert_array_equal(split.labels, toy.array(toy.train_labels))
@@ -251,4 +253,34 @@ def test_a_file_swapped_after_it_was_read(toy, cache_dir, invariant, monkeypatch
     for name, data in published.items():
         (toy.folder / name).write_bytes(data)
     assert path.read_bytes() == whole
+    invariant()
+
+
+@pytest.mark.row(37)
+@pytest.mark.parametrize("change", ["another file in its place", "another content"])
+def test_a_file_swapped_while_a_stream_is_read(toy, cache_dir, invariant, monkeypatch, change):
+    """A large file is not held in memory: the open file is read once, and what is published is what was hashed."""
+    path, whole, other = toy.path(toy.train_labels), toy.bytes(toy.train_labels), cache_dir.parent / "other"
+    opened = find.LocalCopy.open
+
+    def open_and_swap(copy, resource):
+        file = opened(copy, resource)
+        if copy.path == path and change == "another content":
+            path.write_bytes(bytes(len(whole)))
+        elif copy.path == path:
+            other.write_bytes(b"swapped")
+            os.replace(other, path)
+        return file
+
+    with monkeypatch.context() as patched:
+        patched.setattr(find, "LARGEST_IN_MEMORY", -1)
+        patched.setattr(find.LocalCopy, "open", open_and_swap)
+        right = change == "another file in its place"
+        with contextlib.nullcontext() if right else pytest.raises(ChecksumError, match="unknown IDX element type 0x00"):
+            split = load(
+                toy.spec, "train", data_dir=toy.folder, cache_dir=cache_dir, plugins=Plugins([]), download=False
+            )
+            np.testing.assert_array_equal(split.labels, toy.array(toy.train_labels))
+    assert path.read_bytes() != whole
+    path.write_bytes(whole)
     invariant()

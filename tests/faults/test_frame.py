@@ -93,15 +93,15 @@ IN_PLACE = """
     import os, runpy, sys
     from idxhub.cache import store as cache
 
-    def in_place(path, *parts):
+    def in_place(path, parts):
         if path.suffix != ".npy" or not path.exists():
-            return well(path, *parts)
+            return well(path, parts)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for part in parts:
             os.write(descriptor, part)
         os.close(descriptor)
 
-    well, cache.write_atomically = cache.write_atomically, in_place
+    well, cache.write_parts_atomically = cache.write_parts_atomically, in_place
     sys.argv.pop(0)
     runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import functools
 import hashlib
+import math
 import mmap
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from idxhub.acquire.decode import decode_blocks
 from idxhub.acquire.find import find_file
 from idxhub.acquire.local import SearchSettings
 from idxhub.acquire.verify import VerifiedFile
 from idxhub.cache.atomic import CACHE_FOLDER_ADVICE, clean_up_on_sigterm, locked, touch
 from idxhub.cache.layout import remove_all_orphans, write_error
-from idxhub.cache.store import Cache, StoredArray
+from idxhub.cache.store import ArraySummary, Cache, StoredArray
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.errors import CacheError, ChecksumError, DownloadError, IdxFormatError
+from idxhub.errors import CacheError, ChecksumError, DownloadError
 from idxhub.formats import idx
 from idxhub.paths import format_os_error
 from idxhub.threads import Threads
@@ -86,9 +89,12 @@ def build_array(
             if not allow_memory:
                 raise CacheError(f"{problem}; {CACHE_FOLDER_ADVICE}")
             return _build_in_memory(array_spec, cache, functools.partial(search, keep=False), problem)
+        publisher = _Publisher(array_spec, cache)
         if found is None:
-            found = search(heartbeat=lambda: touch(lock))
-        cache.publish(array_spec, _decode(array_spec, found), **_provenance(found))
+            found = search(heartbeat=lambda: touch(lock), receive=publisher.write_array)
+        else:
+            found.pass_to(publisher.write_array)
+        publisher.write_record(found)
         stored = cache.open(array_spec)
     if stored is None:
         # FileNotFoundError makes the load begin again: another process may have removed and replaced the array
@@ -99,24 +105,52 @@ def build_array(
     return stored
 
 
+class _Publisher:
+    """Writes an array into the cache while its file is verified, and then the array's record."""
+
+    def __init__(self, array_spec: ArraySpec, cache: Cache) -> None:
+        self._array_spec, self._cache = array_spec, cache
+        self._summary = ArraySummary(array_spec)
+
+    def write_array(self, blocks: Iterable[bytes | memoryview]) -> None:
+        """Decode the content of the file, and publish the array if the content ends without an error."""
+        self._summary = self._cache.write_array(self._array_spec, decode_blocks(self._array_spec, blocks))
+
+    def write_record(self, found: VerifiedFile) -> None:
+        """Write the record of the array that was published last."""
+        record = self._cache.make_record(self._array_spec, self._summary, **_provenance(found))
+        record.write(self._cache.record_file(self._array_spec))
+
+
 def _build_in_memory(
-    array_spec: ArraySpec, cache: Cache, search: Callable[[], VerifiedFile], problem: str
+    array_spec: ArraySpec, cache: Cache, search: Callable[..., VerifiedFile], problem: str
 ) -> StoredArray:
     """Decode an array into private memory, aligned as a mapped one. Raises `CacheError` if its file is not found."""
+    array = _private_array(array_spec.shape, array_spec.dtype)
+
+    def fill(blocks: Iterable[bytes | memoryview]) -> None:
+        begin, elements = 0, array.reshape(-1)
+        for part in decode_blocks(array_spec, blocks):
+            elements[begin : begin + len(part)] = part
+            begin += len(part)
+
     try:
-        found = search()
+        found = search(receive=fill)
     except (ChecksumError, DownloadError) as error:
         advice = "make the cache writable, or name a folder that has the file (data_dir=)"
         raise CacheError(f"{problem}; {advice}. {error}") from error
     warnings.warn(f"{problem}; its data are read from {found.source} into memory", stacklevel=2)
-    decoded = np.ascontiguousarray(_decode(array_spec, found))
-    record = cache.make_record(array_spec, decoded, **_provenance(found))
-    if not decoded.nbytes:
-        return StoredArray(decoded, record)
-    memory = mmap.mmap(-1, decoded.nbytes, access=mmap.ACCESS_COPY)  # starts on a page; a forked process has a copy
-    array = np.frombuffer(memory, decoded.dtype).reshape(decoded.shape)
-    array[...] = decoded
-    return StoredArray(array, record)
+    summary = ArraySummary(array_spec)
+    collections.deque(summary.add([array]), maxlen=0)
+    return StoredArray(array, cache.make_record(array_spec, summary, **_provenance(found)))
+
+
+def _private_array(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """A new array that starts on a page of memory, and of which a forked process has a copy of its own."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if not size:
+        return np.empty(shape, dtype)
+    return np.frombuffer(mmap.mmap(-1, size, access=mmap.ACCESS_COPY), dtype).reshape(shape)
 
 
 def _read_only_reason(cache: Cache) -> str | None:
@@ -145,7 +179,7 @@ def matches_published(array_spec: ArraySpec, stored: StoredArray, published: Ver
     table, because the other columns are not in the cache, and for files without a known digest of their content.
     """
     if published is not None:
-        return np.array_equal(_decode(array_spec, published), stored.array)
+        return _has_content(array_spec, stored.array, published)
     if array_spec.column is not None:
         return None
     resource = array_spec.resource
@@ -163,21 +197,14 @@ def matches_published(array_spec: ArraySpec, stored: StoredArray, published: Ver
     return None if right and known is None else right
 
 
-def _decode(array_spec: ArraySpec, found: VerifiedFile) -> NDArray[Any]:
-    """Decode a verified file, and apply the steps of the array spec."""
-    resource = array_spec.resource
-    try:
-        array = idx.decode(found.payload)
-    except IdxFormatError as error:
-        raise IdxFormatError(f"{found.source}: the digest is right, but {error}") from error
-    if array.shape != resource.shape or array.dtype != np.dtype(resource.dtype):
-        raise IdxFormatError(
-            f"{found.source}: the digest is right, but it holds {array.dtype.name} of shape {array.shape} where "
-            f"the spec says {resource.dtype} of shape {resource.shape}"
-        )
-    if array_spec.column is not None:
-        array = array[:, array_spec.column]
-    array = array.astype(array_spec.dtype, copy=False)
-    if array_spec.offset:
-        array = array - array_spec.offset
-    return array.swapaxes(1, 2) if array_spec.transposed else array
+def _has_content(array_spec: ArraySpec, array: NDArray[Any], published: VerifiedFile) -> bool:
+    elements, begin, equal = array.reshape(-1), 0, True
+
+    def compare(blocks: Iterable[bytes | memoryview]) -> None:
+        nonlocal begin, equal
+        for part in decode_blocks(array_spec, blocks):
+            equal = equal and np.array_equal(part, elements[begin : begin + len(part)])
+            begin += len(part)
+
+    published.pass_to(compare)
+    return equal and begin == len(elements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
@@ -10,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from idxhub.acquire.local import LocalCopy, SearchSettings, file_identity, list_local_copies, list_missing
 from idxhub.acquire.mirrors import FileUrl, check_mirrors, file_urls
-from idxhub.acquire.verify import VerifiedFile, verify_bytes
-from idxhub.cache.atomic import NewFile, locked, touch
+from idxhub.acquire.verify import Receiver, VerifiedFile, verify_bytes, verify_stream
+from idxhub.cache.atomic import NewFile, cache_error, locked, touch
 from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Archive, Resource
 from idxhub.catalog.spec import DatasetSpec
-from idxhub.errors import ChecksumError, DownloadError, Failure
+from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure, IdxHubError
+from idxhub.formats.compression import Opener
 from idxhub.paths import describe_exhaustion, describe_os_error, format_member
 
 if TYPE_CHECKING:
     from idxhub.acquire.download import Downloader
+
+LARGEST_IN_MEMORY = 1 << 26  # bytes of content; a larger file is passed to a receiver while it is verified
 
 
 def find_file(
@@ -32,8 +36,12 @@ def find_file(
     heartbeat: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
     keep: bool = True,
+    receive: Receiver | None = None,
 ) -> VerifiedFile:
-    """Return the verified bytes of a resource, from the first place that has them.
+    """Return the verified bytes of a resource, from the first place that has them, or pass them to `receive`.
+
+    For a receiver, a large file is not held in memory: see `verify_stream`. The receiver may get the content of several
+    files, one after the other: each but the last one is wrong, and ends with an error.
 
     A downloaded file or archive is kept in the cache. With `keep=False`, nothing is written, and archives are not
     downloaded. `specs` are the datasets that a wrong file may belong to. `heartbeat` is called while bytes arrive. When
@@ -44,7 +52,15 @@ def find_file(
     not read to its end and counts as not found. Raises `ArgumentError` for a mirror that is neither a URL nor a folder.
     """
     check_mirrors(spec, settings.mirrors)
-    search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop, keep)
+    search = _Search(spec, resource, cache, tuple(specs), heartbeat, stop, keep, receive)
+    found = _find(search, settings)
+    if receive is not None and found.content is not None:  # it was small enough to be verified in memory
+        found.pass_to(receive)
+    return found
+
+
+def _find(search: _Search, settings: SearchSettings) -> VerifiedFile:
+    spec, resource, cache = search.spec, search.resource, search.cache
     identity = file_identity(cache.file(resource.published))
     for copy in list_local_copies(spec, resource, cache, settings):
         found = search.read(copy)
@@ -91,6 +107,7 @@ class _Search:
     heartbeat: Callable[[], None]
     stop: threading.Event | None
     keep: bool
+    receive: Receiver | None
     failures: list[Failure] = field(default_factory=list)
     has_wrong_file: bool = False
     exhausted: str | None = None  # set if the process cannot open files: the reason, and what to do
@@ -98,7 +115,9 @@ class _Search:
     def read(self, copy: LocalCopy) -> VerifiedFile | None:
         """The verified bytes of a file on this machine; None if it cannot be read or is wrong."""
         try:
-            found = verify_bytes(self.resource, copy.read(self.resource), copy.source, self.specs)
+            found = self._verify_copy(copy, copy.source)
+        except CacheError:  # of the receiver
+            raise
         except (OSError, ChecksumError) as error:
             self._add_failure(copy.source, error)
             return None
@@ -171,7 +190,40 @@ class _Search:
                     break
         return None
 
+    def _verify_copy(self, copy: LocalCopy, source: str) -> VerifiedFile:
+        if self._is_streamed:
+            return self._verify_stream(functools.partial(copy.open, self.resource), source)
+        return verify_bytes(self.resource, copy.read(self.resource), source, self.specs)
+
+    def _verify_stream(self, open_file: Opener, source: str) -> VerifiedFile:
+        if self.receive is None:
+            raise AssertionError("without a receiver, files are verified in memory")
+        return verify_stream(
+            self.resource, open_file, source, self.receive, specs=self.specs, heartbeat=self._give_heartbeat
+        )
+
+    @property
+    def _is_streamed(self) -> bool:
+        return self.receive is not None and self.resource.payload_size > LARGEST_IN_MEMORY
+
+    def _give_heartbeat(self) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise DownloadError("stopped")
+        self.heartbeat()
+
     def _download_file(self, downloader: Downloader, url: FileUrl) -> VerifiedFile:
+        if self._is_streamed and self.keep:
+            with self.cache.receive_file(self.resource, url.shown) as new:
+                downloader.download_to(url.url, new)
+                try:
+                    found = self._verify_stream(new.open, url.shown)
+                except IdxHubError:
+                    raise
+                except OSError as error:  # the new file, which is in the cache, cannot be read
+                    raise cache_error(self.cache.file(self.resource), error) from error
+                if found.form != "published":
+                    new.discard()
+            return found
         data = downloader.download(url.url)
         verified = verify_bytes(self.resource, data, url.shown, self.specs)
         if verified.form == "published" and self.keep:
@@ -179,17 +231,18 @@ class _Search:
         return verified
 
     def _download_member(self, downloader: Downloader, archive: Archive, copy: LocalCopy, url: FileUrl) -> VerifiedFile:
-        with self.cache.receive_archive(archive, url.shown) as new:
+        with self.cache.receive_file(archive, url.shown) as new:
             writer = _ArchiveWriter(new)
             downloader.download_to(url.url, writer)
             writer.check(archive, url.shown)
         source = format_member(url.shown, copy.member)
         try:
-            data = copy.read(self.resource)
+            return self._verify_copy(copy, source)
+        except IdxHubError:
+            raise
         except OSError as error:
             failure = Failure(source, describe_os_error(error))
             raise ChecksumError(f"{archive.filename}: the digest is right", [failure]) from error
-        return verify_bytes(self.resource, data, source, self.specs)
 
 
 class _ArchiveWriter:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import DownloadError, Failure
+from idxhub.formats.compression import Readable
 from idxhub.paths import absolute_path, describe_os_error, format_member, open_regular_file
 
 _MAX_LISTED_FILES = 10_000  # in one folder; further files are found by their name alone, and not by their size
@@ -33,11 +36,21 @@ class LocalCopy:
 
     def read(self, resource: Resource) -> bytes:
         """Read the bytes. Raises `OSError` if there are more than `copy_size_limit`, or if the archive is damaged."""
+        limit = copy_size_limit(resource)
         if self.member is None:
-            return _read_file(self.path, copy_size_limit(resource))
+            return _read_file(self.path, limit)
         from idxhub.formats.zip_member import read_member  # noqa: PLC0415 -- few datasets are archives
 
-        return read_member(self.path, self.member, copy_size_limit(resource))
+        return read_member(self.path, self.member, limit)
+
+    def open(self, resource: Resource) -> AbstractContextManager[Readable]:
+        """Open the copy for reading block by block. It raises `OSError` as `read` does, and so does reading."""
+        limit = copy_size_limit(resource)
+        if self.member is None:
+            return _open_file(self.path, limit)
+        from idxhub.formats.zip_member import open_member  # noqa: PLC0415 -- few datasets are archives
+
+        return open_member(self.path, self.member, limit)
 
 
 @dataclass(frozen=True)
@@ -163,12 +176,17 @@ def _find_files(folder: Path, names: Iterable[str], sizes: set[int | None]) -> l
 
 
 def _read_file(path: Path, limit: int) -> bytes:
-    with open_regular_file(path) as file:
-        size = os.fstat(file.fileno()).st_size  # read(n) allocates n bytes, however short the file is
-        data = file.read(min(size, limit) + 1)
-    if len(data) > limit:
+    with _open_file(path, limit) as file:
+        # read(n) allocates n bytes, however short the file is
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+def _open_file(path: Path, limit: int) -> io.BufferedReader:
+    file = open_regular_file(path)
+    if os.fstat(file.fileno()).st_size > limit:
+        file.close()
         raise OSError(None, f"it is larger than {limit:,} bytes, so it is not this file")
-    return data
+    return file
 
 
 def copy_size_limit(resource: Resource) -> int:

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idxhub.errors import CacheError, IdxHubError
-from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error
+from idxhub.errors import CacheError
+from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error, open_regular_file
 
 if TYPE_CHECKING:
+    import io
     import threading
 
 _ORPHAN_AGE = 24 * 3600.0  # seconds; no process writes one file for a day
@@ -50,23 +51,29 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> N
 class NewFile:
     """A file that is being written under a temporary name. Its methods raise `CacheError`."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path, self._descriptor = path, descriptor
+    def __init__(self, path: Path, temporary: Path, descriptor: int) -> None:
+        self._path, self._temporary, self._descriptor = path, temporary, descriptor
+        self.is_discarded = False
 
     def write(self, part: bytes | memoryview) -> None:
         """Append these bytes to the file."""
-        try:
+        with _raise_cache_error(self._path):
             _write_all(self._descriptor, part)
-        except OSError as error:
-            raise cache_error(self._path, error) from error
 
     def clear(self) -> None:
         """Remove everything that was written, to begin again."""
-        try:
+        with _raise_cache_error(self._path):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.ftruncate(self._descriptor, 0)
-        except OSError as error:
-            raise cache_error(self._path, error) from error
+
+    def open(self) -> io.BufferedReader:
+        """Open the file for reading. Close it before the context ends, because Windows renames no open file."""
+        with _raise_cache_error(self._path):
+            return open_regular_file(self._temporary)
+
+    def discard(self) -> None:
+        """Remove the file when the context ends, instead of renaming it."""
+        self.is_discarded = True
 
 
 @contextlib.contextmanager
@@ -74,7 +81,8 @@ def open_atomically(path: Path) -> Iterator[NewFile]:
     """A context with a new file, which is flushed and renamed to `path` when the context ends. Raises `CacheError`.
 
     The file's mode follows the umask, as for any file that a program makes, so that several users can share a cache. If
-    anything fails, or Ctrl-C or SIGTERM arrives, the temporary file is removed and the file at `path` is unchanged.
+    anything fails, or Ctrl-C or SIGTERM arrives, the temporary file is removed and the file at `path` is unchanged. An
+    error that is raised inside the context leaves it as it is.
     """
     with clean_up_on_sigterm(), _temporary_file(path) as new:
         yield new
@@ -83,26 +91,43 @@ def open_atomically(path: Path) -> Iterator[NewFile]:
 @contextlib.contextmanager
 def _temporary_file(path: Path) -> Iterator[NewFile]:
     temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    try:
+    with _raise_cache_error(path):
         _make_folder(path.parent)
         remove_orphans(path.parent)
-        descriptor = None
-        try:
+    descriptor = None
+    try:
+        with _raise_cache_error(path):
             # O_EXCL: if somebody has put a link at the temporary path, opening fails instead of following the link
             descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
-            with open(descriptor, "wb", buffering=0) as file:
-                yield NewFile(path, file.fileno())
-                os.fsync(file.fileno())
+        new = NewFile(path, temp, descriptor)
+        try:
+            yield new
+            if not new.is_discarded:
+                with _raise_cache_error(path):
+                    os.fsync(descriptor)
+        finally:
+            with _raise_cache_error(path):
+                os.close(descriptor)
+        with _raise_cache_error(path):
+            if new.is_discarded:
+                os.unlink(temp)
+                return
             os.replace(temp, path)
-        except BaseException as error:
-            belongs_to_another = descriptor is None and isinstance(error, FileExistsError)
-            with contextlib.suppress(OSError):
-                if not belongs_to_another:
-                    os.unlink(temp)
-            raise
-        flush_folder(path.parent)
-    except IdxHubError:  # raised inside the context, where a download may fail
+    except BaseException as error:
+        belongs_to_another = descriptor is None and isinstance(error.__cause__, FileExistsError)
+        with contextlib.suppress(OSError):
+            if not belongs_to_another:
+                os.unlink(temp)
         raise
+    with _raise_cache_error(path):
+        flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _raise_cache_error(path: Path) -> Iterator[None]:
+    """A context in which an `OSError` becomes the `CacheError` for writing `path`."""
+    try:
+        yield
     except OSError as error:
         raise cache_error(path, error) from error
 

@@ -160,11 +160,6 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def compute_checksums(data: memoryview) -> tuple[str, ...]:
-    """The checksum of each chunk of `data`."""
-    return tuple(xxhash.xxh3_64_hexdigest(data[begin : begin + CHUNK]) for begin in range(0, len(data), CHUNK))
-
-
 def compute_file_checksums(file: io.BufferedReader, size: int) -> tuple[str, ...]:
     """The checksum of each chunk of the last `size` bytes of an open file, which is not empty.
 

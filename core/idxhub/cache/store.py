@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,6 @@ from idxhub.cache.record import (
     FORMAT,
     Record,
     RunningChecksums,
-    compute_checksums,
     compute_file_checksums,
     read_origin,
     read_record,
@@ -56,6 +56,27 @@ class StoredArray(NamedTuple):
 
     array: NDArray[Any]
     record: Record
+
+
+class ArraySummary(RunningChecksums):
+    """What the record says of an array's elements: their checksums and, for labels, the extremes."""
+
+    def __init__(self, array_spec: ArraySpec) -> None:
+        super().__init__()
+        self._are_labels = array_spec.dtype == LABEL_DTYPE
+        self.lowest: int | None = None
+        self.highest: int | None = None
+
+    def add(self, parts: Iterable[NDArray[Any]]) -> Iterator[memoryview]:
+        """Yield the bytes of each part of the array, after adding the part to the summary."""
+        return self.hash_parts(map(self._add_extremes, parts))
+
+    def _add_extremes(self, part: NDArray[Any]) -> memoryview:
+        if self._are_labels and part.size:
+            lowest, highest = int(part.min()), int(part.max())
+            self.lowest = lowest if self.lowest is None else min(self.lowest, lowest)
+            self.highest = highest if self.highest is None else max(self.highest, highest)
+        return np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
 
 
 class Cache:
@@ -103,16 +124,21 @@ class Cache:
             raise cache_error(self.array_file(array_spec), error) from error
         return StoredArray(array, record)
 
-    def publish(self, array_spec: ArraySpec, array: NDArray[Any], **provenance: Any) -> None:
-        """Write a verified array and its record. `provenance` is passed to `make_record`. Raises `CacheError`."""
+    def write_array(self, array_spec: ArraySpec, parts: Iterable[NDArray[Any]]) -> ArraySummary:
+        """Write a verified array, whose elements come in parts, in their order. Raises `CacheError`.
+
+        The array counts as absent until its record is written, too. If `parts` raises an error, nothing is published.
+        """
         make_tagged_folder(self.folder)
-        write_atomically(self.array_file(array_spec), _npy_header(array_spec), _bytes_of(array))
-        self.make_record(array_spec, array, **provenance).write(self.record_file(array_spec))
+        summary = ArraySummary(array_spec)
+        header = memoryview(_npy_header(array_spec))
+        write_parts_atomically(self.array_file(array_spec), itertools.chain([header], summary.add(parts)))
+        return summary
 
     def make_record(
         self,
         array_spec: ArraySpec,
-        array: NDArray[Any],
+        summary: ArraySummary,
         *,
         payload_sha256: str,
         source: str,
@@ -122,7 +148,6 @@ class Cache:
     ) -> Record:
         """The record of a verified array. The arguments are described at `Record`."""
         resource, archive = array_spec.resource, array_spec.resource.archive
-        labels = array_spec.dtype == LABEL_DTYPE and array.size > 0
         return Record(
             dataset=self.spec.name,
             release=self.spec.release,
@@ -136,11 +161,11 @@ class Cache:
             origin=origin or source,
             form=form,
             steps=array_spec.steps,
-            lowest=int(array.min()) if labels else None,
-            highest=int(array.max()) if labels else None,
+            lowest=summary.lowest,
+            highest=summary.highest,
             published=utc_now(),
             version=__version__,
-            xxh3=compute_checksums(_bytes_of(array)),
+            xxh3=tuple(summary.xxh3),
         )
 
     def derive(self, filename: str, make: Callable[[], Iterable[bytes | memoryview]], *, verify: bool = True) -> Path:
@@ -188,16 +213,17 @@ class Cache:
         write_atomically(self.file(resource), data)
 
     @contextlib.contextmanager
-    def receive_archive(self, archive: Archive, url: str) -> Iterator[NewFile]:
-        """A context in which an archive is written into the cache while it is downloaded. Raises `CacheError`.
+    def receive_file(self, file: Resource | Archive, url: str) -> Iterator[NewFile]:
+        """A context in which a published file is written into the cache while it is downloaded. Raises `CacheError`.
 
-        If the context ends without an error, the archive and its origin are in the cache.
+        If the context ends without an error, and the file is not discarded, it is in the cache, with its origin.
         """
-        path = self.file(archive)
+        path = self.file(file)
         make_tagged_folder(path.parent)
         with open_atomically(path) as new:
             yield new
-        write_origin(path, archive, url)
+        if not new.is_discarded:
+            write_origin(path, file, url)
 
     def origin(self, path: Path, file: Resource | Archive) -> str | None:
         """The URL that the cache's published file was downloaded from; None for other paths, and if it is not known."""
@@ -212,10 +238,6 @@ class Cache:
             return None
         # the record may have been written for another spec of the same files, which names the release differently
         return record._replace(release=self.spec.release)
-
-
-def _bytes_of(array: NDArray[Any]) -> memoryview:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _array_key(array_spec: ArraySpec | Resource) -> str:

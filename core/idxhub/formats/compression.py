@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import deflate
@@ -28,6 +29,9 @@ class Readable(Protocol):
     def read(self, count: int, /) -> bytes:
         """Read at most `count` bytes. The result is empty at the end of the file."""
         ...
+
+
+Opener = Callable[[], AbstractContextManager[Readable]]  # opens a file for reading from its beginning
 
 
 class _Inflater(Protocol):
@@ -114,6 +118,23 @@ def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:
                 raise IdxFormatError(f"cut short: the compressed data ends at byte {consumed:,}")
         consumed -= len(inflater.unused_data)
         rest = inflater.unused_data or file.read(_OUTPUT_BLOCK)
+
+
+def content_blocks(file: Readable, limit: int, *, compressed: bool) -> Iterator[bytes]:
+    """The content of an open file in blocks of at most 256 KiB, decompressed if the file is a .gz or an .xz.
+
+    Raises `IdxFormatError` as `inflate` does, after the blocks before the error. Reads the file to its end otherwise.
+    """
+    if compressed:
+        yield from inflate_blocks(file, limit)
+        return
+    size = 0
+    while block := file.read(_OUTPUT_BLOCK):
+        size += len(block)
+        if size <= limit:
+            yield block
+    if size > limit:
+        raise IdxFormatError(f"holds {size:,} bytes where {limit:,} were expected")
 
 
 def _check_padding(rest: bytes, file: Readable, consumed: int) -> None:

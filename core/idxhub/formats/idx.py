@@ -43,6 +43,19 @@ class Header(NamedTuple):
         """The size of the whole file in bytes, with the header."""
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
+    def check(self, size: int) -> None:
+        """Raise `IdxFormatError` unless a file with this header has `size` bytes, and an array can have its shape."""
+        if self.payload_size != size:
+            more = "too short" if size < self.payload_size else "too long"
+            raise IdxFormatError(
+                f"{more}: shape {self.shape} of {self.dtype.name} needs {self.payload_size:,} bytes, "
+                f"but there are {size:,}"
+            )
+        try:
+            np.broadcast_to(np.empty((), self.dtype), self.shape)  # takes no memory
+        except ValueError as error:  # an empty array whose other dimensions are too large for NumPy
+            raise IdxFormatError(f"shape {self.shape} cannot be an array: {error}") from error
+
 
 def read_header(data: bytes | memoryview) -> Header:
     """Parse the header of an IDX file. Raises an `IdxFormatError` that names the wrong byte."""
@@ -71,16 +84,8 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
     the header says is compared with the size of `data` before memory is allocated. Raises `IdxFormatError`.
     """
     header = read_header(data)
-    if header.payload_size != len(data):
-        more = "too short" if len(data) < header.payload_size else "too long"
-        raise IdxFormatError(
-            f"{more}: shape {header.shape} of {header.dtype.name} needs {header.payload_size:,} bytes, "
-            f"but there are {len(data):,}"
-        )
-    try:
-        elements = np.frombuffer(data, header.dtype, offset=header.size).reshape(header.shape)
-    except ValueError as error:  # an empty array whose other dimensions are too large for NumPy
-        raise IdxFormatError(f"shape {header.shape} cannot be an array: {error}") from error
+    header.check(len(data))
+    elements = np.frombuffer(data, header.dtype, offset=header.size).reshape(header.shape)
     return elements.astype(header.dtype.newbyteorder("="), copy=False)
 
 

@@ -1,4 +1,4 @@
-"""Reading a member of a .zip into memory. Nothing is unpacked to the disk.
+"""Reading a member of a .zip. Nothing is unpacked to the disk.
 
 The archive may not be verified yet. Therefore the sizes of the member and of the archive's directory are limited,
 whatever the archive says.
@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from idxhub.errors import printable
 from idxhub.paths import open_regular_file
@@ -33,13 +33,47 @@ ZIP_ERRORS = (
 
 def read_member(path: Path, member: str, limit: int) -> bytes:
     """Read a member of at most `limit` bytes. Raises an `OSError` with the reason if it cannot be read."""
+    content = bytearray()
+    with open_member(path, member, limit) as file:
+        while block := file.read(_BLOCK):
+            content += block
+    return bytes(content)
+
+
+@contextlib.contextmanager
+def open_member(path: Path, member: str, limit: int) -> Iterator[Member]:
+    """A context with an open member of at most `limit` bytes. Raises `OSError` as `read_member` does, when read too."""
     with open_zip(path) as archive:
         try:
-            return _read(archive, member, limit)
+            info = archive.getinfo(member)
+            if why := why_unreadable(info):
+                raise OSError(None, f"{member} is {why}")
+            file = archive.open(info)
         except KeyError:
             raise OSError(None, f"has no member {member}") from None
         except ZIP_ERRORS as error:
             raise _unsound(error) from error
+        with file:
+            yield Member(file, member, limit)
+
+
+class Member:
+    """An open member of a .zip, of which no more than `limit` bytes are read."""
+
+    def __init__(self, file: IO[bytes], member: str, limit: int) -> None:
+        self._file, self._member, self._limit = file, member, limit
+        self._count = 0
+
+    def read(self, count: int, /) -> bytes:
+        """Read at most `count` bytes. Raises `OSError` if the member is damaged or too large."""
+        try:
+            block = self._file.read(count)
+        except ZIP_ERRORS as error:
+            raise _unsound(error) from error
+        self._count += len(block)
+        if self._count > self._limit:
+            raise OSError(None, f"{self._member} is larger than {self._limit:,} bytes, so it is not this file")
+        return block
 
 
 @contextlib.contextmanager
@@ -71,19 +105,6 @@ def format_zip_error(error: BaseException) -> str:
 
 def _unsound(error: BaseException) -> OSError:
     return OSError(None, f"is not a sound .zip: {format_zip_error(error)}")
-
-
-def _read(archive: zipfile.ZipFile, member: str, limit: int) -> bytes:
-    info = archive.getinfo(member)
-    if why := why_unreadable(info):
-        raise OSError(None, f"{member} is {why}")
-    content = bytearray()
-    with archive.open(info) as file:
-        while len(content) <= limit and (block := file.read(_BLOCK)):
-            content += block
-    if len(content) > limit:
-        raise OSError(None, f"{member} is larger than {limit:,} bytes, so it is not this file")
-    return bytes(content)
 
 
 class _LimitedReads:

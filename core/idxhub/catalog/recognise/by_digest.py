@@ -15,7 +15,7 @@ from idxhub.catalog.recognise.published_file import PublishedFile, files_of_spec
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import IdxFormatError
-from idxhub.formats.compression import inflate, is_compressed, peek
+from idxhub.formats.compression import Opener, inflate_blocks, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
 
 _FIRST_RELEASE = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
@@ -42,6 +42,7 @@ _OTHER_CONTENTS = {
     "15e8c8ed218c37aafd4c6faa40f93566": ("QMNIST", "test labels, the classes alone"),  # +
 }
 _LARGEST_OTHER_CONTENT = 1 << 26  # bytes; every content in the table is smaller
+_BLOCK = 1 << 18  # bytes of a file that are read at once
 
 
 @dataclass(frozen=True)
@@ -145,15 +146,24 @@ class DigestIndex:
         return ((file, file.resource) for file in self._of_specs if file.resource is not None)
 
 
-def identify_bytes(data: bytes, specs: Iterable[DatasetSpec] = ()) -> str | None:
-    """Which file these bytes are, in words: one of the specs' or one in the tables here; None if it is not known."""
+def identify_file(open_file: Opener, size: int, specs: Iterable[DatasetSpec] = ()) -> str | None:
+    """Which file of `size` bytes this is, in words: one of the specs' or of the tables here; None if it is not known.
+
+    `open_file` opens it for reading from its beginning, and is called twice if the file is compressed.
+    """
     index = DigestIndex(specs)
-    digests = Digests(len(data), compressed=is_compressed(data))
-    digests.update_file(data)
+    with open_file() as file:
+        start = block = file.read(_BLOCK)
+        digests = Digests(size, compressed=is_compressed(start))
+        while block:
+            digests.update_file(block)
+            block = file.read(_BLOCK)
     if digests.compressed:
         try:
-            header = read_header(peek(data, MAX_HEADER_SIZE))
-            digests.update_content(inflate(data, min(header.payload_size, index.largest_content)))
+            header = read_header(peek(start, MAX_HEADER_SIZE))
+            with open_file() as file:
+                for content in inflate_blocks(file, min(header.payload_size, index.largest_content)):
+                    digests.update_content(content)
         except IdxFormatError:  # the file can still be recognised by its own digests
             pass
     recognised = index.recognise(digests)

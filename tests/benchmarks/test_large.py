@@ -27,7 +27,7 @@ def test_what_is_opened_is_not_held(tmp_path):
         assert big[f"epoch / {kind}"] == big["epoch_images_per_second"] / big[f"{kind}_images_per_second"]
     ratios = figures["large / small"]
     assert ratios["unread_seconds"] < 3, "opening unread takes longer the more there is"  # there is 4 times as much
-    for kind in ("epoch_first", "epoch", "floor", "mapped"):
+    for kind in ("epoch_first", "epoch", "floor"):
         rates = [each[f"{kind}_images_per_second"] for each in (small, big)]
         assert ratios[f"{kind}_images_per_second"] == rates[1] / rates[0]
         assert rates[1] > rates[0] / 4, "reading is slower the more there is"

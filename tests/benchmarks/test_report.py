@@ -131,12 +131,14 @@ def test_one_file_alone_is_enough(place, says, three, tmp_path):
             ("{train}", "--readme", "{folder}/README.md", "--html", "{folder}/page.html"),
             "figures of `idxhub bench load`",
         ),
+        (("{run}", "--readme", "{folder}/absent.md"), "absent.md' does not exist"),
         ((), "Missing argument 'RAW...'"),
     ],
-    ids=["twice", "one name", "the page's name", "no load", "nothing"],
+    ids=["twice", "one name", "the page's name", "no load", "no readme", "nothing"],
 )
 def test_wrong_usage(arguments, says, three, tmp_path):
     (tmp_path / "other").mkdir()
+    (tmp_path / "README.md").touch()
     other = write(tmp_path / "other" / "run.jsonl", TRAIN)
     before = other.read_bytes()
     names = {"folder": tmp_path, "run": three[0], "train": three[1]}
@@ -145,6 +147,18 @@ def test_wrong_usage(arguments, says, three, tmp_path):
     assert says in done.output
     assert not (tmp_path / "page.html").exists()
     assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_page_that_cannot_be_written_leaves_the_others_as_they_were(option, three, tmp_path):
+    other = tmp_path / "page.md"
+    other.write_text("old", encoding="utf-8")
+    more = () if option == "--markdown" else ("--markdown", other)
+    done = report(three[0], *more, option, tmp_path / "absent" / "page.html")
+    assert done.exit_code == 1
+    assert "Error: cannot write " in done.output
+    assert "No such file or directory" in done.output
+    assert other.read_text(encoding="utf-8") == "old"
 
 
 def test_the_section_on_training_may_have_a_picture(three, tmp_path):

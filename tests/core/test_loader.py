@@ -169,6 +169,19 @@ def test_writing_into_a_batch_changes_nothing_else(loader, numbers_of):
     assert numbers_of(once) == list(range(N))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("size", [1, 4, 5, 32, 333, 1999, 2000])
+def test_each_batch_is_aligned_and_has_memory_of_its_own(size, dtype, cache_dir):
+    once = idxhub.get_loader("fashion-mnist-sample", batch_size=size, dtype=dtype, shuffle=False, cache_dir=cache_dir)
+    batches, others = list(once), list(once)
+    assert sum(len(labels) for _, labels in batches) == 2000
+    assert {images.ctypes.data % 64 for images, _ in batches} == {0}
+    for images, labels in batches[::2]:
+        images[:] = labels[:] = 77
+    for mine, theirs in zip(batches[1::2], others[1::2], strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(mine, theirs, strict=True))
+
+
 @pytest.mark.parametrize("prefetch", [1, 3, 100])
 def test_prefetching_changes_nothing(prefetch, loader, numbers_of):
     assert numbers_of(loader(prefetch=prefetch)) == order(N, 0, 0).tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,22 +11,22 @@ from urllib.parse import quote
 
 import click
 
+from idxhub.cli.files import write_files
 from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
 from idxhub_bench.report.model import Report, Section, listed, marked_text
 
 _CURVES = "Test accuracy after each epoch: the curves of the frameworks over each other"
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument(
-    "raw", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True, metavar="RAW..."
-)
+@click.argument("raw", type=_EXISTING, nargs=-1, required=True, metavar="RAW...")
 @click.option("--html", type=_FILE, help="Write an HTML page, and copy each RAW into its folder.")
 @click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
 @click.option("--picture", type=_FILE, help="Let the Markdown page open with this picture.")
 @click.option("--training-picture", type=_FILE, help="Show this picture in the Markdown page's section on training.")
-@click.option("--readme", type=_FILE, help="Replace the short table in this Markdown page.")
+@click.option("--readme", type=_EXISTING, help="Replace the short table in this Markdown page.")
 def report(  # noqa: PLR0917 -- click passes them by name
     raw: tuple[Path, ...],
     html: Path | None,
@@ -49,13 +48,15 @@ def report(  # noqa: PLR0917 -- click passes them by name
     loaded = summary.summarise(of["load"]) if of["load"] else None
     curves = "" if text is None or training_picture is None else f"![{_CURVES}]({_from(text, training_picture)})"
     made = Report("Benchmarks", tuple(_sections(loaded, of, curves)))
+    pages: dict[Path, str] = {}
     if readme is not None:
-        _write_readme(readme, loaded)
+        pages[readme] = _new_readme(readme, loaded)
     if html is not None and render is not None:
-        html.write_text(render(made, [path.name for path in raw]), encoding="utf-8")
-        _copy_to_folder(html, raw)
+        pages[html] = render(made, [path.name for path in raw])
     if text is not None:
-        text.write_text(markdown.markdown(made, _lead(files, html, text, picture)), encoding="utf-8")
+        pages[text] = markdown.markdown(made, _lead(files, html, text, picture))
+    copies = {} if html is None else _copies(html, raw)
+    write_files({path: page.encode() for path, page in pages.items()} | copies)
     if html is text is readme is None:
         click.echo(markdown.table(loading.short(loaded)) if loaded else markdown.sections(made))
 
@@ -88,21 +89,18 @@ def _import_page() -> Callable[[Report, Sequence[str]], str]:
     return page
 
 
-def _copy_to_folder(html: Path, raw: Sequence[Path]) -> None:
-    """Copy the records to the folder of the page, which links to them."""
-    for path in raw:
-        copy = html.with_name(path.name)
-        if copy.resolve() != path.resolve():
-            shutil.copyfile(path, copy)
+def _copies(html: Path, raw: Sequence[Path]) -> dict[Path, bytes]:
+    """The records, which are copied to the folder of the page, because it links to them."""
+    return {copy: path.read_bytes() for path in raw if (copy := html.with_name(path.name)).resolve() != path.resolve()}
 
 
-def _write_readme(readme: Path, loaded: summary.Summary | None) -> None:
+def _new_readme(readme: Path, loaded: summary.Summary | None) -> str:
     if loaded is None:
         raise click.UsageError("--readme shows figures of `idxhub bench load`: name a file of its records too")
     old = readme.read_text(encoding="utf-8")
     more = textwrap.fill(marked_text("readme").filled(machine=latest.hardware(loaded.runs[-1]["machine"])), 120)
     new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
-    readme.write_text(markdown.between(old, "benchmarks", new), encoding="utf-8")
+    return markdown.between(old, "benchmarks", new)
 
 
 def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path, picture: Path | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 
 from idxhub.arguments import boolean, integer
 from idxhub.catalog import split_string
+from idxhub.data.arrays import ALIGNMENT
 from idxhub.data.order import Equal, check_shard, order, shard_size, sharded
 from idxhub.data.split import Split
 from idxhub.errors import ArgumentError, StateError, UnknownNameError
@@ -25,6 +27,7 @@ T = TypeVar("T")
 # (the indices of a pass in order, batch size) -> batches
 Batches: TypeAlias = "Callable[[NDArray[np.int64], int], Iterator[T]]"
 _STATE_FORMAT = 1
+_GATHERED_AT_ONCE = 1 << 18  # bytes of images: several small batches, which fit into a cache of the processor
 _END: Any = object()
 
 
@@ -178,7 +181,11 @@ def _part(indices: NDArray[np.int64], batching: Batching, most: int) -> NDArray[
 
 
 class HostBatches(Generic[T]):
-    """Batches that are gathered in the host's memory; `to_native` turns each into the framework's type."""
+    """Batches that are gathered in the host's memory; `to_native` turns each into the framework's type.
+
+    One call gathers several small batches, because a call takes microseconds itself. Each of them is another part of
+    the memory that was gathered, and begins on a boundary of `ALIGNMENT` bytes.
+    """
 
     def __init__(self, split: Split, to_native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
         self._split, self._to_native = split, to_native
@@ -186,9 +193,16 @@ class HostBatches(Generic[T]):
     def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[T]:
         """The batches of a pass: `indices` in their order, `size` at a time."""
         split, to_native = self._split, self._to_native
-        for start in range(0, len(indices), size):
-            chosen = indices[start : start + size]
-            yield to_native(split.gather(chosen), split.labels.take(chosen))
+        step = size * self._batches_at_once(size)
+        for start in range(0, len(indices), step):
+            chosen = indices[start : start + step]
+            images, labels = split.gather(chosen), split.labels.take(chosen)
+            for first in range(0, len(chosen), size):
+                yield to_native(images[first : first + size], labels[first : first + size])
+
+    def _batches_at_once(self, size: int) -> int:
+        nbytes = size * math.prod(self._split.element_shape) * np.dtype(self._split.dtype).itemsize
+        return 1 if nbytes % ALIGNMENT else max(1, _GATHERED_AT_ONCE // max(1, nbytes))
 
 
 def _as_json(value: Any) -> Any:

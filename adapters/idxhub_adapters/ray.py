@@ -7,7 +7,7 @@ import itertools
 import math
 import operator
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from idxhub import Conventions, Split, arguments, errors, hookimpl, order
 
 # Bytes, both Ray's own limits. Ray chooses blocks of the smallest size; they take more time than reading them.
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 27
+# Bytes that a task gives to Ray at once. As a single block of 188 MB, some of the first passes over all train images in
+# float32 took 0.5 to 0.7 s instead of 0.17. In parts of this size, none took longer than 0.31 s.
+_PART = 1 << 24
 _MAX_OPEN_SPLITS = 8  # how many splits a worker process keeps mapped
 
 
@@ -147,6 +150,7 @@ class IdxDatasource(ray.data.Datasource):  # type: ignore[misc]  # Ray is not in
         start, stop = first * (size or 1), min(end * (size or 1), self._examples)
         bytes_of_block = (stop - start) * self._example_size
         metadata = BlockMetadata(num_rows=end - first, size_bytes=bytes_of_block, input_files=None, exec_stats=None)
+        read: Callable[[], Iterable[Block]]
         if not end - first:
             read = self._read_empty_block
         elif self._seed is None:
@@ -159,15 +163,27 @@ class IdxDatasource(ray.data.Datasource):  # type: ignore[misc]  # Ray is not in
         return [self._schema.empty_table()]
 
 
-def _read_range(reference: bytes, start: int, stop: int, size: int | None) -> list[Block]:
+def _read_range(reference: bytes, start: int, stop: int, size: int | None) -> Iterator[Block]:
     split = _open_split(reference)
-    return [_block(split.batch(slice(start, stop)), split.labels[start:stop], size)]
+    for where in _parts(split, start, stop, size):
+        yield _block(split.batch(where), split.labels[where], size)
 
 
-def _read_shuffled(reference: bytes, start: int, stop: int, size: int | None, *, seed: int, epoch: int) -> list[Block]:
+def _read_shuffled(
+    reference: bytes, start: int, stop: int, size: int | None, *, seed: int, epoch: int
+) -> Iterator[Block]:
     split = _open_split(reference)
-    indices = _draw_order(len(split), seed, epoch)[start:stop]
-    return [_block(split.gather(indices), split.labels.take(indices), size)]
+    indices = _draw_order(len(split), seed, epoch)
+    for where in _parts(split, start, stop, size):
+        yield _block(split.gather(indices[where]), split.labels.take(indices[where]), size)
+
+
+def _parts(split: Split, start: int, stop: int, size: int | None) -> Iterator[slice]:
+    """The range in parts of whole rows, of at most `_PART` bytes if a row is not larger."""
+    row = (size or 1) * math.prod(split.element_shape) * np.dtype(split.dtype).itemsize
+    step = max(1, _PART // max(1, row)) * (size or 1)
+    for first in range(start, stop, step):
+        yield slice(first, min(first + step, stop))
 
 
 _draw_order = functools.lru_cache(1)(order)  # of the tasks of one pass

@@ -98,12 +98,11 @@ def _verdict(summary: Summary, goal: Goal) -> str:
 
 
 def _missed(summary: Summary, goals: Sequence[Goal]) -> Iterator[str]:
-    """The reasons that are known, for goals that are missed, and what is known of those that were not measured."""
+    """The reasons that are known, for goals that are missed."""
     for goal in goals:
         verdict = _verdict(summary, goal)
-        why = {"missed": goal.why, "not": goal.elsewhere}.get(verdict.split()[0], "")
-        if why:
-            yield Marked(f"**{goal.title}**: {verdict}. {why}")
+        if goal.why and verdict.startswith("missed"):
+            yield Marked(f"**{goal.title}**: {verdict}. {goal.why}")
 
 
 def _concerns(failure: dict[str, Any], *keys: Key | None) -> bool:

@@ -15,7 +15,8 @@ def test_what_is_opened_is_not_held(tmp_path):
     small, big = figures["small"], figures["large"]
     assert big["payload_bytes"] > 170 * MIB
     for each in (small, big):
-        assert each["first_process_peak_bytes"] < 256 * MIB, "a first load takes memory as the dataset grows"
+        # the smaller one is held in memory (47 MB); the larger one has 188 MB
+        assert each["first_peak_bytes"] < 96 * MIB, "a first load takes memory as the dataset grows"
         assert each["unread_own_bytes"] < MIB
         assert each["unread_peak_bytes"] < 2 * MIB, "opening unread has read the file"
         assert each["verified_own_bytes"] < 4 * MIB
@@ -23,8 +24,6 @@ def test_what_is_opened_is_not_held(tmp_path):
     # the checks hold a few chunks of the file at a time, whatever its size
     assert big["verified_peak_bytes"] < 40 * MIB
     assert big["epoch_file_bytes"] > big["payload_bytes"] * 0.9, "an epoch of the mapped file that did not read it"
-    for kind in ("floor", "mapped"):
-        assert big[f"epoch / {kind}"] == big["epoch_images_per_second"] / big[f"{kind}_images_per_second"]
     ratios = figures["large / small"]
     assert ratios["unread_seconds"] < 3, "opening unread takes longer the more there is"  # there is 4 times as much
     for kind in ("epoch_first", "epoch", "floor"):

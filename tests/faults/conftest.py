@@ -11,7 +11,8 @@ writes that table again.
 
     pytest tests/faults --streamed
 
-runs the same tests with files of any size verified block by block, as large ones are.
+runs the same tests with files of any size verified block by block, as large ones are, also in the processes that the
+tests start.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("streamed"):
-        os.environ[STREAM_ALL] = "1"  # other processes get it too
+    if config.getoption("--streamed", default=False):
+        os.environ[STREAM_ALL] = "1"  # the tests' other processes get it: see `support.processes.program_with`
         stream_all_if_asked()
     config.stash[_TALLY] = Tally()
 

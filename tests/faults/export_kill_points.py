@@ -23,6 +23,7 @@ import filelock  # noqa: F401 -- imported once, for all children
 from faults.kill_points import boundaries_of, in_a_child, killed_at
 from support.exports import digests
 from support.made import Made
+from support.streaming import stream_all_if_asked
 
 import idxhub
 
@@ -64,6 +65,7 @@ class Exports:
 
 
 def main(told: str) -> None:
+    stream_all_if_asked()
     toy, cache, folder = pickle.loads(Path(told).read_bytes())  # noqa: S301 -- the parent wrote it
     exports = Exports(toy, cache, folder / "here")
     killed = Counter[str]()

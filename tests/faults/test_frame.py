@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support import invariant as shared
-from support.processes import python_traced
+from support.processes import python, python_traced
+from support.streaming import STREAM_ALL
 
 from idxhub.cache.store import Cache
 from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure
@@ -111,6 +112,14 @@ def test_arrays_that_are_written_in_their_place_are_seen_by_killing(run_kill_poi
     done = run_kill_points(300, "-c", textwrap.dedent(IN_PLACE))
     assert done.returncode == 1, done.stdout
     assert re.search(r"killed .* of (again|mend): see above", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("given", [None, "something"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_files_are_streams_in_the_processes_of_the_tests_too(monkeypatch, streamed, given):
+    monkeypatch.setenv(STREAM_ALL, "1" if streamed else "")
+    code = "from idxhub.acquire import find; print(find.LARGEST_IN_MEMORY < 0)"
+    assert python(code, given=given).stdout == f"{streamed}\n"
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])

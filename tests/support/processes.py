@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from support.streaming import STREAM_ALL
+
 NOBODY = 65534
 TESTS = str(Path(__file__).parents[1])  # where `support` is
 
@@ -135,8 +137,14 @@ def python_as_nobody(
 
 @contextlib.contextmanager
 def program_with(code: str, given: object) -> Iterator[str]:
-    """The code, and before it what reads `given` from a file that every user can read."""
+    """The code, and before it what reads `given` from a file that every user can read.
+
+    If this process verifies files of any size block by block, the code does so too.
+    """
     code = textwrap.dedent(code)
+    if os.environ.get(STREAM_ALL):
+        ask = "from support.streaming import stream_all_if_asked; stream_all_if_asked()"
+        code = f"import sys; sys.path.append({TESTS!r}); {ask}\n{code}"
     if given is None:
         yield code
         return

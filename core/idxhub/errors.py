@@ -20,6 +20,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+STOPPED = "stopped"  # the reason in a `Failure` of a search that was told to end
+
 
 def printable(text: str, limit: int = 200) -> str:
     """Text from a server or a file, safe for an error message: at most `limit` characters, all of them printable."""

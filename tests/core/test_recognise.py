@@ -17,14 +17,16 @@ from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.catalog.builtin.qmnist import QMNIST
 from idxhub.catalog.recognise import by_digest
-from idxhub.catalog.recognise.by_digest import DigestIndex, Digests, identify_file
+from idxhub.catalog.recognise.by_digest import DigestIndex, Digests, read_digests
 from idxhub.catalog.recognise.published_file import files_of_specs
 
 DATASETS = tuple(builtin.datasets().values())
 
 
 def identify_bytes(data, specs=()):
-    return identify_file(functools.partial(io.BytesIO, data), len(data), specs)
+    index = DigestIndex(specs)
+    found = index.recognise(read_digests(functools.partial(io.BytesIO, data), len(data), index.largest_content))
+    return None if found is None else str(found)
 
 
 FIRST = "Fashion-MNIST of 2017-08-26, before duplicates were removed"

@@ -317,6 +317,8 @@ def test_every_mirror_is_listed_with_its_reason(toy, server, monkeypatch, invari
             if fault.answer:
                 urls[name] = f"{server.url}/{number}"
                 server.route(f"/{number}/{resource.filename}", fault.answer(toy.bytes(resource)))
+                # the labels are found: if they failed, the search for the images would end
+                server.route(f"/{number}/{toy.train_labels.filename}", ok(toy.bytes(toy.train_labels)))
         with pytest.raises(ChecksumError) as caught:  # one of them has a file, and a wrong one
             load(toy.mirrored(*urls.values()), "train")
     failures = caught.value.failures

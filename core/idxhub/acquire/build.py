@@ -12,6 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ from idxhub.cache.atomic import CACHE_FOLDER_ADVICE, clean_up_on_sigterm, locked
 from idxhub.cache.layout import remove_all_orphans, write_error
 from idxhub.cache.store import ArraySummary, Cache, StoredArray
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.errors import CacheError, ChecksumError, DownloadError
+from idxhub.errors import STOPPED, CacheError, ChecksumError, DownloadError
 from idxhub.formats import idx
-from idxhub.paths import format_os_error
+from idxhub.paths import describe_os_error, format_os_error
 from idxhub.threads import Threads
 
 
@@ -41,7 +42,8 @@ def build_arrays(
 ) -> dict[str, StoredArray]:
     """Build several arrays, two at a time, and return them by the same keys; see `build_array`.
 
-    If one of them fails, or if Ctrl-C or SIGTERM arrives, the work on all of them ends.
+    If one of them fails, or if Ctrl-C or SIGTERM arrives, the work on all of them ends. If several fail by themselves,
+    the error is that of the first one in the order of `arrays`.
     """
     settings = SearchSettings.from_environment(data_dir, download)
     remove_all_orphans(cache.root)
@@ -52,11 +54,28 @@ def build_arrays(
                 key: pool.submit(build_array, array_spec, cache, settings, specs=specs, stop=stop, allow_memory=True)
                 for key, array_spec in arrays.items()
             }
+            _, unfinished = wait(futures.values(), return_when=FIRST_EXCEPTION)
+            if unfinished:  # one of the others has failed
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+            failed = _first_failed(futures.values())
+            if failed is not None:
+                failed.result()  # raises its error
             return {key: future.result() for key, future in futures.items()}
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _first_failed(futures: Iterable[Future[StoredArray]]) -> Future[StoredArray] | None:
+    """The first one that failed by itself, or else the first one that was stopped; None if none has an error."""
+    failed = [future for future in futures if not future.cancelled() and future.exception() is not None]
+    return next((future for future in failed if not _was_stopped(future.exception())), failed[0] if failed else None)
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    return isinstance(error, (ChecksumError, DownloadError)) and any(f.why == STOPPED for f in error.failures)
 
 
 def build_array(
@@ -125,10 +144,20 @@ class _Publisher:
 def _build_in_memory(
     array_spec: ArraySpec, cache: Cache, search: Callable[..., VerifiedFile], problem: str
 ) -> StoredArray:
-    """Decode an array into private memory, aligned as a mapped one. Raises `CacheError` if its file is not found."""
-    array = _private_array(array_spec.shape, array_spec.dtype)
+    """Decode an array into private memory, aligned as a mapped one.
+
+    Raises `CacheError` if its file is not found, or if there is not enough memory.
+    """
+    array: NDArray[Any] = np.empty(0)
 
     def fill(blocks: Iterable[bytes | memoryview]) -> None:
+        nonlocal array
+        if not array.size:  # otherwise a file before this one was wrong
+            try:
+                array = _private_array(array_spec.shape, array_spec.dtype)
+            except OSError as error:
+                why = f"its data cannot be read into memory: {describe_os_error(error)}"
+                raise CacheError(f"{problem}; {why}") from error
         begin, elements = 0, array.reshape(-1)
         for part in decode_blocks(array_spec, blocks):
             elements[begin : begin + len(part)] = part

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import wait_for_read
 
 from idxhub._version import __version__
-from idxhub.errors import DownloadError
+from idxhub.errors import STOPPED, DownloadError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two arrivals
@@ -35,7 +35,7 @@ class Deadline:
     def check(self) -> float:
         """Call the heartbeat and return the seconds that are left. Raises `DownloadError` if none are left."""
         if self._stop.is_set():
-            raise DownloadError("stopped")
+            raise DownloadError(STOPPED)
         self._heartbeat()
         left = self._end - time.monotonic()
         if left <= 0:

@@ -60,15 +60,19 @@ def _unit(array_spec: ArraySpec, header: idx.Header) -> int:
 def _split(blocks: Iterable[bytes | memoryview], unit: int) -> Iterator[memoryview]:
     """The same bytes in parts that are multiples of `unit`; if the last one is not, there were too few or too many."""
     length = max(unit, _PART - _PART % unit)
-    rest = b""
+    waiting, size = list[bytes | memoryview](), 0  # blocks that are joined once they have a unit, and their bytes
     for block in blocks:
-        view = memoryview(rest + block if rest else block)
-        end = len(view) - len(view) % unit
+        waiting.append(block)
+        size += len(block)
+        if size < unit:
+            continue
+        view = memoryview(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+        end = size - size % unit
         for begin in range(0, end, length):
             yield view[begin : min(begin + length, end)]
-        rest = bytes(view[end:])
-    if rest:
-        yield memoryview(rest)
+        waiting, size = ([bytes(view[end:])], size - end) if end < size else ([], 0)
+    if size:
+        yield memoryview(b"".join(waiting))
 
 
 def _apply_steps(array_spec: ArraySpec, elements: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from idxhub.acquire.local import LocalCopy, SearchSettings, file_identity, list_local_copies, list_missing
 from idxhub.acquire.mirrors import FileUrl, check_mirrors, file_urls
@@ -16,12 +16,14 @@ from idxhub.cache.atomic import NewFile, cache_error, locked, touch
 from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Archive, Resource
 from idxhub.catalog.spec import DatasetSpec
-from idxhub.errors import CacheError, ChecksumError, DownloadError, Failure, IdxHubError
+from idxhub.errors import STOPPED, CacheError, ChecksumError, DownloadError, Failure, IdxHubError
 from idxhub.formats.compression import Opener
 from idxhub.paths import describe_exhaustion, describe_os_error, format_member
 
 if TYPE_CHECKING:
     from idxhub.acquire.download import Downloader
+
+T = TypeVar("T")
 
 LARGEST_IN_MEMORY = 1 << 26  # bytes of content; a larger file is passed to a receiver while it is verified
 
@@ -147,12 +149,15 @@ class _Search:
             self.heartbeat()
             touch(lock)
 
+        url = None
         with locked(lock, self.stop, self.heartbeat), Downloader(archive, heartbeat, stop=self.stop) as downloader:
-            if file_identity(copy.path) not in (None, identity):  # another thread or process has downloaded it
-                found = self.read(copy)
-                if found is not None:
-                    return found
-            return self._try_urls(urls, lambda url: self._download_member(downloader, archive, copy, url))
+            by_another = file_identity(copy.path) not in (None, identity)  # another thread or process has downloaded it
+            if not by_another:
+                url = self._try_urls(urls, lambda url: self._download_archive(downloader, archive, url))
+        # without the lock, because a large member takes long, and others may read other members at the same time
+        if by_another:
+            return self.read(copy) or self.download(urls, file_identity(copy.path))
+        return None if url is None else self._try_urls([url], lambda url: self._verify_member(archive, copy, url))
 
     def error(self) -> ChecksumError | DownloadError:
         """The error for the whole search. It lists every place that was tried."""
@@ -180,7 +185,7 @@ class _Search:
         # a local file that cannot be read counts as a wrong file
         self.has_wrong_file = self.has_wrong_file or not isinstance(error, DownloadError)
 
-    def _try_urls(self, urls: list[FileUrl], download: Callable[[FileUrl], VerifiedFile]) -> VerifiedFile | None:
+    def _try_urls(self, urls: list[FileUrl], download: Callable[[FileUrl], T]) -> T | None:
         for url in urls:
             try:
                 return download(url)
@@ -208,7 +213,7 @@ class _Search:
 
     def _give_heartbeat(self) -> None:
         if self.stop is not None and self.stop.is_set():
-            raise DownloadError("stopped")
+            raise DownloadError(STOPPED)
         self.heartbeat()
 
     def _download_file(self, downloader: Downloader, url: FileUrl) -> VerifiedFile:
@@ -230,11 +235,14 @@ class _Search:
             self.cache.keep_file(self.resource, data, url.shown)
         return verified
 
-    def _download_member(self, downloader: Downloader, archive: Archive, copy: LocalCopy, url: FileUrl) -> VerifiedFile:
+    def _download_archive(self, downloader: Downloader, archive: Archive, url: FileUrl) -> FileUrl:
         with self.cache.receive_file(archive, url.shown) as new:
             writer = _ArchiveWriter(new)
             downloader.download_to(url.url, writer)
             writer.check(archive, url.shown)
+        return url
+
+    def _verify_member(self, archive: Archive, copy: LocalCopy, url: FileUrl) -> VerifiedFile:
         source = format_member(url.shown, copy.member)
         try:
             return self._verify_copy(copy, source)

@@ -44,7 +44,7 @@ class LocalCopy:
         return read_member(self.path, self.member, limit)
 
     def open(self, resource: Resource) -> AbstractContextManager[Readable]:
-        """Open the copy for reading block by block. It raises `OSError` as `read` does, and so does reading."""
+        """Open the copy for reading block by block. Opening and reading raise `OSError` as `read` does."""
         limit = copy_size_limit(resource)
         if self.member is None:
             return _open_file(self.path, limit)

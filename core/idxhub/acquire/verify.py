@@ -17,11 +17,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from idxhub.catalog.recognise.by_digest import identify_file
+from idxhub.acquire.local import copy_size_limit
+from idxhub.catalog.recognise.by_digest import DigestIndex, read_digests
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import ChecksumError, Failure, IdxFormatError, printable
 from idxhub.formats.compression import (
+    GZIP_MAGIC,
     Opener,
     Readable,
     content_blocks,
@@ -44,12 +46,13 @@ _PENDING = 8  # blocks that may wait for the thread that hashes them
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """A verified file, and its decompressed content, unless a receiver took it.
+    """A verified file. `content` is its decompressed content; None if the file was verified as a stream.
 
     `source` is the path or URL that it was read from. `origin` is the URL that it was downloaded from, if `source` is a
     file in the cache. `form` says whether the file was the published one, or a copy that somebody recompressed or
-    decompressed. `sha256` is the digest of the published file, and `file` its bytes; both are None if another form was
-    read, and `file` is None if a receiver took the content.
+    decompressed. `payload_sha256` is the digest of the content, from the resource if it has one, otherwise computed.
+    `sha256` is the digest of the published file, and `file` its bytes; both are None if another form was read, and
+    `file` is None if the file was verified as a stream.
     """
 
     content: bytes | memoryview | None = field(repr=False)
@@ -64,7 +67,7 @@ class VerifiedFile:
     def payload(self) -> bytes | memoryview:
         """The decompressed content."""
         if self.content is None:
-            raise AssertionError("a receiver took the content")
+            raise AssertionError("the file was verified as a stream")
         return self.content
 
     def pass_to(self, receive: Receiver) -> None:
@@ -117,8 +120,10 @@ def verify_stream(
 ) -> VerifiedFile:
     """Decompress a file, check it against the digests of a resource, and pass its content on, all block by block.
 
-    `heartbeat` is called for each block. Raises the errors of `verify_bytes`, those of reading, and those of `receive`.
+    `heartbeat` is called for each block, also of a wrong file, which is read again to say what it is. Raises the errors
+    of `verify_bytes`, those of reading, `heartbeat` and `receive`, and `OSError` beyond `copy_size_limit`.
     """
+    open_file = functools.partial(_open_watched, open_file, copy_size_limit(resource), heartbeat)
     error: IdxFormatError | None = None
     with Threads(1) as pool, open_file() as file:
         stream = _Stream(resource, file, _Hasher(pool), heartbeat)
@@ -134,8 +139,31 @@ def verify_stream(
         raise _wrong_file(resource, source, problem)
     if error is not None:
         raise _despite_digest(source, error) from error
-    sha256 = stream.sha256.hexdigest() if form == "published" else None
-    return VerifiedFile(None, source, form, stream.payload_sha256.hexdigest(), sha256)
+    payload_sha256 = resource.payload_sha256 or stream.payload_sha256.hexdigest()
+    return VerifiedFile(None, source, form, payload_sha256, stream.sha256.hexdigest() if form == "published" else None)
+
+
+@contextlib.contextmanager
+def _open_watched(open_file: Opener, limit: int, heartbeat: Callable[[], None]) -> Iterator[Readable]:
+    with open_file() as file:
+        yield _WatchedFile(file, limit, heartbeat)
+
+
+class _WatchedFile:
+    """An open file that calls `heartbeat` for each read, and of which no more than `limit` bytes are read."""
+
+    def __init__(self, file: Readable, limit: int, heartbeat: Callable[[], None]) -> None:
+        self._file, self._limit, self._heartbeat = file, limit, heartbeat
+        self._size = 0
+
+    def read(self, count: int, /) -> bytes:
+        """Read at most `count` bytes. Raises `OSError` if the file has grown beyond the limit."""
+        self._heartbeat()
+        block = self._file.read(count)
+        self._size += len(block)
+        if self._size > self._limit:
+            raise OSError(None, f"it is larger than {self._limit:,} bytes, so it is not this file")
+        return block
 
 
 class _WrongDigestError(Exception):
@@ -153,7 +181,8 @@ class _Hasher:
         """Add a block to each of the digests."""
         if len(self._pending) == _PENDING:
             self._pending.popleft().result()
-        self._pending.append(self._pool.submit(_update, block, digests))
+        previous = self._pending[-1] if self._pending else None
+        self._pending.append(self._pool.submit(_update, previous, block, digests))
 
     def finish(self) -> None:
         """Wait until all blocks were added."""
@@ -161,7 +190,9 @@ class _Hasher:
             self._pending.popleft().result()
 
 
-def _update(block: bytes, digests: Iterable[Any]) -> None:
+def _update(previous: Future[None] | None, block: bytes, digests: Iterable[Any]) -> None:
+    if previous is not None:  # while Python shuts down, `submit` works in its own thread, and the pool's may be behind
+        previous.result()
     for digest in digests:
         digest.update(block)
 
@@ -179,9 +210,10 @@ class _Stream:
         self._payload_md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
         self._is_damaged = False  # the content cannot be decompressed, or bytes follow it
+        self._first_member_size: int | None = None  # bytes of its content
         self._begin, self._block = 0, b""  # of the block that was read last, how much was passed on
         self._refill()
-        self._compressed = is_compressed(self._block)
+        self._compressed, self._is_gzip = is_compressed(self._block), self._block.startswith(GZIP_MAGIC)
         self.blocks = self._make_blocks()
 
     def read(self, count: int, /) -> bytes:
@@ -196,28 +228,39 @@ class _Stream:
         """Read the rest of the file, and say which form of the resource it is; None if it is wrong."""
         with contextlib.suppress(IdxFormatError, _WrongDigestError):
             collections.deque(self.blocks, maxlen=0)
-        while self._block:
-            self._refill()
+        self._read_to_end()
         return self._form()
 
     def _make_blocks(self) -> Iterator[bytes]:
         resource = self._resource
         digests = [self.payload_sha256, *([] if resource.payload_md5 is None else [self._payload_md5])]
         try:
-            for block in content_blocks(self, resource.payload_size, compressed=self._compressed):
+            for block in content_blocks(
+                self, resource.payload_size, compressed=self._compressed, on_member_end=self._end_member
+            ):
                 self._heartbeat()
                 self._hasher.update(block, *digests)
                 yield block
         except IdxFormatError:
             self._is_damaged = True
-            raise
+            if not self._is_gzip or self._first_member_size != resource.payload_size:
+                raise
+            # what follows the content is of no account if this is the published file, as for `inflate_known`
+            self._read_to_end()
         if self._form() is None:
             raise _WrongDigestError
+
+    def _end_member(self, size: int) -> None:
+        if self._first_member_size is None:
+            self._first_member_size = size
+
+    def _read_to_end(self) -> None:
+        while self._block:
+            self._refill()
 
     def _refill(self) -> None:
         self._begin, self._block = 0, self._file.read(_READ)
         self.size += len(self._block)
-        self._heartbeat()
         self._hasher.update(self._block, self.md5, self.sha256)
 
     def _form(self) -> Form | None:
@@ -254,9 +297,13 @@ def _diagnose(resource: Resource, open_file: Opener, size: int, md5: str, specs:
     """A message that says what is wrong with a file, which is opened and read again for it."""
     if not size:
         return "is empty"
-    known = identify_file(open_file, size, specs)
-    if known is not None:
-        return f"is another file: this is {known}"
+    index = DigestIndex(specs)
+    digests = read_digests(open_file, size, index.largest_content)
+    if digests.md5 != md5:  # another program may still write the file
+        return f"changed while it was read; MD5 {md5}, expected {resource.md5}"
+    recognised = index.recognise(digests)
+    if recognised is not None:
+        return f"is another file: this is {recognised}"
     try:
         problem = _compare_content(resource, open_file)
     except IdxFormatError as error:

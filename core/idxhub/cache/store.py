@@ -125,9 +125,10 @@ class Cache:
         return StoredArray(array, record)
 
     def write_array(self, array_spec: ArraySpec, parts: Iterable[NDArray[Any]]) -> ArraySummary:
-        """Write a verified array, whose elements come in parts, in their order. Raises `CacheError`.
+        """Write an array, whose elements come in parts, in their order. Raises `CacheError`.
 
-        The array counts as absent until its record is written, too. If `parts` raises an error, nothing is published.
+        The parts may come from a file that is not verified yet, if the iteration ends with an error unless the file is
+        right: then nothing is published. The array counts as absent until its record is written, too.
         """
         make_tagged_folder(self.folder)
         summary = ArraySummary(array_spec)
@@ -245,7 +246,7 @@ def _array_key(array_spec: ArraySpec | Resource) -> str:
 
 
 def _map_array(file: io.BufferedReader, array_spec: ArraySpec) -> NDArray[Any] | None:
-    """Map an array; None if the file's size or header differs in any byte from what `publish` writes."""
+    """Map an array; None if the file's size or header differs in any byte from what `write_array` writes."""
     header, dtype = _npy_header(array_spec), np.dtype(array_spec.dtype)
     count = math.prod(array_spec.shape)
     # the header is compared, not parsed: for a damaged one NumPy's parser raises any of half a dozen exceptions

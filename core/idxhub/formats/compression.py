@@ -86,10 +86,13 @@ def inflate_known(data: bytes, size: int) -> memoryview | None:
     return memoryview(content) if len(content) == size else None
 
 
-def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:
+def inflate_blocks(
+    file: Readable, limit: int, on_member_end: Callable[[int], None] = lambda _: None
+) -> Iterator[bytes]:
     """Decompress an open .gz or .xz file in blocks of at most 256 KiB, so that a long file needs little memory.
 
-    Raises `IdxFormatError` as `inflate` does, after the blocks before the error.
+    At the end of each member, `on_member_end` gets the number of bytes of content so far. Raises `IdxFormatError` as
+    `inflate` does, after the blocks before the error.
     """
     produced = consumed = 0  # bytes of content, bytes of the file
     rest = file.read(_INPUT_BLOCK)
@@ -117,16 +120,19 @@ def inflate_blocks(file: Readable, limit: int) -> Iterator[bytes]:
             elif not block and not inflater.eof and inflater.needs_input():
                 raise IdxFormatError(f"cut short: the compressed data ends at byte {consumed:,}")
         consumed -= len(inflater.unused_data)
+        on_member_end(produced)
         rest = inflater.unused_data or file.read(_OUTPUT_BLOCK)
 
 
-def content_blocks(file: Readable, limit: int, *, compressed: bool) -> Iterator[bytes]:
+def content_blocks(
+    file: Readable, limit: int, *, compressed: bool, on_member_end: Callable[[int], None] = lambda _: None
+) -> Iterator[bytes]:
     """The content of an open file in blocks of at most 256 KiB, decompressed if the file is a .gz or an .xz.
 
-    Raises `IdxFormatError` as `inflate` does, after the blocks before the error. Reads the file to its end otherwise.
+    `on_member_end` and the errors are those of `inflate_blocks`. If there is no error, the file was read to its end.
     """
     if compressed:
-        yield from inflate_blocks(file, limit)
+        yield from inflate_blocks(file, limit, on_member_end)
         return
     size = 0
     while block := file.read(_OUTPUT_BLOCK):

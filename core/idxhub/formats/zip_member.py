@@ -42,7 +42,10 @@ def read_member(path: Path, member: str, limit: int) -> bytes:
 
 @contextlib.contextmanager
 def open_member(path: Path, member: str, limit: int) -> Iterator[Member]:
-    """A context with an open member of at most `limit` bytes. Raises `OSError` as `read_member` does, when read too."""
+    """A context with an open member. Reading from it raises `OSError` beyond `limit` bytes.
+
+    Raises `OSError` as `read_member` does.
+    """
     with open_zip(path) as archive:
         try:
             info = archive.getinfo(member)

@@ -7,6 +7,7 @@ a blob in a git repository (wm-bupt/oracle-mnist, commit b6cb263).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from idxhub.catalog.recognise.published_file import PublishedFile, files_of_spec
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import IdxFormatError
-from idxhub.formats.compression import Opener, inflate_blocks, is_compressed, peek
+from idxhub.formats.compression import Opener, Readable, inflate_blocks, is_compressed, peek
 from idxhub.formats.idx import MAX_HEADER_SIZE, read_header
 
 _FIRST_RELEASE = "Fashion-MNIST of 2017-08-26, before duplicates were removed"
@@ -146,25 +147,35 @@ class DigestIndex:
         return ((file, file.resource) for file in self._of_specs if file.resource is not None)
 
 
-def identify_file(open_file: Opener, size: int, specs: Iterable[DatasetSpec] = ()) -> str | None:
-    """Which file of `size` bytes this is, in words: one of the specs' or of the tables here; None if it is not known.
+def read_digests(open_file: Opener, size: int, limit: int) -> Digests:
+    """Compute the digests of a file of `size` bytes and, if it has at most `limit` bytes, of its decompressed content.
 
-    `open_file` opens it for reading from its beginning, and is called twice if the file is compressed.
+    `open_file` opens the file for reading from its beginning, and is called twice. All digests are those of the bytes
+    that the second reading gives, even if another program changes the file.
     """
-    index = DigestIndex(specs)
     with open_file() as file:
-        start = block = file.read(_BLOCK)
-        digests = Digests(size, compressed=is_compressed(start))
-        while block:
-            digests.update_file(block)
-            block = file.read(_BLOCK)
-    if digests.compressed:
-        try:
-            header = read_header(peek(start, MAX_HEADER_SIZE))
-            with open_file() as file:
-                for content in inflate_blocks(file, min(header.payload_size, index.largest_content)):
+        start = file.read(_BLOCK)
+    digests = Digests(size, compressed=is_compressed(start))
+    with open_file() as file:
+        hashed = _HashedFile(file, digests)
+        if digests.compressed:
+            with contextlib.suppress(IdxFormatError):  # the file can still be recognised by its own digests
+                header = read_header(peek(start, MAX_HEADER_SIZE))
+                for content in inflate_blocks(hashed, min(header.payload_size, limit)):
                     digests.update_content(content)
-        except IdxFormatError:  # the file can still be recognised by its own digests
+        while hashed.read(_BLOCK):
             pass
-    recognised = index.recognise(digests)
-    return None if recognised is None else str(recognised)
+    return digests
+
+
+class _HashedFile:
+    """An open file, each block of which is added to the digests when it is read."""
+
+    def __init__(self, file: Readable, digests: Digests) -> None:
+        self._file, self._digests = file, digests
+
+    def read(self, count: int, /) -> bytes:
+        """Read at most `count` bytes."""
+        block = self._file.read(count)
+        self._digests.update_file(block)
+        return block

@@ -152,6 +152,7 @@ GOALS = (
         )
         for dtype, why in _WHY_TF_LOOPS.items()
     ),
+    _rates("Hugging Face PNG pictures, the default, vs its Image path", _PNG, _PARQUET, "uint8", 20),
     _rates("Hugging Face array vs its Image path", _ARRAY, _PARQUET, "uint8", 20, short=_UINT8_ARRAY),
     _rates("Hugging Face get_loader vs its Image path", "idxhub huggingface get_loader", _PARQUET, "uint8", 20),
     Goal("Hugging Face PNG build vs the PIL loop", Key(_PNG, "build"), Key(_PARQUET, "build"), at_least=10),

@@ -143,12 +143,14 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
     lock = filelock.FileLock(folder / _LOCK)
     try:
         while not (folder / _LOCK).exists():
-            # another export may have taken the folder for that of a killed process before the lock was held
-            folder.mkdir(exist_ok=True)
+            # Another export may take the folder for that of a killed process before the lock is held, and remove it.
+            # If that is when mkdir has just found it, `exist_ok` raises FileExistsError, here and in filelock.
             lock.release()
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
             try:
                 lock.acquire()
-            except FileNotFoundError:
+            except (FileExistsError, FileNotFoundError):
                 continue
             except NotImplementedError:  # without a lock the folder is safe for a day
                 break

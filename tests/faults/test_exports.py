@@ -233,6 +233,27 @@ def test_four_processes_at_once(toy, here, whole, invariant, format_name, force)
 
 
 @pytest.mark.row(49)
+@pytest.mark.parametrize("number", [1, 2])  # the second call is filelock's
+def test_another_process_removes_the_temporary_folder(here, export, whole, monkeypatch, number):
+    """The system says that the folder exists, and a moment later it is gone, like that of a killed process."""
+    complete, mkdir, made = whole("npz"), os.mkdir, []
+
+    def make(path, *mode):
+        made.append(path)
+        if len(made) == number:
+            if os.path.lexists(path):
+                os.rmdir(path)
+            raise FileExistsError(errno.EEXIST, "File exists", path)
+        mkdir(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", make)
+    export("npz")
+    assert made[0] == made[1]
+    assert digests(here / "result") == complete[NEW]
+    assert [each.name for each in here.iterdir()] == ["result"]
+
+
+@pytest.mark.row(49)
 @FILE_AND_FOLDER
 def test_what_another_process_puts_there_at_the_last_moment(toy, here, export, monkeypatch, format_name):
     """Without `force` nothing is replaced, even if it was not there when the target was checked last."""

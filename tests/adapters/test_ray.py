@@ -396,6 +396,33 @@ def test_a_task_gives_whole_rows_in_parts(size, counts, seed, monkeypatch):
         assert all(np.array_equal(one[column], other[column]) for column in ("image", "label"))
 
 
+def test_memory_of_parts_is_used_again_when_nothing_refers_to_it():
+    memory = adapter._Memory(4096)
+    images = memory.array((10, 5, 7), "float32")
+    images[...] = np.arange(350).reshape(images.shape)
+    where, expected = images.ctypes.data, images.copy()
+    block = adapter._block(images, np.arange(10), 5)
+    del images
+    other = memory.array((10, 5, 7), "float32")
+    other[...] = -1
+    assert other.ctypes.data != where
+    (found,) = ray.data.from_arrow(block).take_batch(2)["image"].reshape(1, *expected.shape)
+    assert np.array_equal(found, expected)
+    del block, found
+    again = memory.array((4096,), "uint8")
+    assert again.ctypes.data == where
+    assert memory.array((4097,), "uint8").shape == (4097,)
+
+
+def test_only_so_much_memory_is_kept():
+    memory = adapter._Memory(4096)
+    arrays = [memory.array((4,), "uint8") for _ in range(adapter._MOST_KEPT + 3)]
+    addresses = {each.ctypes.data for each in arrays}
+    assert len(addresses) == len(arrays)
+    del arrays
+    assert len(memory._free) == adapter._MOST_KEPT
+
+
 @pytest.mark.parametrize("layout", EVERY_LAYOUT)
 def test_batches_of_one_length_are_one_tensor_column(layout):
     dataset = get(batch_size=100, layout=layout, dtype="float32")

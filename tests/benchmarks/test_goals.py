@@ -97,8 +97,8 @@ def test_the_spread_is_that_of_quartiles_against_quartiles():
 
 
 @pytest.mark.parametrize("values", [(-3e6, -2e6, -1e6), (0, 0, 0)], ids=["less than before", "as much as before"])
-def test_a_difference_below_nothing_has_no_ratio(values):
-    """Memory is measured as a difference: where it is lost in what else the process does, nothing is compared."""
+def test_a_difference_that_is_not_positive(values):
+    """Memory is measured as a difference. Without one, a row is not compared with others, and has added no memory."""
     more = [
         {"kind": "sample", "row": row, "figure": "opened", "round": number, "value": value}
         for row, of_it in (("idxhub torch DataLoader", values), ("torchvision", (1e6, 2e6, 3e6)))
@@ -108,6 +108,8 @@ def test_a_difference_below_nothing_has_no_ratio(values):
     ours, theirs = Key("idxhub torch DataLoader", "opened"), Key("torchvision", "opened")
     assert found.ratio(ours, theirs) is found.ratio(theirs, ours) is None
     assert found.spread(ours, theirs) is None
+    assert found.ratio(ours, None) == 0
+    assert Goal("", ours, None, at_most=0.25).verdict(0.0, found.spread(ours, None)) == "met"
 
 
 def test_the_page_in_the_documentation_is_made_of_the_records_beside_it():

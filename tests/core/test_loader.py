@@ -262,6 +262,27 @@ def test_gathering_refuses_indices_out_of_range(dtype, loader):
         assert len(str(caught.value)) < 100
 
 
+@pytest.mark.parametrize("layout", ["HW", "CHW", "HWC"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_gathering_into_an_array(dtype, layout, loader):
+    split, where = loader(dtype=dtype, layout=layout).split, np.array([3, 0, 29])
+    expected = split.gather(where)
+    assert expected.ctypes.data % 64 == 0
+    out = np.full_like(expected, 7)
+    assert split.gather(where, out) is out
+    assert np.array_equal(out, expected)
+    unwritable = np.full_like(expected, 7)
+    unwritable.flags.writeable = False
+    strided = np.full((3, 2, *split.element_shape), 7, dtype)[:, 0]
+    for wrong in (out[:2], out.astype("int16"), out[..., :0], unwritable, strided, out.tolist()):
+        with pytest.raises(
+            errors.ArgumentError, match=r"^the argument `out` of gather is .* C-contiguous and writable$"
+        ):
+            split.gather(where, wrong)
+    assert (unwritable == 7).all()
+    assert (strided == 7).all()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_a_forked_child_goes_on_with_a_prefetching_pass(taken, toy):

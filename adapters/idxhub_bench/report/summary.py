@@ -62,9 +62,16 @@ class Summary:
         return None if found is None else found.median
 
     def ratio(self, ours: Key, theirs: Key | None) -> float | None:
-        """Ours / theirs, from medians; None if one was not measured, or is a difference that is not positive."""
+        """Ours / theirs, from medians; None if one was not measured, or is a difference that is not positive.
+
+        Beside the size of the data, a difference that is not positive counts as 0.
+        """
         mine, other = self.value(ours), self.value(theirs)
-        return None if mine is None or other is None or min(mine, other) <= 0 else mine / other
+        if mine is None or other is None:
+            return None
+        if theirs is None:
+            return max(mine, 0.0) / other
+        return mine / other if min(mine, other) > 0 else None
 
     def spread(self, ours: Key, theirs: Key | None) -> tuple[float, float] | None:
         """The smallest and the largest ratio of a quartile of ours to one of theirs; None if there is no ratio."""

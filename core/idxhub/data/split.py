@@ -102,31 +102,35 @@ class Split:
         images = as_layout(self.images[where], self.layout)
         return images if images.dtype == self.dtype else to_float32(images)
 
-    def gather(self, where: NDArray[np.int64]) -> NDArray[Any]:
+    def gather(self, where: NDArray[np.int64], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """The images at the indices `where`, in the dtype and layout asked for: n arrays of `element_shape`.
 
-        `where` is a one-dimensional int64 array of n indices, counted from 0. The result is a new array that starts on
-        a 64-byte boundary.
+        `where` is a one-dimensional int64 array of n indices, counted from 0. `out` is a C-contiguous array of the
+        result's shape and dtype; if it is given, it is filled and returned. Otherwise the result is a new array that
+        starts on a 64-byte boundary.
 
         Raises `IndexError` if an index is out of range or negative, and `ArgumentError` if `where` is not a
-        one-dimensional int64 array.
+        one-dimensional int64 array, or if `out` is not such an array.
         """
         if not isinstance(where, np.ndarray) or where.dtype != np.int64 or where.ndim != 1:
-            what = f"{where.dtype.str} {where.shape}" if isinstance(where, np.ndarray) else type(where).__name__
-            raise ArgumentError("the argument `where` of gather", what, "a one-dimensional array of int64")
+            raise ArgumentError("the argument `where` of gather", _describe(where), "a one-dimensional array of int64")
         # as unsigned integers, negative indices are larger than all others
         if np.maximum.reduce(where.view(np.uint64), initial=0) >= len(self.images) and len(where):
             raise IndexError(f"an index is out of range for {len(self.images):,} examples, counted from 0")
+        shape = (len(where), *self.images.shape[1:])
+        if out is None:
+            stored = empty_aligned(shape, self.dtype)
+        else:
+            _check_memory(out, (len(where), *self.element_shape), self.dtype)
+            stored = out.reshape(shape)  # a layout only adds an axis of length 1
         # take copies whole images, and is twice as fast as an index expression
         if self.images.dtype == self.dtype:
-            stored = empty_aligned((len(where), *self.images.shape[1:]), self.images.dtype)
             self.images.take(where, axis=0, out=stored, mode="clip")  # with another mode, take buffers its output
-            return as_layout(stored, self.layout)
-        images = as_layout(self.images.take(where, axis=0, mode="clip"), self.layout)
-        scaled = empty_aligned(images.shape, np.float32)
-        # A batch fits into the processor's cache, where two passes are faster than NumPy's one, with its small buffer.
-        scaled[...] = images
-        return to_float32(scaled, out=scaled)
+        else:
+            # a batch is in the processor's cache, where two passes are faster than NumPy's one, with its small buffer
+            stored[...] = self.images.take(where, axis=0, mode="clip")
+            to_float32(stored, out=stored)
+        return as_layout(stored, self.layout) if out is None else out
 
     def whole(self, name: str) -> Split:
         """All examples of one of the spec's splits, as stored. Raises `UnknownNameError` and what `load` raises."""
@@ -202,6 +206,16 @@ def with_format(split: Split, dtype: str | None, layout: Layout | None, label_dt
         dtype=dtype or split.dtype,
         layout=layout,
     )
+
+
+def _check_memory(out: object, shape: tuple[int, ...], dtype: str) -> None:
+    if not isinstance(out, np.ndarray) or (out.shape, out.dtype) != (shape, dtype) or not out.flags.carray:
+        must_be = f"an array {np.dtype(dtype).str} {shape}, C-contiguous and writable"
+        raise ArgumentError("the argument `out` of gather", _describe(out), must_be)
+
+
+def _describe(value: object) -> str:
+    return f"{value.dtype.str} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _to_html(title: str, images: Any, labels: Any, info: DatasetInfo | None, **more: Any) -> str:

@@ -60,15 +60,15 @@ _TF_LOOP, _KERAS_LOOP = f"{_TF_DATA}{IN_GRAPH}", f"{_KERAS}{IN_GRAPH}"
 
 # what limits them: microseconds for a batch of 128, the best of several passes, by tests/benchmarks/steps.py
 _WHY_FLOAT32 = """\
-Where nothing reads the batch, a step of a DataLoader over idxhub's dataset takes 81 µs: 17 are a DataLoader's own, \
-8 the gather, 34 the division by 255, which TensorDataset has done beforehand, in four times the memory; the rest are \
+Where nothing reads the batch, a step of a DataLoader over idxhub's dataset takes 83 µs: 19 are a DataLoader's own, \
+7 the gather, 34 the division by 255, which TensorDataset has done beforehand, in four times the memory; the rest are \
 PyTorch's calls for indices, labels and collation. Where every byte is read, as here, steps take longer by more than \
 the reading, and these figures do not show by what."""
 _WHY_COLD = """\
 Most of the difference is fsync, which waits for the disk and for what other programs have written to it: the line \
 below is the same without fsync. Keras does not force its files onto the disk."""
 _WHY_TORCH = """\
-Where nothing reads the batch, a step of NumPy's gather takes 9 µs, and one of `get_loader` 14 for NumPy and 16 for \
+Where nothing reads the batch, a step of NumPy's gather takes 9 µs, and one of `get_loader` 15 for NumPy and 17 for \
 PyTorch. To be read by NumPy's code, as here, a tensor becomes an array again: both conversions together take 5 µs."""
 _WHY_TF_DATA = """\
 A step of TensorFlow's own iterator over one ready batch that it repeats takes {nothing} µs, a step of idxhub's \
@@ -79,18 +79,21 @@ With every byte read inside one `tf.function`, a step over one ready batch that 
 of idxhub's pipeline {ours}, of the usual idiom {usual}. To be four times as fast, a step would have to take {goal} \
 µs."""
 _WHY_RAY = """\
-On one day an epoch took 120 ms, and Ray 2.60 needed 52 ms for an execution that read two numbers. The rest is \
-gathering, copying into the object store, and 26 ms for the batches. `tools/bench_ray.py` measures these parts."""
+The pass is the second in its process: Ray's worker may read for the first time there, and has to make its memory. In \
+`tools/bench_ray.py`, where a process reads many passes, the median is 95 ms, 628 thousand images/s. Of that, Ray 2.60 \
+needs 49 ms for an execution that reads two numbers, and 24 ms for the batches; the rest is gathering and copying into \
+the object store."""
 _WHY_RAY_FLOAT32 = """\
-An image has four times the bytes, and each of them is written twice: when it is scaled, and into Ray's object store. \
-Besides, the pass was one of the first in its process: in five of the seven rounds it took 0.5 to 0.9 s, in the other \
-two 0.22. Since this run, tasks give their rows to Ray in parts of 16 MiB. In seven rounds of these rows alone, while \
-other programs ran, no such pass took longer than 0.41 s, and the ratio was 0.44."""
-_WHY_TF_UINT8 = _WHY_TF_DATA.format(nothing=98, ours=170, usual=396, most=4.0)
-_WHY_TF_FLOAT32 = _WHY_TF_DATA.format(nothing=100, ours=205, usual=527, most=5.3)
+An image has four times the bytes, and each of them is written twice: when it is scaled, and into Ray's object store."""
+_WHY_IMPORT = """\
+At best, importing NumPy takes 65 ms, and idxhub 23 ms more. Of these, pathlib takes 4.0, pluggy 2.4, and json 1.4; \
+most of the rest are idxhub's own modules. The shortest of seven processes took 122 ms with idxhub, and 89 ms with \
+NumPy alone."""
+_WHY_TF_UINT8 = _WHY_TF_DATA.format(nothing=116, ours=179, usual=400, most=3.4)
+_WHY_TF_FLOAT32 = _WHY_TF_DATA.format(nothing=127, ours=187, usual=526, most=4.1)
 _WHY_TF_LOOPS = {
-    "uint8": _WHY_TF_LOOP.format(nothing=148, ours=189, usual=483, goal=121),
-    "float32": _WHY_TF_LOOP.format(nothing=117, ours=194, usual=478, goal=120),
+    "uint8": _WHY_TF_LOOP.format(nothing=144, ours=181, usual=454, goal=114),
+    "float32": _WHY_TF_LOOP.format(nothing=127, ours=205, usual=468, goal=117),
 }
 
 
@@ -178,7 +181,7 @@ GOALS = (
         Key(_KERAS, "cold"),
         at_most=1.0,
     ),
-    _opening("`import idxhub` vs `import numpy`, whole process", "import", _NUMPY, FLOOR, 1.3),
+    _opening("`import idxhub` vs `import numpy`, whole process", "import", _NUMPY, FLOOR, 1.3, why=_WHY_IMPORT),
     Goal("memory added by a warm open vs the data", Key(_NUMPY, "opened"), None, at_most=1 / 4),
     Goal("memory added by a warm open, at its peak, vs the data", Key(_NUMPY, "opening"), None, at_most=1 / 4),
     Goal(

@@ -11,8 +11,8 @@ writes that table again.
 
     pytest tests/faults --streamed
 
-runs the same tests with files of any size verified block by block, as large ones are, also in the processes that the
-tests start.
+runs them with files of any size verified block by block, as large ones are, also in the processes that the tests start.
+Tests of what does not depend on this are left out.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ from support.server import Server
 from support.streaming import STREAM_ALL, stream_all_if_asked
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
+# the tests of exports, proxies, https, other loaders and of these tests themselves: files of any size are alike there
+_SAME_IN_STREAMS = {
+    *("test_exports.py", "test_frame.py", "test_offline.py", "test_peers.py"),
+    *("test_network_proxy.py", "test_network_tls.py"),
+}
 _BEGIN, _END = "<!-- rows -->\n", "<!-- end of rows -->\n"
 _CHECKED = pytest.StashKey[bool]()
 _TALLY = pytest.StashKey["Tally"]()
@@ -94,6 +99,10 @@ def rows_of(item: pytest.Item) -> tuple[int, ...]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     tally = config.stash[_TALLY]
+    if config.getoption("--streamed", default=False):
+        left_out = [item for item in items if item.path.name in _SAME_IN_STREAMS]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.path.name not in _SAME_IN_STREAMS]
     for item in items:
         for row in rows_of(item):
             if row not in ROWS:

@@ -169,7 +169,7 @@ def _read_range(reference: bytes, start: int, stop: int, size: int | None) -> It
         if split.dtype == split.images.dtype:
             images = split.batch(where)  # a view of the mapped file
         else:
-            images = _gather(split, np.arange(where.start, where.stop))
+            images = _gather(split, np.arange(where.start, where.stop, dtype=np.int64))
         yield _block(images, split.labels[where], size)
 
 

@@ -19,12 +19,14 @@ from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST  # noqa: E402
 from idxhub_board.checking import check_file  # noqa: E402 -- as above
 from idxhub_board.configurations import configurations  # noqa: E402 -- as above
 from idxhub_board.records import decode_predictions  # noqa: E402
+from idxhub_board.runner import TIERS  # noqa: E402
 from idxhub_board.store import Store  # noqa: E402
 from idxhub_board.summary import configuration_of, summarise  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static" / "board"
 FILES = sorted(FOLDER.glob("*.jsonl"))
 FULL = FOLDER / "full-one-seed.jsonl"
+MORE_SEEDS = FOLDER / "fast-more-seeds.jsonl"  # which has no predictions
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "benchmark-classifiers.md"
 SUSPECTS = FOLDER.parent / "suspects" / "fashion-mnist.csv"
 MNIST = FOLDER / "mnist-one-seed.jsonl"  # of which tests may have the test files alone
@@ -40,7 +42,7 @@ def test_a_file_can_be_read_as_a_whole(path):
 def test_smoke_has_every_configuration():
     store = Store(FOLDER / "smoke.jsonl")
     assert {configuration_of(each) for each in store} == set(configurations())
-    assert {each["examples"] for each in store} == {1000}
+    assert {(each["examples"], each["status"]) for each in store} == {(1000, "done")}
 
 
 def test_the_page_has_the_counts_of_the_results_on_all_examples():
@@ -56,7 +58,19 @@ def test_the_page_has_the_counts_of_the_results_on_all_examples():
     assert said in PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", sorted(set(FILES) - {MNIST}), ids=lambda path: path.name)
+def test_the_tier_fast_has_five_seeds():
+    fast = [each for each in configurations() if TIERS["fast"].includes(each)]
+    rows = {row.configuration: row for row in summarise([*Store(FULL), *Store(MORE_SEEDS)])}
+    assert set(fast) <= set(rows)
+    for each in fast:
+        assert list(rows[each].accuracies) == list(range(5 if each.is_seeded else 1)), each
+    assert {configuration_of(record) for record in Store(MORE_SEEDS)} <= set(fast)
+    within = sum(bool(row.is_within) for row in rows.values())
+    said = f"{len(Store(MORE_SEEDS))} results, without their predictions", f"{within} of the {len(rows)} are within"
+    assert all(each in PAGE.read_text(encoding="utf-8") for each in said)
+
+
+@pytest.mark.parametrize("path", sorted(set(FILES) - {MNIST, MORE_SEEDS}), ids=lambda path: path.name)
 def test_the_accuracies_are_those_of_the_predictions(path, full_data_dir):
     found = check_file(path, data_dir=str(full_data_dir), download=False)
     assert found.problems == ()

@@ -80,8 +80,8 @@ of idxhub's pipeline {ours}, of the usual idiom {usual}. To be four times as fas
 µs."""
 _WHY_RAY = """\
 The pass is the second in its process: Ray's worker may read for the first time there, and has to make its memory. In \
-`tools/bench_ray.py`, where a process reads many passes, the median is 95 ms, 628 thousand images/s. Of that, Ray 2.60 \
-needs 49 ms for an execution that reads two numbers, and 24 ms for the batches; the rest is gathering and copying into \
+`tools/bench_ray.py`, where a process reads many passes, the median is 89 ms, 675 thousand images/s. Of that, Ray 2.60 \
+needs 39 ms for an execution that reads two numbers, and 23 ms for the batches; the rest is gathering and copying into \
 the object store."""
 _WHY_RAY_FLOAT32 = """\
 An image has four times the bytes, and each of them is written twice: when it is scaled, and into Ray's object store."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any
 
 from idxhub import Plugins, errors
+from idxhub_bench import processes
 
 # the packages on which a framework's figures depend
 PACKAGES = {
@@ -19,17 +18,17 @@ PACKAGES = {
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
-    """Call `measure` with the JSON in the first argument, and print its answer as one line of JSON.
+    """Call `measure` with what this process is asked, and answer what it returns.
 
     If a module or the device is missing, the answer has only the reason, as `missing`.
     """
     try:
-        found = measure(**json.loads(sys.argv[1]))
+        found = measure(**processes.question())
     except ModuleNotFoundError as error:
         found = {"missing": f"{error.name} not installed"}
     except errors.ArgumentError as error:  # an adapter refuses a device that the machine does not have
         found = {"missing": str(error)}
-    print(json.dumps(found))  # noqa: T201 -- its answer
+    processes.answer(found)
 
 
 def plugins(framework: str) -> Plugins:

@@ -1,4 +1,4 @@
-"""Fresh processes: each measurement is a module of this package, which is asked and answers in JSON."""
+"""Fresh processes: each measurement is a module of this package, which is asked in JSON, and answers into a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,18 +22,33 @@ class FailedError(RuntimeError):
 
 
 def ask(python: str, module: str, question: Mapping[str, Any], environment: Mapping[str, str], **options: Any) -> Any:
-    """The answer of `python -m module`, the last line of its standard output; `options` are those of `run`."""
-    output = run([python, "-m", module, json.dumps(question)], environment, **options)
-    try:
-        return json.loads(output.splitlines()[-1])
-    except (IndexError, ValueError) as error:
-        raise FailedError("its answer is not JSON") from error
+    """The answer of `python -m module QUESTION FILE`, which writes it into FILE; `options` are those of `run`.
+
+    Its standard output does not matter: frameworks print there too, and Ray even after the module has ended.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary, "answer.json")
+        run([python, "-m", module, json.dumps(question), str(file)], environment, **options)
+        try:
+            return json.loads(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise FailedError("it wrote no answer") from error
+
+
+def question() -> Any:
+    """In a process that `ask` has started: what it is asked."""
+    return json.loads(sys.argv[1])
+
+
+def answer(found: Mapping[str, Any]) -> None:
+    """In a process that `ask` has started: answer."""
+    Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
 
 
 def run(
     command: list[str], environment: Mapping[str, str], *, folder: Path | None = None, timeout: float | None = None
-) -> str:
-    """The standard output of a program, started in `folder`. Raises `FailedError` if it fails or takes too long.
+) -> None:
+    """Run a program in `folder`. Raises `FailedError` if it fails or takes too long.
 
     Whatever the program has started, such as workers or a cluster, ends with it.
     """
@@ -40,13 +57,13 @@ def run(
         command,
         env=environment,
         cwd=folder,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     ) as process:
         try:
-            output, errors = process.communicate(timeout=timeout)
+            _, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as error:
             raise FailedError(f"it took more than {timeout:g} s") from error
         finally:
@@ -55,7 +72,6 @@ def run(
     if process.returncode:
         lines = [line.strip() for line in errors.splitlines() if line.strip()]
         raise FailedError(lines[-1] if lines else f"exit status {process.returncode}")
-    return output
 
 
 def clean_environment() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -14,13 +15,19 @@ import joblib
 
 from idxhub import errors
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal
+
+
+class ClusterError(click.ClickException):
+    """No cluster answers at an address, or it refuses to work."""
+
 
 @contextlib.contextmanager
 def backend(name: str, address: str | None, jobs: int | None) -> Iterator[None]:
     """A context in which `joblib.Parallel` uses this backend, for `jobs` jobs at a time; None for as many as it can.
 
     Raises `UnknownNameError`, `ArgumentError` if the address is not for this backend,
-    `click.UsageError` if the backend cannot use it, and `MissingFrameworkError`.
+    `click.UsageError` if the backend cannot use it, `ClusterError` if it does not answer, and `MissingFrameworkError`.
     """
     if name not in BACKENDS:
         raise errors.UnknownNameError("backend", name, BACKENDS)
@@ -45,7 +52,9 @@ def _loky(_address: str | None, jobs: int | None) -> Iterator[int]:
 def _dask(address: str | None, jobs: int | None) -> Iterator[int]:
     distributed = _import("distributed", "dask[distributed]")
     local = {"n_workers": jobs or joblib.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs the traceback of each lost connection
+    # these log the traceback of each lost connection; a level of "distributed" alone is not that of its client
+    for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with _address_is_checked(address):
         client = distributed.Client(address) if address else distributed.Client(**local)
     with client:
@@ -56,10 +65,11 @@ def _dask(address: str | None, jobs: int | None) -> Iterator[int]:
 def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
     ray = _import("ray", "ray")
     local = {"num_cpus": jobs or joblib.cpu_count(), "include_dashboard": False}
+    logging.getLogger("ray.client_builder").setLevel(logging.WARNING)  # it logs what it passes to the server
     joblib.register_parallel_backend("ray", import_module("idxhub_board.ray_tasks").RayTasks)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints warnings, which would be in the way of --json
         with _address_is_checked(address):
-            ray.init(log_to_driver=False, **({"address": address} if address else local))
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **({"address": address} if address else local))
         try:
             yield jobs or int(ray.cluster_resources()["CPU"])
         finally:
@@ -68,13 +78,22 @@ def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _address_is_checked(address: str | None) -> Iterator[None]:
-    """A context in which what Ray or Dask say of an address that they cannot use is an error of the option."""
+    """A context in which what Ray or Dask say of an address is one of the command's own errors."""
     try:
         yield
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         if address is None:
             raise
-        raise click.UsageError(f"--address {address}: {' '.join(str(error).split())}") from error
+        if isinstance(error, OSError):
+            raise ClusterError(f"cannot use the cluster at {address}: {_sentence(error)}") from error
+        raise click.UsageError(f"--address {address}: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, in one line. Of the traceback of a server, the last line is kept."""
+    said, traceback, rest = _ESCAPE.sub("", str(error)).partition("Traceback (most recent call last):")
+    lines = [said, *(rest.strip().splitlines()[-1:] if traceback else [])]
+    return " ".join(" ".join(lines).split())
 
 
 def _import(module: str, package: str) -> Any:

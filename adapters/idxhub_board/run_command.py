@@ -169,6 +169,6 @@ def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
         words = [f"{count} {status}" for status, count in summary.added.items()]
         click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} already in the store")
         for why in summary.lost:
-            click.echo(f"a worker ended: {why}; run the same command again for what was lost", err=True)
+            click.echo(f"jobs were lost: {why}; run the same command again for these", err=True)
     if bad:
         click.get_current_context().exit(1)

@@ -11,7 +11,7 @@ import click
 import joblib
 from tqdm import tqdm
 
-from idxhub_board.backends import backend
+from idxhub_board.backends import ClusterError, backend
 from idxhub_board.configurations import Configuration, Group, configurations, deep, today
 from idxhub_board.fitting import Job
 from idxhub_board.published import seconds_of
@@ -90,10 +90,10 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
                 with backend(options.backend, options.address, options.jobs):
                     store.check_writable()  # now, and not after an hour of work
                     left = _round(left, store, options, summary, bar)
-            except OSError as error:
+            except ClusterError as error:
                 if not summary.lost:
                     raise
-                summary.lost.append(f"the cluster cannot be reached any more: {error}")
+                summary.lost.append(error.message)
                 break
             if not left or len(left) == before:
                 break

@@ -27,8 +27,9 @@ def three(tmp_path: Path) -> list[Path]:
     params=[
         ("echo 'no such instruction' >&2; exit 3", 60.0, "no such instruction"),
         ("exec sleep 60", 0.2, "it took more than 0.2 s"),
+        ("echo '{}'", 60.0, "it wrote no answer"),
     ],
-    ids=["fails", "takes too long"],
+    ids=["fails", "takes too long", "writes nothing"],
 )
 def broken(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     """An interpreter that gives no answer, and what is said of it."""

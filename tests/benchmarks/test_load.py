@@ -124,12 +124,14 @@ def test_wrong_usage(arguments, said, tmp_path):
 # answers every question as the runner expects it, with too few pixels: fast by reading something else
 LIAR = """\
 #!{python}
-import json
-print(json.dumps({{
+import json, pathlib, sys
+answer = {{
     "versions": {{"python": "3.0", "keras": "0", "tensorflow": "0", "numpy": "0"}},
     "readings": [{{"figure": "cold", "value": 0.001}}], "threads": {{}},
     "split": "all", "sums": {{"images": 2500, "pixels": 1, "labels": 11250}},
-}}))
+}}
+if "-m" in sys.argv:
+    pathlib.Path(sys.argv[-1]).write_text(json.dumps(answer))
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,15 +13,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from support.needs import need, need_elsewhere
+from support.server import closed_port
 
 need("sklearn")
 need("joblib")
 psutil = need("psutil")
 
-from idxhub_board import records  # noqa: E402 -- after the skip where it is absent
-from idxhub_board.backends import BACKENDS  # noqa: E402 -- as above
+from idxhub_board import backends, records  # noqa: E402 -- after the skip where it is absent
 
 SAMPLE = "fashion-mnist-sample"
 FEW = ["--dataset", SAMPLE, "--only", "ExtraTreeClassifier(*max_depth=10,*)", "--only", "GaussianNB", "--jobs", "2"]
@@ -28,7 +30,7 @@ MANY = ["--dataset", SAMPLE, "--only", "ExtraTreeClassifier", "--jobs", "2", "--
 PACKAGES = {"loky": "joblib", "ray": "ray", "dask": "distributed"}
 
 
-@pytest.fixture(params=list(BACKENDS))
+@pytest.fixture(params=list(backends.BACKENDS))
 def backend(request: Any) -> str:
     need_elsewhere(PACKAGES[request.param])
     return request.param
@@ -117,7 +119,7 @@ def test_a_worker_that_is_killed_loses_nothing(backend, start, tmp_path):
     assert {each["status"] for each in found} <= {"done", "lost"}
 
 
-CLUSTER = """
+DASK = """
     import sys
     from distributed import LocalCluster
 
@@ -126,26 +128,73 @@ CLUSTER = """
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
+# a cluster that takes drivers from other machines; it stays in the foreground, so that it can be killed whole
+RAY = """
+    import sys
+    from ray.scripts.scripts import main
+
+    options = "--head --block --port=0 --num-cpus=2 --include-dashboard=false --disable-usage-stats"
+    sys.argv[1:] = ["start", *options.split(), f"--ray-client-server-port={sys.argv[1]}"]
+    main()
+"""
 
 
-def test_a_cluster_that_goes_away_is_said_and_the_next_run_does_the_rest(start, tmp_path, monkeypatch):
-    need_elsewhere("distributed")
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s")
+@pytest.fixture(params=["ray", "dask"])
+def cluster(request: Any, tmp_path: Path, open_dir: Path) -> Iterator[tuple[str, str, psutil.Process]]:
+    """A cluster of two workers that is running: its backend, its address, and its process."""
+    need_elsewhere(PACKAGES[request.param])
     program = tmp_path / "cluster.py"
-    program.write_text(textwrap.dedent(CLUSTER))
-    path = tmp_path / "a"
-    arguments = [path, *MANY[:4], "--repeats", "2", "--backend", "dask"]
+    program.write_text(textwrap.dedent({"ray": RAY, "dask": DASK}[request.param]))
+    environment = os.environ | {"RAY_TMPDIR": str(open_dir), "RAY_AUTH_MODE": "disabled"}
+    environment["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else one connection in ten fails: ray-project/ray#63202
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, program], **pipes) as cluster:
-        process = start(*arguments, "--address", cluster.stdout.readline().strip())
-        wait_for(path, process)
-        for each in psutil.Process(cluster.pid).children(recursive=True):
+    port = closed_port()
+    with subprocess.Popen([sys.executable, program, str(port)], env=environment, **pipes) as process:
+        if request.param == "ray":
+            address = f"ray://127.0.0.1:{port}"
+            said = iter(process.stdout.readline, "")
+            assert any("Ray runtime started" in line for line in said)
+        else:
+            address = process.stdout.readline().strip()
+        yield request.param, address, psutil.Process(process.pid)
+        _end(process.pid)
+
+
+def _end(pid: int) -> None:
+    if not psutil.pid_exists(pid):
+        return
+    process = psutil.Process(pid)
+    for each in [*process.children(recursive=True), process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
             each.kill()
-        cluster.kill()
-    said, complaints = process.communicate(timeout=60)
+
+
+def test_a_cluster_that_is_running_gives_the_results_of_loky(cluster, start, tmp_path):
+    backend, address, _ = cluster
+    for path, where in ((tmp_path / "a", ("--backend", backend, "--address", address)), (tmp_path / "b", ())):
+        process = start(path, *FEW, "--repeats", "2", *where)
+        said, complaints = process.communicate(timeout=120)
+        assert (process.returncode, complaints) == (0, ""), said
+    found, expected = (of(results(tmp_path / name)) for name in "ab")
+    assert len(found) == 9
+    assert found == expected
+
+
+def test_a_cluster_that_goes_away_is_said_and_the_next_run_does_the_rest(cluster, start, tmp_path, monkeypatch):
+    backend, address, process_of_cluster = cluster
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s")
+    monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "3")
+    path = tmp_path / "a"
+    arguments = [path, *MANY[:4], "--repeats", "2", "--backend", backend]
+    process = start(*arguments, "--address", address)
+    wait_for(path, process)
+    _end(process_of_cluster.pid)
+    said, complaints = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "lost" in said
-    assert "run the same command again for what was lost" in complaints
+    assert f"jobs were lost: cannot use the cluster at {address}: " in complaints
+    assert "; run the same command again for these" in complaints
+    assert "Traceback" not in complaints, complaints
     lost = [each for each in results(path) if each["status"] == "lost"]
     assert lost
     assert len(of(results(path))) < 24
@@ -161,7 +210,7 @@ def test_a_cluster_that_is_not_there(start, tmp_path, monkeypatch):
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "tcp://127.0.0.1:9" in complaints
-    assert "Traceback" not in complaints
+    assert "Traceback" not in complaints, complaints
     assert results(tmp_path / "a") == []
 
 
@@ -172,4 +221,32 @@ def test_an_address_that_is_none(backend, address, start, tmp_path):
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 2, complaints
     assert f"--address {address}: " in complaints
-    assert "Traceback" not in complaints
+    assert "Traceback" not in complaints, complaints
+
+
+SERVER = """\
+\x1b[31mThe server says:\x1b[0m
+Traceback (most recent call last):
+  File "proxier.py", line 772, in Datapath
+    raise RuntimeError(
+RuntimeError: Starting it failed: see a.err
+\x1b[0m
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            ConnectionAbortedError(SERVER),
+            backends.ClusterError,
+            "cannot use the cluster at x: The server says: RuntimeError: Starting it failed: see a.err",
+        ),
+        (TimeoutError("no answer\nfrom it"), backends.ClusterError, "cannot use the cluster at x: no answer from it"),
+        (ValueError("no port\nin it"), click.UsageError, "--address x: no port in it"),
+    ],
+)
+def test_what_ray_and_dask_say_of_an_address_is_one_line(error, kind, message):
+    with pytest.raises(kind) as caught, backends._address_is_checked("x"):
+        raise error
+    assert caught.value.format_message() == message

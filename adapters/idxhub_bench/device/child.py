@@ -1,4 +1,4 @@
-"""A measured process of `idxhub bench device`: `python -m idxhub_bench.device.child JSON` prints one JSON line."""
+"""A measured process of `idxhub bench device`: `python -m idxhub_bench.device.child QUESTION FILE`."""
 
 from __future__ import annotations
 

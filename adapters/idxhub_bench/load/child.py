@@ -1,4 +1,4 @@
-"""A measured process of `idxhub bench load`: `python -m idxhub_bench.load.child JSON` prints one JSON line.
+"""A measured process of `idxhub bench load`: `python -m idxhub_bench.load.child QUESTION FILE`.
 
 The framework is imported first, before the clock starts. The answer has `readings`, each a figure and its value, and
 the number of threads. What was read from the batches goes into a file, for the judge.
@@ -7,17 +7,15 @@ the number of threads. What was read from the batches goes into a file, for the 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import pickle
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from idxhub_bench import machine
+from idxhub_bench import machine, processes
 from idxhub_bench.load import contenders, memory
 from idxhub_bench.load.contenders.base import Contender
 from idxhub_bench.load.places import Place
@@ -30,15 +28,15 @@ _SMALL_BATCH = 16  # so that even a small dataset gives batches to every worker
 
 
 def main() -> None:
-    """Do what the first argument asks for, and print the answer."""
-    question = json.loads(sys.argv[1])
+    """Do what the first argument asks for, and write the answer."""
+    question = processes.question()
     if question["measure"] == "versions":
         answer: dict[str, Any] = {"versions": machine.versions(question["packages"])}
     else:
         reader = contenders.make(question["reader"], Place.from_json(question["place"]))
         answer = MEASURES[question["measure"]](reader, **question["arguments"])
         answer["threads"] = reader.threads()
-    print(json.dumps(answer))  # noqa: T201 -- its answer
+    processes.answer(answer)
 
 
 def prepare(reader: Contender) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A process that trains one row: `python -m idxhub_bench.train.child JSON` prints one JSON line.
+"""A process that trains one row: `python -m idxhub_bench.train.child QUESTION FILE`.
 
 A step is finished before the next batch is asked for, and a batch is on the device before its step begins, so that the
 time spent waiting for data is measured. On a device that could compute meanwhile it is an upper bound.
@@ -20,7 +20,7 @@ _TEST_BATCH = 500
 
 
 def main() -> None:
-    """Train as the first argument says, and print the answer."""
+    """Train as the first argument says, and write the answer."""
     hub.answer(train)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -16,6 +17,8 @@ import joblib
 from idxhub import errors
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal
+_RAY_ADDRESS = re.compile(r"(?:ray://)?([\w.:\[\]-]+):(\d+)")  # other words, such as "auto", are for Ray to explain
+_WAIT = 10.0  # seconds for a cluster to answer
 
 
 class ClusterError(click.ClickException):
@@ -65,15 +68,29 @@ def _dask(address: str | None, jobs: int | None) -> Iterator[int]:
 def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
     ray = _import("ray", "ray")
     local = {"num_cpus": jobs or joblib.cpu_count(), "include_dashboard": False}
-    logging.getLogger("ray.client_builder").setLevel(logging.WARNING)  # it logs what it passes to the server
+    for name in ("ray.client_builder", "ray.util.client"):  # Ray's client logs the traceback of a lost connection
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("ray.util.client.logsclient").disabled = True  # it sets its level itself
     joblib.register_parallel_backend("ray", import_module("idxhub_board.ray_tasks").RayTasks)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints warnings, which would be in the way of --json
         with _address_is_checked(address):
+            where = _RAY_ADDRESS.fullmatch(address or "")
+            if where and not answers(where[1], int(where[2]), _WAIT):  # Ray would try for minutes
+                raise ConnectionError("nobody answers there")
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **({"address": address} if address else local))
         try:
-            yield jobs or int(ray.cluster_resources()["CPU"])
+            with _address_is_checked(address):
+                count = jobs or int(ray.cluster_resources().get("CPU", 1))
+            yield count
         finally:
             ray.shutdown()
+
+
+def answers(host: str, port: int, timeout: float) -> bool:
+    """Whether somebody listens at an address."""
+    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), port), timeout):
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -93,7 +110,7 @@ def _sentence(error: Exception) -> str:
     """What an error says, in one line. Of the traceback of a server, the last line is kept."""
     said, traceback, rest = _ESCAPE.sub("", str(error)).partition("Traceback (most recent call last):")
     lines = [said, *(rest.strip().splitlines()[-1:] if traceback else [])]
-    return " ".join(" ".join(lines).split())
+    return " ".join(" ".join(lines).split()) or type(error).__name__
 
 
 def _import(module: str, package: str) -> Any:

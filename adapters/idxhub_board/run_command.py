@@ -168,7 +168,8 @@ def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
     else:
         words = [f"{count} {status}" for status, count in summary.added.items()]
         click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} already in the store")
-        for why in summary.lost:
+        if summary.lost:
+            why = "; then: ".join(summary.lost)
             click.echo(f"jobs were lost: {why}; run the same command again for these", err=True)
     if bad:
         click.get_current_context().exit(1)

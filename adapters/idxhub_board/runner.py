@@ -58,7 +58,7 @@ class Options:
 
 @dataclass
 class Summary:
-    """How many results a run has added, by status, how many the store already had, and why workers died."""
+    """How many results a run has added, by status, how many the store already had, and why some were lost."""
 
     added: dict[str, int] = field(default_factory=dict)
     present: int = 0
@@ -90,10 +90,10 @@ def run(jobs: Sequence[Job], store: Store, options: Options, *, progress: bool =
                 with backend(options.backend, options.address, options.jobs):
                     store.check_writable()  # now, and not after an hour of work
                     left = _round(left, store, options, summary, bar)
-            except ClusterError as error:
+            except (ClusterError, click.UsageError, OSError) as error:
                 if not summary.lost:
                     raise
-                summary.lost.append(error.message)
+                summary.lost.append(str(error))
                 break
             if not left or len(left) == before:
                 break

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -128,36 +131,47 @@ DASK = """
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
-# a cluster that takes drivers from other machines; it stays in the foreground, so that it can be killed whole
+# also takes drivers from other machines; it stays in the foreground, so that it can be killed whole
 RAY = """
     import sys
     from ray.scripts.scripts import main
 
-    options = "--head --block --port=0 --num-cpus=2 --include-dashboard=false --disable-usage-stats"
-    sys.argv[1:] = ["start", *options.split(), f"--ray-client-server-port={sys.argv[1]}"]
+    port, client_port = sys.argv[1:]
+    options = "--head --block --num-cpus=2 --include-dashboard=false --disable-usage-stats"
+    sys.argv[1:] = ["start", *options.split(), f"--port={port}", f"--ray-client-server-port={client_port}"]
     main()
 """
 
 
-@pytest.fixture(params=["ray", "dask"])
-def cluster(request: Any, tmp_path: Path, open_dir: Path) -> Iterator[tuple[str, str, psutil.Process]]:
+@pytest.fixture(params=["ray", "ray's client", "dask"])
+def cluster(request: Any, tmp_path: Path) -> Iterator[tuple[str, str, int]]:
     """A cluster of two workers that is running: its backend, its address, and its process."""
-    need_elsewhere(PACKAGES[request.param])
+    backend = request.param.partition("'")[0]
+    need_elsewhere(PACKAGES[backend])
+    if request.param == "ray's client":
+        need_elsewhere("grpc")
     program = tmp_path / "cluster.py"
-    program.write_text(textwrap.dedent({"ray": RAY, "dask": DASK}[request.param]))
-    environment = os.environ | {"RAY_TMPDIR": str(open_dir), "RAY_AUTH_MODE": "disabled"}
-    environment["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else one connection in ten fails: ray-project/ray#63202
+    program.write_text(textwrap.dedent({"ray": RAY, "dask": DASK}[backend]))
+    # without fork support; else one connection of a client in ten fails: ray-project/ray#63202
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "GRPC_ENABLE_FORK_SUPPORT": "0"}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    port = closed_port()
-    with subprocess.Popen([sys.executable, program, str(port)], env=environment, **pipes) as process:
-        if request.param == "ray":
-            address = f"ray://127.0.0.1:{port}"
-            said = iter(process.stdout.readline, "")
-            assert any("Ray runtime started" in line for line in said)
-        else:
-            address = process.stdout.readline().strip()
-        yield request.param, address, psutil.Process(process.pid)
-        _end(process.pid)
+    ports = closed_port(), closed_port()
+    with tempfile.TemporaryDirectory(
+        dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:  # Ray's sockets need a short path
+        environment["RAY_TMPDIR"] = folder
+        command = [sys.executable, program, *map(str, ports)]
+        with subprocess.Popen(command, env=environment, **pipes) as process:
+            try:
+                lines = iter(process.stdout.readline, "")
+                if backend == "dask":
+                    address = next(lines).strip()
+                else:
+                    assert any("Ray runtime started" in line for line in lines)
+                    address = f"127.0.0.1:{ports[0]}" if request.param == "ray" else f"ray://127.0.0.1:{ports[1]}"
+                yield backend, address, process.pid
+            finally:
+                _end(process.pid)
 
 
 def _end(pid: int) -> None:
@@ -181,19 +195,21 @@ def test_a_cluster_that_is_running_gives_the_results_of_loky(cluster, start, tmp
 
 
 def test_a_cluster_that_goes_away_is_said_and_the_next_run_does_the_rest(cluster, start, tmp_path, monkeypatch):
-    backend, address, process_of_cluster = cluster
+    backend, address, pid = cluster
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s")
     monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "3")
     path = tmp_path / "a"
     arguments = [path, *MANY[:4], "--repeats", "2", "--backend", backend]
     process = start(*arguments, "--address", address)
     wait_for(path, process)
-    _end(process_of_cluster.pid)
+    _end(pid)
     said, complaints = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "lost" in said
-    assert f"jobs were lost: cannot use the cluster at {address}: " in complaints
-    assert "; run the same command again for these" in complaints
+    last = complaints.splitlines()[-1]
+    assert last.startswith("jobs were lost: ")
+    assert last.endswith("; run the same command again for these")
+    assert f"; then: cannot use the cluster at {address}: " in last
     assert "Traceback" not in complaints, complaints
     lost = [each for each in results(path) if each["status"] == "lost"]
     assert lost
@@ -203,15 +219,32 @@ def test_a_cluster_that_goes_away_is_said_and_the_next_run_does_the_rest(cluster
     assert len(of(results(path))) == 24
 
 
-def test_a_cluster_that_is_not_there(start, tmp_path, monkeypatch):
-    need_elsewhere("distributed")
+@pytest.mark.parametrize("form", ["tcp://127.0.0.1:{}", "127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_a_cluster_that_is_not_there(form, start, tmp_path, monkeypatch):
+    backend, address = "dask" if "tcp" in form else "ray", form.format(closed_port())
+    need_elsewhere(PACKAGES[backend])
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
-    process = start(tmp_path / "a", *FEW, "--backend", "dask", "--address", "tcp://127.0.0.1:9")
-    _, complaints = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "tcp://127.0.0.1:9" in complaints
-    assert "Traceback" not in complaints, complaints
+    process = start(tmp_path / "a", *FEW, "--backend", backend, "--address", address, "--json")
+    said, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (1, "")
+    error = json.loads(said)["error"]
+    assert error["type"] == "ClusterError"
+    assert error["message"].startswith(f"cannot use the cluster at {address}: ")
     assert results(tmp_path / "a") == []
+
+
+def test_a_task_that_ray_cannot_start_has_failed(monkeypatch):
+    need("ray")
+    from idxhub_board import ray_tasks  # noqa: PLC0415 -- needs Ray
+
+    monkeypatch.setattr(ray_tasks, "_address", lambda: None)
+    tasks, failed = ray_tasks.RayTasks(), queue.Queue()
+    tasks.start_call()
+    monkeypatch.setattr(tasks._task, "remote", Mock(side_effect=ConnectionError("gone")))
+    tasks.submit(len, failed.put)
+    with pytest.raises(ConnectionError, match="gone"):
+        tasks.retrieve_result_callback(failed.get(timeout=10))
+    tasks.stop_call()
 
 
 @pytest.mark.parametrize(("backend", "address"), [("dask", "nowhere"), ("ray", "nowhere://127.0.0.1:9")])

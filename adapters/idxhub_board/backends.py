@@ -19,6 +19,7 @@ from idxhub import errors
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal
 _RAY_ADDRESS = re.compile(r"(?:ray://)?([\w.:\[\]-]+):(\d+)")  # other words, such as "auto", are for Ray to explain
 _WAIT = 10.0  # seconds for a cluster to answer
+_found: dict[str, str] = {}  # where Ray found the cluster of an address such as "auto"
 
 
 class ClusterError(click.ClickException):
@@ -74,11 +75,13 @@ def _ray(address: str | None, jobs: int | None) -> Iterator[int]:
     joblib.register_parallel_backend("ray", import_module("idxhub_board.ray_tasks").RayTasks)
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints warnings, which would be in the way of --json
         with _address_is_checked(address):
-            where = _RAY_ADDRESS.fullmatch(address or "")
+            where = _RAY_ADDRESS.fullmatch(_found.get(address or "", address or ""))
             if where and not answers(where[1], int(where[2]), _WAIT):  # Ray would try for minutes
                 raise ConnectionError("nobody answers there")
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **({"address": address} if address else local))
         try:
+            if address and not ray.util.client.ray.is_connected():
+                _found[address] = ray.get_runtime_context().gcs_address
             with _address_is_checked(address):
                 count = jobs or int(ray.cluster_resources().get("CPU", 1))
             yield count

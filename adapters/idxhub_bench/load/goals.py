@@ -80,9 +80,9 @@ of idxhub's pipeline {ours}, of the usual idiom {usual}. To be four times as fas
 µs."""
 _WHY_RAY = """\
 Three of the seven passes took 0.24 s, and the others 0.11 s: sometimes the system takes 0.1 s longer to provide the \
-memory of Ray's object store. In `tools/bench_ray.py`, where a process reads many passes, the median is 89 ms, 675 thousand images/s. Of that, Ray 2.60 \
-needs 39 ms for an execution that reads two numbers, and 23 ms for the batches; the rest is gathering and copying into \
-the object store."""
+memory of Ray's object store. In `tools/bench_ray.py`, where a process reads many passes, the median is 89 ms, 675 \
+thousand images/s. Of that, Ray 2.60 needs 39 ms for an execution that reads two numbers, and 23 ms for the batches; \
+the rest is gathering and copying into the object store."""
 _WHY_RAY_FLOAT32 = """\
 An image has four times the bytes, and each of them is written twice: when it is scaled, and into Ray's object store."""
 _WHY_IMPORT = """\

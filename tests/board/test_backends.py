@@ -156,9 +156,8 @@ def cluster(request: Any, tmp_path: Path) -> Iterator[tuple[str, str, int]]:
     environment = os.environ | {"RAY_AUTH_MODE": "disabled", "GRPC_ENABLE_FORK_SUPPORT": "0"}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     ports = closed_port(), closed_port()
-    with tempfile.TemporaryDirectory(
-        dir="/tmp", ignore_cleanup_errors=True
-    ) as folder:  # Ray's sockets need a short path
+    # in /tmp, because Ray's sockets need a short path
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
         environment["RAY_TMPDIR"] = folder
         command = [sys.executable, program, *map(str, ports)]
         with subprocess.Popen(command, env=environment, **pipes) as process:

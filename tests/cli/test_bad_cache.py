@@ -112,6 +112,9 @@ def test_a_cache_that_is_no_folder_is_a_problem_with_its_cause(there, says, tmp_
     assert says.partition(";")[0] in output
 
 
+# without the script's folder in sys.path: there, Python 3.13.0 to 3.13.2 cannot import NumPy if the working directory is
+# gone (python/cpython#130932)
+SAFE = os.environ | {"PYTHONSAFEPATH": "1"}
 GONE = """
     import os, sys, tempfile
     folder = tempfile.mkdtemp()
@@ -122,7 +125,7 @@ GONE = """
 
 @pytest.mark.parametrize("command", [f"get {SAMPLE}", f"verify {SAMPLE}", "cache", "doctor", f"info {SAMPLE}"])
 def test_a_relative_cache_where_the_working_directory_is_gone(command):
-    status, output = json.loads(python(GONE + COMMANDS, "c5", command).stdout)
+    status, output = json.loads(python(GONE + COMMANDS, "c5", command, env=SAFE).stdout)
     assert (status, output) == (
         1,
         "Error: IDXHUB_CACHE is 'c5'; it must be an absolute path, because the working directory no longer exists\n",
@@ -138,5 +141,5 @@ def test_a_relative_argument_where_the_working_directory_is_gone(argument, tmp_p
         except idxhub.errors.ArgumentError as error:
             print(error)
     """
-    said = python(GONE + code.replace("\n    ", "\n"), env=os.environ | {"IDXHUB_CACHE": str(tmp_path)}).stdout
+    said = python(GONE + code.replace("\n    ", "\n"), env=SAFE | {"IDXHUB_CACHE": str(tmp_path)}).stdout
     assert said == f"{argument} is 'x'; it must be an absolute path, because the working directory no longer exists\n"

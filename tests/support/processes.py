@@ -131,8 +131,9 @@ def python_as_nobody(
     modules = "concurrent.futures.thread, datetime, difflib, filelock, importlib.metadata, shutil, signal, "
     modules += "idxhub.audit.judge, idxhub.acquire.build"
     modules += f", {imports}" if imports else ""
-    catalog = "import idxhub.catalog.builtin as catalog; catalog.datasets()\n"  # imported family by family
-    return python(f"import {modules}\n" + catalog + drop + textwrap.dedent(code), *arguments, given=given)
+    later = "import idxhub.catalog.builtin as catalog; catalog.datasets()\n"  # imported family by family
+    later += "importlib.metadata.version('idxhub')\n"  # since Python 3.13 it imports a module when it is first asked
+    return python(f"import {modules}\n" + later + drop + textwrap.dedent(code), *arguments, given=given)
 
 
 @contextlib.contextmanager

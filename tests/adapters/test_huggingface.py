@@ -110,7 +110,7 @@ def test_compressed_pictures_have_the_same_pixels_and_are_smaller(truth, tmp_pat
     for each in (small, plain):
         each.to_parquet(tmp_path / f"{len(sizes)}.parquet")
         sizes.append((tmp_path / f"{len(sizes)}.parquet").stat().st_size)
-    assert sizes[0] < 0.7 * sizes[1]
+    assert sizes[0] < 0.9 * sizes[1]  # datasets 4.0 compresses both once more
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ GROUP = """
     import jax.numpy as jnp
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")  # JAX 0.5 has none by default
     jax.distributed.initialize(addresses[0], world, rank, initialization_timeout=60)
     assert (jax.process_index(), jax.process_count()) == (rank, world)
     assert (jax.local_device_count(), jax.device_count()) == (1, world)

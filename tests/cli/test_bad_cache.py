@@ -112,7 +112,7 @@ def test_a_cache_that_is_no_folder_is_a_problem_with_its_cause(there, says, tmp_
     assert says.partition(";")[0] in output
 
 
-# without the script's folder in sys.path: there, Python 3.13.0 to 3.13.2 cannot import NumPy if the working directory is
+# without the working directory in sys.path: otherwise Python 3.13.0 to 3.13.2 cannot import NumPy if that directory is
 # gone (python/cpython#130932)
 SAFE = os.environ | {"PYTHONSAFEPATH": "1"}
 GONE = """

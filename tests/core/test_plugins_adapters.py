@@ -3,9 +3,10 @@
 import sys
 
 import numpy as np
+import pluggy
 import pytest
 from support.installed import ADAPTER, ByHand, entry, install
-from support.processes import python
+from support.processes import python, without
 
 import idxhub
 from idxhub import Conventions, Plugins, hookimpl
@@ -339,6 +340,8 @@ def adapter_with(plugins, way):
     ],
 )
 def test_a_batch_is_made_as_pluggy_would(plugins, way, batch):
+    if pluggy.PluginManager("idxhub").parse_hookimpl_opts(Ways(), way) is None:
+        without("pluggy 1.7, the first that sees a static method")
     adapter = adapter_with(plugins, way)
     assert adapter.batch("images", "labels") == batch
     assert adapter._hooks.idxhub_batch(images="images", labels="labels") == batch

@@ -318,6 +318,18 @@ def test_extras_are_described() -> None:
     assert shown == {name: ", ".join(extras[name]) for name in FRAMEWORKS if extras[name]}
 
 
+def test_the_lowest_releases_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [name for name in FRAMEWORKS if name not in ("mxnet", "chainer")]  # whose last release is tested anyway
+    asked = [*project["dependencies"], *(each for name in extras for each in project["optional-dependencies"][name])]
+    floors = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?>=([\d.]+)$", "\n".join(asked), re.MULTILINE))
+    assert len(floors) == len(asked)
+    tested = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("constraints-lowest.txt", "tox.ini"))
+    pins = dict(re.findall(r"^(?: +core: )?([\w-]+)==([\d.]+)", tested, re.MULTILINE))
+    pins["tensorflow"] = pins["tensorflow-cpu"]
+    assert [name for name, floor in floors.items() if not f"{pins[name]}.".startswith(f"{floor}.")] == []
+
+
 def test_subcommands_are_described() -> None:
     from idxhub.cli import commands  # noqa: PLC0415 -- here only
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 import click
 
 from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all
@@ -41,7 +44,9 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
 def _confirm(question: str) -> None:
     """Ask the question, and raise an error unless the answer is yes. If nobody can answer, there is no answer."""
     try:
-        confirmed = click.confirm(question, err=True)  # standard output is for the result
+        # standard output is for the result; with err=True, click before 8.4 still writes a space there
+        with contextlib.redirect_stdout(sys.stderr):
+            confirmed = click.confirm(question)
     except click.Abort:  # the end of the input, or Ctrl-C
         click.echo(err=True)  # ends the line of the question
         confirmed = False

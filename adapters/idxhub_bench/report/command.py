@@ -37,9 +37,10 @@ def report(  # noqa: PLR0917 -- click passes them by name
 ) -> None:
     """Make tables from the files of records, RAW.
 
-    Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option the tables are
-    printed. The HTML page needs no network; --html needs Jinja2. --readme replaces what is between the lines
-    <!-- benchmarks --> and <!-- /benchmarks --> of a page by the most important figures of `load`.
+    Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option, the most important
+    figures of `load` are printed, or all tables if there are none of these. The HTML page needs no network; --html
+    needs Jinja2. --readme replaces what is between the lines <!-- benchmarks --> and <!-- /benchmarks --> of a page by
+    the most important figures of `load`.
     """
     _check(raw, html)
     render = None if html is None else _import_page()

@@ -17,6 +17,7 @@ from idxhub.catalog.spec import ArraySpec
 from idxhub.conformance import CHECKS
 
 DATASETS = tuple(builtin.datasets().values())
+_LINE_OF_A_PHONE = 40  # characters of code, in a window of 390 pixels
 
 project = "idxhub"
 author = "The idxhub authors"
@@ -159,6 +160,13 @@ def _broken(digest: str | None) -> str:
     return "<wbr>".join(f"`{half}`" for half in (digest[:32], digest[32:]) if half)
 
 
+def keep_words_whole(_app: Sphinx, doctree: nodes.document, _name: str) -> None:
+    """Give code the class `whole`, unless one of its words is too long for the line of a phone."""
+    for code in doctree.findall(nodes.literal):
+        if all(len(word) <= _LINE_OF_A_PHONE for word in code.astext().split()):
+            code["classes"].append("whole")
+
+
 def write_board(app: Sphinx, exception: Exception | None) -> None:
     """The page of the classifiers, from the results beside it, so that it is never older than they are."""
     if exception is not None or app.builder.format != "html":
@@ -194,6 +202,7 @@ AS_WRITTEN = {
 def setup(app: Sphinx) -> None:
     """Make the directives known."""
     app.connect("autodoc-process-signature", shorten)
+    app.connect("doctree-resolved", keep_words_whole)
     app.connect("build-finished", write_board)
     app.add_directive("idxhub-checks", Checks)
     app.add_directive("idxhub-catalog", Catalog)

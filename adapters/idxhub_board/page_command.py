@@ -23,7 +23,7 @@ from idxhub_board.summary import summarise
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
-    """Write one HTML page with the published results and those in STORES.
+    """Write one HTML page with published results and those in STORES.
 
     The page needs no network and no other file. It has tabs for Fashion-MNIST, MNIST and both, filters, a table that
     can be sorted, and accuracy against time as a plot. To write it, Jinja2 is needed.

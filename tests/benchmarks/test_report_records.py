@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from support.bench_records import DEVICE, LOAD, TRAIN, UNMARKED, report, write
+from support.bench_records import DEVICE, LOAD, TRAIN, UNMARKED, records, report, write
 
 from idxhub import errors
 from idxhub_bench.report.records import runs
@@ -122,6 +122,14 @@ def test_a_run_that_was_cut_short_is_reported(raw):
     assert f"Warning: raw.jsonl:{whole.count(chr(10))}: the last line is cut off and is left out" in done.stderr
     raw.write_text(whole, encoding="utf-8")
     assert not report(raw).stderr
+
+
+def test_without_an_option_the_tables_are_printed(raw, tmp_path):
+    assert report(raw).output.startswith("|  | idxhub | peer | ratio |\n")
+    alone = [each for each in records() if each.get("row") in {None, "grain"}]
+    printed = report(write(tmp_path / "alone.jsonl", alone)).output
+    assert "|  | idxhub | peer | ratio |" not in printed  # it would have no row
+    assert "\n| grain |" in printed
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):

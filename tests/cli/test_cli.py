@@ -55,7 +55,7 @@ def test_the_readme_says_which_commands_take_json(run):
 def test_list(run):
     result = run("list")
     assert result.exit_code == 0
-    assert rows(result.stdout)[1][:3] == ["fashion-mnist", "2017-08-31", "train"]
+    assert rows(result.stdout)[1][:3] == ["fashion-mnist", "train", "60,000,"]
     assert [each["name"] for each in json.loads(run("list", "--json").stdout)] == list(idxhub.datasets())
 
 

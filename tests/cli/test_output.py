@@ -201,6 +201,23 @@ def test_spaces_in_a_row_are_kept_where_a_cell_is_wrapped(columns, monkeypatch, 
     assert "not  sound" in shown
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("licence   MIT, and as many words as this", ["licence   MIT, and as many", "          words as this"]),
+        ("ok  counts  The numbers are those of it", ["ok  counts  The numbers are", "            those of it"]),
+        ("  a folder that does not exist, or another", ["  a folder that does not", "    exist, or another"]),
+        ("/a/folder/with/a/path  (and words after it)", ["/a/folder/with/a/path  (and", "  words after it)"]),
+        ("写真  two words and some others", ["写真  two words and some", "      others"]),
+    ],
+)
+def test_the_rest_of_a_line_begins_below_its_last_column(line, shown, monkeypatch, capsys):
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", "28")
+    print_text(line)
+    assert capsys.readouterr().out.splitlines() == shown
+
+
 def test_wide_characters_take_two_columns(capsys):
     print_table(["FILE", "STATE"], [["写真", "a"], ["e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}", "b"]])
     assert capsys.readouterr().out.splitlines() == ["FILE  STATE", "写真  a", "e\u0301t\u0301    b"]

@@ -70,12 +70,12 @@ def test_the_list_fits_and_says_what_there_is(run):
     assert max(map(len, lines)) <= 120
     table = "\n".join(lines)
     for part in (
-        "mnist                 -           train 60,000, test 10,000        10       11.6 MB     unclear",
-        "kmnist                -           train 60,000, test 10,000        10       21.2 MB     CC BY-SA 4.0",
-        "qmnist                -           train 60,000, test 60,000,       10       < 412.4 MB  BSD-style",
-        "                                  test10k 10,000, test50k 50,000,",
-        "                                  nist 402,953",
-        "emnist-byclass        -           train 697,932, test 116,323      62       561.8 MB    not stated",
+        "mnist                 train 60,000, test 10,000        10       11.6 MB     unclear",
+        "kmnist                train 60,000, test 10,000        10       21.2 MB     CC BY-SA 4.0",
+        "qmnist                train 60,000, test 60,000,       10       < 412.4 MB  BSD-style",
+        "                      test10k 10,000, test50k 50,000,",
+        "                      nist 402,953",
+        "emnist-byclass        train 697,932, test 116,323      62       561.8 MB    not stated",
         "One download, gzip.zip of 561.8 MB, for emnist-balanced, emnist-byclass,",
     ):
         assert part in table

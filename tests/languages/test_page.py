@@ -20,8 +20,11 @@ def test_the_page_shows_the_programs():
 
 def shown(dataset):
     """The line of the digests in the page's table."""
-    row = rf"^\| `{dataset}` \| `(\w{{64}})` \| `(\w{{64}})` \|$"
-    images, labels = re.search(row, PAGE.read_text(encoding="utf-8"), re.MULTILINE).groups()
+    text = PAGE.read_text(encoding="utf-8")
+    images, labels = (
+        re.search(rf"^\| `{dataset}` \| the {what} \| `(\w{{64}})` \|$", text, re.MULTILINE)[1]
+        for what in ("images", "labels")
+    )
     return f"images {images} labels {labels}\n"
 
 

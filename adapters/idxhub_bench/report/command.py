@@ -37,9 +37,10 @@ def report(  # noqa: PLR0917 -- click passes them by name
 ) -> None:
     """Make tables from the files of records, RAW.
 
-    Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option the tables are
-    printed. The HTML page needs no network; --html needs Jinja2. --readme replaces what is between the lines
-    <!-- benchmarks --> and <!-- /benchmarks --> of a page by the most important figures of `load`.
+    Each RAW is a file that `idxhub bench load`, `train` or `device` has written. Without an option, the most important
+    figures of `load` are printed, or all tables if there are none of these. The HTML page needs no network; --html
+    needs Jinja2. --readme replaces what is between the lines <!-- benchmarks --> and <!-- /benchmarks --> of a page by
+    the most important figures of `load`.
     """
     _check(raw, html)
     render = None if html is None else _import_page()
@@ -58,7 +59,7 @@ def report(  # noqa: PLR0917 -- click passes them by name
     copies = {} if html is None else _copies(html, raw)
     write_files({path: page.encode() for path, page in pages.items()} | copies)
     if html is text is readme is None:
-        click.echo(markdown.table(loading.short(loaded)) if loaded else markdown.sections(made))
+        click.echo(_printed(made, loaded))
 
 
 def _check(raw: Sequence[Path], html: Path | None) -> None:
@@ -101,6 +102,12 @@ def _new_readme(readme: Path, loaded: summary.Summary | None) -> str:
     more = textwrap.fill(marked_text("readme").filled(machine=latest.hardware(loaded.runs[-1]["machine"])), 120)
     new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
     return markdown.between(old, "benchmarks", new)
+
+
+def _printed(made: Report, loaded: summary.Summary | None) -> str:
+    """The short table, or all sections if it has no row: without records of `load`, or with those of few rows."""
+    short = None if loaded is None else loading.short(loaded)
+    return markdown.table(short) if short is not None and short.rows else markdown.sections(made)
 
 
 def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path, picture: Path | None) -> str:

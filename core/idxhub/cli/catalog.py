@@ -28,11 +28,10 @@ def list_(*, as_json: bool) -> None:
         print_json([describe(spec) for spec in specs])
         return
     print_table(
-        ("NAME", "RELEASE", "SPLITS", "CLASSES", "SIZE", "LICENCE"),
+        ("NAME", "SPLITS", "CLASSES", "SIZE", "LICENCE"),
         [
             (
                 spec.name,
-                spec.release or "-",
                 _format_splits(spec),
                 len(spec.classes) or "-",
                 _download_size(spec),

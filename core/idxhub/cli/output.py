@@ -209,14 +209,17 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def fit_to_terminal(text: str, stream: IO[str] | None) -> str:
-    """Wrap lines between words if `stream` is a terminal. The rest of a wrapped line is indented by two more spaces."""
+    """Wrap lines between words if `stream` is a terminal. The rest of a wrapped line is indented."""
     if not is_terminal(stream):
         return text
     columns = shutil.get_terminal_size().columns
-    return "\n".join(part for line in text.split("\n") for part in _wrap(line, columns, indent=_indent(line) + "  "))
+    return "\n".join(
+        part for line in text.split("\n") for part in _wrap(line, columns, indent=_indent_rest(line, columns // 2))
+    )
 
 
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")  # lines are broken there; several spaces in a row, as in a path, are kept
+_COLUMN = re.compile(r"(?<=\S)  +(?=\S)")  # the end of a match is the start of a column
 
 
 def _wrap(line: str, width: int, indent: str = "") -> list[str]:
@@ -235,8 +238,14 @@ def _wrap(line: str, width: int, indent: str = "") -> list[str]:
     return parts
 
 
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip(" "))]
+def _indent_rest(line: str, longest: int) -> str:
+    """Return the spaces before the rest of a wrapped line.
+
+    The rest begins below the last column of the line, as the value in "licence   MIT", if at most `longest` columns
+    are before it. Otherwise it is indented by two spaces more than the line.
+    """
+    columns = [indent for each in _COLUMN.finditer(line) if (indent := _width(line[: each.end()])) <= longest]
+    return " " * max(columns, default=len(line) - len(line.lstrip(" ")) + 2)
 
 
 def _width(text: str) -> int:

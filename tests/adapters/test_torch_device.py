@@ -93,6 +93,7 @@ def test_orders_are_sent_together_and_as_int32(device, monkeypatch):
     assert [(each.dtype, each.device.type) for each in on_device] == [(torch.int32, device)] * len(sent[0] * 2)
 
 
+@pytest.mark.filterwarnings("ignore:You are using .torch.load:FutureWarning")  # torch 2.4, of its own pickles
 def test_a_resident_split_is_pickled(device):
     loader = get(device)
     list(loader)

@@ -19,6 +19,7 @@ from support.installed import install
 import idxhub
 from idxhub.cli import commands
 from idxhub.conformance import CHECKS
+from idxhub.plugins.manager import installed
 
 
 def test_the_console_script_is_installed():
@@ -36,13 +37,19 @@ def test_help_lists_every_subcommand_with_a_whole_sentence(run):
     assert all(line.endswith(".") for line in listed.splitlines())
 
 
+def test_help_says_what_each_command_that_is_installed_with_idxhub_does(run):
+    listed = run("--help").stdout.partition("More commands:\n")[2].splitlines()
+    ours = {name for name, origin in installed().commands().items() if origin == "idxhub"} - {*commands.commands}
+    assert {line.split()[0] for line in listed if line.endswith(".")} == ours
+
+
 README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_table_of_the_readme_names_every_command(run):
     table = README.read_text(encoding="utf-8").partition("## The command\n")[2].partition("\n\nAll of them")[0]
     listed = run("--help").stdout.partition("Commands:\n")[2].splitlines()
-    ours = {line.split()[0] for line in listed if line.startswith("  ") and not re.search("from (?!idxhub$)", line)}
+    ours = {line.split()[0] for line in listed if line.startswith("  ") and line.endswith(".")}
     assert set(re.findall(r"`idxhub (\w+)", table)) == ours
 
 
@@ -143,6 +150,13 @@ def test_verify_a_sound_dataset(run):
     idxhub.load(SAMPLE)
     states = [each["state"] for each in json.loads(run("verify", SAMPLE, "--json").stdout)["files"]]
     assert states == ["sound", "sound, decoded"] * 2 + ["sound"] * 2
+
+
+def test_verify_where_no_file_is_found_names_the_command_that_finds_them(run, tmp_path):
+    result = run("verify", "kmnist")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("\n4 not found; to find or download them, run: idxhub get kmnist\n")
+    assert run("verify", "kmnist", "--data-dir", tmp_path).stdout.endswith("\n4 not found\n")
 
 
 @pytest.mark.parametrize(

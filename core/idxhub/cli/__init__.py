@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Container
 from types import FrameType
 from typing import IO, Any
 
@@ -38,6 +39,13 @@ from idxhub.plugins.importing import describe_object
 from idxhub.plugins.manager import installed
 
 _AS_JSON = "idxhub.as_json"
+# of the commands that idxhub itself adds by entry point: --help imports no plugin; a test compares the names
+_SUMMARIES = {
+    "bench": "Measure loading and training, and compare with other loaders.",
+    "board": "Run the 129 classifiers of Fashion-MNIST's benchmark again.",
+    "export": "Write a dataset as files for other programs.",
+    "plot": "Draw pictures of a dataset, and write each to a file.",
+}
 
 
 class JsonError(click.ClickException):
@@ -77,15 +85,14 @@ class Commands(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The options, or the subcommands, that begin with the text. Those of other distributions are not imported."""
         names = {name: command.get_short_help_str() for name, command in self.commands.items()}
-        names |= {name: f"from {origin}" for name, origin in installed().commands().items() if name not in names}
+        names |= _list_other_commands(self.commands)
         found = [CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the core's subcommands with their summaries, and the others with the names of their distributions."""
+        """Write the subcommands with their summaries; those of other distributions with the distribution's name."""
         own = [(name, command.get_short_help_str(66)) for name, command in self.commands.items()]
-        found = sorted(installed().commands().items())
-        others = [(name, f"from {origin}") for name, origin in found if name not in self.commands]
+        others = sorted(_list_other_commands(self.commands).items())
         for title, rows in (("Commands", own), ("More commands", others)):
             if rows:
                 with formatter.section(title):
@@ -134,6 +141,13 @@ class Commands(click.Group):
         name = ctx.invoked_subcommand
         command = self.get_command(ctx, name) if name else None
         return ctx if command is None else click.Context(command, ctx, name)
+
+
+def _list_other_commands(listed: Container[str]) -> dict[str, str]:
+    """The names of the commands that are found by entry point, with a summary or the name of their distribution."""
+    found = {name: origin for name, origin in installed().commands().items() if name not in listed}
+    own = {name: text for name, text in _SUMMARIES.items() if found.get(name) == "idxhub"}
+    return {name: f"from {origin}" for name, origin in found.items()} | own
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

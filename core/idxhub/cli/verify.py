@@ -61,7 +61,7 @@ def verify(ctx: click.Context, name: str, data_dir: Path | None, *, as_json: boo
             ("FILE", "STATE", "CHECKED BY", "AT"),
             [(f.file, f.state, f.check, f.place or "-") for f in findings],
         )
-        print_text(_summary(findings))
+        print_text(_summary(findings) + (_hint(spec, findings) if data_dir is None else ""))
     if not all(finding.sound for finding in findings):
         ctx.exit(1)
 
@@ -73,6 +73,13 @@ def _summary(findings: Sequence[Finding]) -> str:
         return "all sound"
     parts = [f"{wrong} of {len(found)} not sound"] if wrong else [f"{len(found)} sound"] if found else []
     return ", ".join([*parts, *([f"{missing} not found"] if missing else [])])
+
+
+def _hint(spec: DatasetSpec, findings: Sequence[Finding]) -> str:
+    """What to do if no copy of any file is on this machine."""
+    if all(finding.state == _NOT_FOUND for finding in findings):
+        return f"; to find or download them, run: idxhub get {spec.name}"
+    return ""
 
 
 def _check_resource(spec: DatasetSpec, resource: Resource, cache: Cache, settings: SearchSettings) -> list[Finding]:

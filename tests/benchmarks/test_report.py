@@ -88,8 +88,8 @@ def test_several_files_make_one_page(three, tmp_path):
     for path in three:
         assert (html.parent / path.name).read_bytes() == path.read_bytes()
     assert (
-        "from [the records of `idxhub bench load`](run.jsonl), [the records of `idxhub bench train`](train.jsonl) and "
-        "[the records of `idxhub bench device`](device.jsonl): to change it"
+        "from the records [`run.jsonl`](run.jsonl) of `idxhub bench load`, [`train.jsonl`](train.jsonl) of "
+        "`idxhub bench train` and [`device.jsonl`](device.jsonl) of `idxhub bench device`. To change it"
     ) in lead
     titles = re.findall(r"^## (.*)$", lead, re.MULTILINE)
     assert titles == re.findall(r"<h2>(.*)</h2>", said)
@@ -101,7 +101,7 @@ def test_a_file_may_have_more_than_one_in_it(tmp_path):
     both, text = write(tmp_path / "both.jsonl", (*LOAD, *TRAIN)), tmp_path / "page.md"
     assert report(both, "--markdown", text).exit_code == 0
     said = text.read_text(encoding="utf-8")
-    assert "[the records of `idxhub bench load` and `idxhub bench train`](both.jsonl)" in said
+    assert "[`both.jsonl`](both.jsonl) of `idxhub bench load` and `idxhub bench train`" in said
     assert "1,000 thousand images/s" in said
     assert "| torch | 20, 10 |" in said
 

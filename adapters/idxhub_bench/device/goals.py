@@ -59,17 +59,17 @@ class Judged:
     @property
     def verdict(self) -> str:
         """Whether the goal is met."""
-        return "met" if self.share >= 1 else f"missed by {1 - self.share:.0%}".replace("%", " %")
+        return "met" if self.share >= 1 else f"missed by {1 - self.share:.0%}"
 
 
 _WHY_TORCH = """\
 In the published records a pass takes 1.6 ms at least, however few batches it has: 0.96 ms for the permutation, which \
 the host drew when the pass began, and most of the rest for its copy through pinned memory. While a network trained on \
-that device, its steps waited for data for 2.8 % of the time. Since then threads draw the orders ahead, and several \
+that device, its steps waited for data for 2.8% of the time. Since then threads draw the orders ahead, and several \
 are sent at once; that was not measured on a GPU."""
 _WHY_JAX = """\
 In the published records JAX is called once for each batch. While a network trained on that device, its steps waited \
-for data for 16.2 % of the time. Since then one call makes up to 16 small batches; that was not measured on a GPU. A \
+for data for 16.2% of the time. Since then one call makes up to 16 small batches; that was not measured on a GPU. A \
 prototype in which one call made 14 batches gave 12.3 million, in float32."""
 _BY_HAND = """\
 The published records have no gather by hand. A measurement on the same kind of machine, whose records were not kept, \

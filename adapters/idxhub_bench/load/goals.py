@@ -48,7 +48,7 @@ class Goal:
         wanted = self.at_least if self.at_least is not None else self.at_most
         assert wanted is not None  # noqa: S101 -- a goal has one of the two
         met = (ratio >= wanted) if self.at_least is not None else (ratio <= wanted)
-        verdict = "met" if met else f"missed by {abs(ratio / wanted - 1):.0%}".replace("%", " %")
+        verdict = "met" if met else f"missed by {abs(ratio / wanted - 1):.0%}"
         return verdict if spread is None or not spread[0] < wanted < spread[1] else f"{verdict}, within the spread"
 
 

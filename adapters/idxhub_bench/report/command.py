@@ -111,9 +111,9 @@ def _printed(made: Report, loaded: summary.Summary | None) -> str:
 
 
 def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path, picture: Path | None) -> str:
-    links = listed([f"[the records of {_programs(runs)}]({_from(text, path)})" for path, runs in files.items()])
-    how = "to change it, run them again, as [Measure](how-to/measure.md) shows."
-    lines = [f"This page was written by `idxhub bench report` from {links}: {how}"]
+    links = listed([f"[`{path.name}`]({_from(text, path)}) of {_programs(runs)}" for path, runs in files.items()])
+    how = "To change it, run these again, as [Measure](how-to/measure.md) shows."
+    lines = [f"This page was written by `idxhub bench report` from the records {links}. {how}"]
     if picture is not None:
         lines.insert(0, f"![Images per second of idxhub and of each framework's usual loader]({_from(text, picture)})")
     if html is not None:

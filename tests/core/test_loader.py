@@ -92,6 +92,12 @@ def test_shards(n, equal, loader, numbers_of):
         assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.parametrize(("i", "number"), [(5, 5), (N + 3, 3), (10**15, 10**15 % N)])
+def test_of_very_many_shards_each_has_one_example_of_the_epoch(i, number, loader, numbers_of):
+    shard = loader(shard=(i, 10**18), equal="pad", seed=1)
+    assert numbers_of(shard) == [order(N, 1, 0)[number]]
+
+
 def test_the_repr_describes_a_loader(loader):
     assert repr(loader(seed=4)) == "Loader('toy', split='train', 4 batches of 8, shuffled by seed 4)"
     assert repr(loader(split="test", shuffle=False, batch_size=5)) == (

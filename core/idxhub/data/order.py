@@ -66,5 +66,5 @@ def sharded(indices: NDArray[np.int64], shard: tuple[int, int], equal: Equal = N
     part = indices[i::k]
     size = shard_size(len(indices), shard, equal)
     if len(part) < size:
-        return np.concatenate([part, np.resize(indices, k)[i : i + 1]])
+        return np.append(part, indices[i % len(indices)])
     return part[:size]

@@ -72,11 +72,16 @@ class Resident:
     """The images and labels of a split on a device, as stored. Called with the indices of a pass, it yields batches."""
 
     def __init__(self, split: Split, device: jax.Device) -> None:
-        self._device = device
+        self._split, self._device = split, device
         self._stored = jax.device_put((split.images, split.labels, _RECIPROCAL_PARTS), device)
         self._shape, self._scale = split.element_shape, split.dtype != split.images.dtype
         self._image_bytes = math.prod(self._shape) * np.dtype(split.dtype).itemsize
         self._gather_bytes = _GATHER_BYTES_CPU if device.platform == "cpu" else _GATHER_BYTES
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # JAX does not pickle a device; a split is pickled as a reference
+        platform = self._device.platform
+        return _load_resident, (self._split, f"{platform}:{jax.devices(platform).index(self._device)}")
 
     def send(self, orders: Sequence[NDArray[Any]]) -> Sequence[jax.Array]:
         """Copy the orders of several passes to the device, by one call."""
@@ -96,6 +101,11 @@ class Resident:
             made, start = _gather(*self._stored, on_device, start, count=count, number=number, **form)
             for images, labels in made:
                 yield Arrays(images, labels)
+
+
+def _load_resident(split: Split, device: str) -> Resident:
+    """What the pickle of a `Resident` calls. Older pickles call it too, so it keeps its name and arguments."""
+    return Resident(split, _resolve_device(device))
 
 
 # Calling a jitted function takes as long as making batches of about so many bytes: one call makes several small ones.

@@ -20,6 +20,7 @@ _GATHER_THREADS = 2  # one gather uses all of the memory's bandwidth; the second
 # taken apart.
 _BATCHES_PER_GATHER = 8
 _BYTES_PER_GATHER = 1 << 22  # at most
+_LARGEST_BATCH = 1 << 32  # examples; no IDX file has so many, and TensorFlow has no shape with a dimension of 2**63
 _EXAMPLES_PER_GATHER = 256  # without a batch size, when an element is one example
 
 
@@ -74,7 +75,8 @@ def _dataset(
     split: Split, batch_size: int | None = None, shuffle: bool = False, seed: int = 0, drop_last: bool = False
 ) -> tf.data.Dataset:
     # a Python integer, since the products below may overflow one of NumPy's small integers
-    n, size = len(split), _EXAMPLES_PER_GATHER if batch_size is None else operator.index(batch_size)
+    size = _EXAMPLES_PER_GATHER if batch_size is None else min(operator.index(batch_size), _LARGEST_BATCH)
+    n = len(split)
     # one row of pixels for each image, so that a gather copies whole rows; the pipeline captures the two tensors
     images = _to_tensor(split.images.reshape(n, math.prod(split.images.shape[1:])))
     labels = _to_tensor(split.labels)

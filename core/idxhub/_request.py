@@ -123,6 +123,10 @@ def check_path(argument: str, path: str | os.PathLike[str] | None) -> str | None
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or "\0" in text or not text:
         raise ArgumentError(argument, path, "a path (str or os.PathLike) that is not empty and has no null character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ArgumentError(argument, path, "a path that this system can encode") from None
     absolute = absolute_path(text)
     if not os.path.isabs(absolute):
         raise ArgumentError(argument, text, "an absolute path, because the working directory no longer exists")

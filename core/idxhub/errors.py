@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_LONGEST_VALUE = 400  # characters of an argument in a message
 STOPPED = "stopped"  # the reason in a `Failure` of a search that was told to end
 
 
@@ -32,9 +33,17 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 def describe_value(value: object) -> str:
-    """The repr of a value; if it would show an address in memory, the name of the value's type instead."""
-    text = repr(value)
-    return f"an object of type {type(value).__qualname__}" if " at 0x" in text else text
+    """The repr of a value, cut to a length that can be read.
+
+    If the value has no repr, or one that shows an address in memory, the name of its type instead.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 -- any object may be an argument; this error must not hide that of the caller
+        text = ""
+    if not text or " at 0x" in text:
+        return f"an object of type {type(value).__qualname__}"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 class IdxHubError(Exception):
@@ -70,7 +79,7 @@ class UnknownNameError(IdxHubError, LookupError):
         """The choice that is most similar to the name, or to its first word; None if no choice is similar."""
         import difflib  # noqa: PLC0415 -- needed for an error alone: it would slow down every `import idxhub`
 
-        text = str(self.name)
+        text = self.name if isinstance(self.name, str) else describe_value(self.name)
         words = text, re.split(r"[^\w.-]", text)[0]
         if set(words) & set(self.choices):  # to suggest the same name would not help
             return None

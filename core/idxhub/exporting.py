@@ -19,6 +19,7 @@ from idxhub.cache.atomic import clean_up_on_sigterm, describe_write_error, flush
 from idxhub.catalog import split_string
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, ArgumentError, ExportError, IdxHubError
+from idxhub.paths import is_special_file
 from idxhub.plugins.hookspecs import ExportSplit
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
@@ -82,6 +83,8 @@ def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
         return
     if not force:
         raise ExportError(_exists(path))
+    if is_special_file(path):
+        raise ExportError(f"{path} is a device, a pipe or a socket, so it is not replaced; name another path")
     exists_as_folder = path.is_dir() and not path.is_symlink()
     if not path.is_symlink() and exists_as_folder != is_folder:
         kinds = ("a folder", "a file") if exists_as_folder else ("a file", "a folder")

@@ -42,6 +42,15 @@ def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
     return open(descriptor, "rb")
 
 
+def is_special_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a device, a pipe or a socket is at `path`, or a link to one: a file must not take its place."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def format_os_error(path: Path, error: OSError) -> str:
     """A message for an error at `path`. It names a dangling link, for which the system only says "No such file"."""
     link = dangling_link(path)

@@ -88,6 +88,7 @@ def test_an_array_is_over_the_mapped_file(truth):
         ({"dtype": "float32"}, """'float32': image="png" has no other dtype; image="array" has"""),
         ({"layout": "HWC"}, """'HWC': image="png" has no other layout; image="array" has"""),
         ({"image": "jpeg"}, "unknown image 'jpeg'"),
+        ({"image": np.zeros(2)}, r"unknown image array\(\[0., 0.\]\)"),
     ],
     ids=repr,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import os
 import pickle
@@ -128,6 +129,21 @@ def test_with_a_device_batches_are_gathered_on_it():
             assert mine.labels.tolist() == expected.labels.tolist()
             assert mine.images.dtype == expected.images.dtype
             assert np.asarray(mine.images).tobytes() == np.asarray(expected.images).tobytes()
+
+
+def pickled(what):
+    return pickle.loads(pickle.dumps(what))  # noqa: S301 -- made here
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_with_a_device_a_loader_is_pickled_and_copied(duplicate):
+    _, resident = both(dtype="float32")
+    next(iter(resident))
+    again = duplicate(resident)
+    for mine, expected in zip(again, resident, strict=True):
+        assert mine.images.devices() == {jax.devices()[0]}
+        assert np.asarray(mine.images).tobytes() == np.asarray(expected.images).tobytes()
+    assert len(pickle.dumps(resident)) < 10_000
 
 
 def test_with_a_device_nothing_travels_during_a_pass_and_nothing_is_traced_again():

@@ -377,7 +377,7 @@ def test_a_last_batch_that_is_short_is_a_row_of_its_own_or_left_out(size, drop_l
     assert labels == truth.labels[: len(labels)].tolist()
     assert lengths == [size] * (2000 // size) + [2000 % size] * (2000 % size > 0 and not drop_last)
     logger.removeHandler(caplog.handler)
-    # Ray says once in a process that its progress bars are off; Ray 2.56 says at the start of any read that it has no CPU
+    # Ray says once in a process that its progress bars are off; Ray 2.56 says in each read that no CPU is free
     usual = ("Progress bars disabled", "Cluster resources are not enough")
     assert not [each for each in caplog.records if not each.getMessage().startswith(usual)]
 

@@ -71,6 +71,8 @@ def joined(dataset):
         ({"batch_size": 100, "shuffle": True, "layout": "HW"}, ((None, 28, 28), "uint8"), (None,), 20),
         ({"shuffle": True}, ((28, 28, 1), "uint8"), (), 2000),
         ({"batch_size": 5000, "shuffle": True}, ((None, 28, 28, 1), "uint8"), (None,), 1),
+        ({"batch_size": 2**70, "shuffle": True}, ((None, 28, 28, 1), "uint8"), (None,), 1),
+        ({"batch_size": 2**70, "drop_last": True}, ((2**32, 28, 28, 1), "uint8"), (2**32,), 0),
     ],
     ids=str,
 )

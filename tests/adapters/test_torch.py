@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import os
 import pickle
 import warnings
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from support import kit
 from support.needs import need
+from support.processes import python
 
 import idxhub
 from idxhub import conformance
@@ -373,11 +375,35 @@ def test_a_deep_copy_is_independent(dataset):
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_workers_give_the_same_batches(method, dtype):
-    dataset = idxhub.get_dataset(NAME, framework="torch", dtype=dtype)
-    alone = list(DataLoader(dataset, batch_size=300))
-    shared = list(DataLoader(dataset, batch_size=300, num_workers=2, multiprocessing_context=method))
-    for one, other in zip(alone, shared, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    python(  # a process of its own: in this one, another framework may have started threads, which forking ends
+        """
+        import sys, idxhub, torch
+        from torch.utils.data import DataLoader
+        name, dtype, method = sys.argv[1:]
+        dataset = idxhub.get_dataset(name, framework="torch", dtype=dtype)
+        alone = list(DataLoader(dataset, batch_size=300))
+        shared = list(DataLoader(dataset, batch_size=300, num_workers=2, multiprocessing_context=method))
+        for one, other in zip(alone, shared, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        """,
+        *(NAME, dtype, method),
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize(
+    ("warning", "shown"),
+    [
+        ("os.fork() was called. os.fork() is incompatible with multithreaded code, and JAX is multithreaded", 0),
+        ("something else", 1),
+    ],
+)
+def test_workers_are_forked_without_the_one_warning_that_does_not_apply(warning, shown, dataset, monkeypatch, recwarn):
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: warnings.warn(warning, RuntimeWarning, stacklevel=1) or fork())
+    batches = list(conformance.subject("torch").workers(dataset, 1000, 1, "fork"))
+    assert len(batches) == 2
+    assert len(recwarn) == shown
 
 
 def test_float32_has_numpys_bits():

@@ -100,6 +100,7 @@ def test_a_resident_split_is_pickled(device):
     again = pickle.loads(pickle.dumps(loader._make_batches._made))  # noqa: S301 -- made here
     images, _ = next(again(np.arange(3), 3))
     assert images.device.type == device
+    assert len(pickle.dumps(loader)) < 10_000
 
 
 def test_a_device_may_be_an_object_or_a_name(device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
@@ -132,13 +133,17 @@ def test_one_file_alone_is_enough(place, says, three, tmp_path):
             "figures of `idxhub bench load`",
         ),
         (("{run}", "--readme", "{folder}/absent.md"), "absent.md' does not exist"),
+        (("{run}", "--readme", "{folder}/latin1.md"), "latin1.md is not UTF-8"),
+        (("{run}", "--html", "{folder}/page.html", "--markdown", "{folder}/absent/page.md"), "make it first"),
+        (("{run}", "--html", ""), "is a folder: name a file"),
         ((), "Missing argument 'RAW...'"),
     ],
-    ids=["twice", "one name", "the page's name", "no load", "no readme", "nothing"],
+    ids=["twice", "one name", "page's name", "no load", "no readme", "not UTF-8", "no folder", "no name", "nothing"],
 )
 def test_wrong_usage(arguments, says, three, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "README.md").touch()
+    (tmp_path / "latin1.md").write_bytes(b"\xe4")
     other = write(tmp_path / "other" / "run.jsonl", TRAIN)
     before = other.read_bytes()
     names = {"folder": tmp_path, "run": three[0], "train": three[1]}
@@ -149,15 +154,30 @@ def test_wrong_usage(arguments, says, three, tmp_path):
     assert other.read_bytes() == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with a name")
 @pytest.mark.parametrize("option", ["--html", "--markdown"])
-def test_a_page_that_cannot_be_written_leaves_the_others_as_they_were(option, three, tmp_path):
+def test_a_pipe_is_not_replaced_by_a_page(option, three, tmp_path):
+    os.mkfifo(tmp_path / "page.html")
+    done = report(three[0], option, tmp_path / "page.html")
+    assert done.exit_code == 2
+    assert "page.html is a device, a pipe or a socket: name a file" in done.output
+    assert (tmp_path / "page.html").is_fifo()
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_page_that_cannot_be_written_leaves_the_others_as_they_were(option, three, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
     other = tmp_path / "page.md"
     other.write_text("old", encoding="utf-8")
     more = () if option == "--markdown" else ("--markdown", other)
-    done = report(three[0], *more, option, tmp_path / "absent" / "page.html")
+    monkeypatch.setattr(os, "fsync", full)
+    done = report(three[0], *more, option, tmp_path / "page.html")
     assert done.exit_code == 1
     assert "Error: cannot write " in done.output
-    assert "No such file or directory" in done.output
+    assert "No space left on device" in done.output
+    assert not (tmp_path / "page.html").exists()
     assert other.read_text(encoding="utf-8") == "old"
 
 

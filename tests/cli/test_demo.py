@@ -34,21 +34,23 @@ def test_demo_without_the_full_data_says_so_in_one_line_and_why_if_asked(verbose
 
 
 @pytest.mark.parametrize(
-    ("error", "offline", "why"),
+    ("error", "offline", "setting", "why"),
     [
-        (errors.DownloadError("x"), True, "Fashion-MNIST is not on this machine and downloads are switched off"),
-        (errors.DownloadError("x"), False, "Fashion-MNIST is not on this machine and no mirror could be reached"),
-        (errors.ChecksumError("x"), False, "Fashion-MNIST could not be read"),
+        (errors.DownloadError("x"), True, "", "Fashion-MNIST is not on this machine and downloads are switched off"),
+        (errors.DownloadError("x"), False, "1", "Fashion-MNIST is not on this machine and downloads are switched off"),
+        (errors.DownloadError("x"), False, "", "Fashion-MNIST is not on this machine and no mirror could be reached"),
+        (errors.DownloadError("x"), False, "0", "Fashion-MNIST is not on this machine and no mirror could be reached"),
+        (errors.ChecksumError("x"), False, "", "Fashion-MNIST could not be read"),
     ],
 )
-def test_demo_says_why_it_uses_the_sample(error, offline, why, run, monkeypatch):
+def test_demo_says_why_it_uses_the_sample(error, offline, setting, why, run, monkeypatch):
     def load(name, *_, **options):
         if name == "fashion-mnist":
             raise error
         return idxhub.load(name, "train", **options)
 
     monkeypatch.setattr(demo, "load", load)
-    monkeypatch.delenv("IDXHUB_OFFLINE", raising=False)
+    monkeypatch.setenv("IDXHUB_OFFLINE", setting)
     result = run("demo", *(["--offline"] if offline else []))
     assert result.stderr == f"Using the sample of 2,000 images, because {why}; -v shows what was tried.\n"
 

@@ -191,6 +191,27 @@ def test_a_closed_stream_does_not_make_a_command_fail(arguments, closed):
     assert done.returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("arguments", ["list", "list --json"])
+def test_a_command_without_standard_error_has_one_that_discards(arguments):
+    code = f"""
+        import os, sys
+        from idxhub.cli import main
+        assert sys.stderr is None
+        sys.argv = "idxhub {arguments}".split()
+        try:
+            main()
+        finally:
+            assert sys.stderr.write("not seen") and os.path.samestat(os.fstat(2), os.stat(os.devnull))
+            os.write(2, b"not seen")
+    """
+    line = f'"{sys.executable}" -c "$CODE" 2>&-'
+    environment = os.environ | {"CODE": textwrap.dedent(code)}
+    done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not seen" not in done.stdout
+
+
 @pytest.mark.parametrize("columns", [12, 20, 30, 60])
 def test_spaces_in_a_row_are_kept_where_a_cell_is_wrapped(columns, monkeypatch, capsys):
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)

@@ -1,5 +1,7 @@
 """What the public functions say to a caller's mistake, before anything is looked for."""
 
+import sys
+
 import numpy as np
 import pytest
 from support.installed import ByHand
@@ -149,6 +151,15 @@ def test_an_argument_of_another_librarys_loader_is_answered_with_what_to_write(a
     function = idxhub.get_loader if options else get_dataset
     with pytest.raises(errors.UnknownNameError, match=rf"'{argument}': {instead}"):
         function(**options, **{argument: value})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can encode it")
+@pytest.mark.parametrize("argument", ["data_dir", "cache_dir"])
+def test_a_path_that_cannot_be_encoded_is_refused(argument):
+    with pytest.raises(
+        errors.ArgumentError, match=rf"^{argument} is '\\ud800'; it must be a path that this system can"
+    ):
+        get_dataset("fashion-mnist-sample", **{argument: "\ud800"})
 
 
 @pytest.mark.parametrize("warm", [False, True])

@@ -48,15 +48,24 @@ EXAMPLES = [
 ]
 
 
+class Broken:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
         (UnknownNameError("dtype", object(), ["uint8"]), "unknown dtype an object of type object. Choices: uint8."),
         (ArgumentError("seed", object(), "an integer"), "seed is an object of type object; it must be an integer"),
         (ArgumentError("seed", len, "an integer"), "seed is <built-in function len>; it must be an integer"),
+        (ArgumentError("seed", "x" * 1000, "an integer"), f"seed is '{'x' * 399}...; it must be an integer"),
+        (ArgumentError("seed", 10**5000, "8 or less"), "seed is an object of type int; it must be 8 or less"),
+        (UnknownNameError("split", Broken(), ["train"]), "unknown split an object of type Broken. Choices: train."),
     ],
+    ids=["an object", "one of an argument", "a function", "long", "without a text", "broken"],
 )
-def test_no_message_shows_an_address_in_memory(error, says):
+def test_a_message_shows_no_address_in_memory_and_not_all_of_a_long_value(error, says):
     assert str(error) == says
 
 

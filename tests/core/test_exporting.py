@@ -157,6 +157,18 @@ class TestATargetThatExists:
         with pytest.raises(errors.ExportError, match="is a file, not a folder, so it is not replaced"):
             run("folder", here / "other", force=True)
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with a name")
+    @pytest.mark.parametrize("is_link", [False, True])
+    @pytest.mark.parametrize("format_name", ["file", "folder"])
+    def test_a_special_file_is_not_replaced(self, run, here, format_name, is_link):
+        pipe = here / ("pipe" if is_link else "result")
+        os.mkfifo(pipe)
+        if is_link:
+            (here / "result").symlink_to(pipe)
+        with pytest.raises(errors.ExportError, match="is a device, a pipe or a socket, so it is not replaced"):
+            run(format_name, force=True)
+        assert pipe.is_fifo()
+
     @pytest.mark.parametrize("format_name", ["file", "folder"])
     def test_the_target_of_a_link_is_not_touched(self, run, here, tmp_path, format_name):
         target = tmp_path / "target"

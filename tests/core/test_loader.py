@@ -92,6 +92,12 @@ def test_shards(n, equal, loader, numbers_of):
         assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.parametrize(("i", "number"), [(5, 5), (N + 3, 3), (10**15, 10**15 % N)])
+def test_of_very_many_shards_each_has_one_example_of_the_epoch(i, number, loader, numbers_of):
+    shard = loader(shard=(i, 10**18), equal="pad", seed=1)
+    assert numbers_of(shard) == [order(N, 1, 0)[number]]
+
+
 def test_the_repr_describes_a_loader(loader):
     assert repr(loader(seed=4)) == "Loader('toy', split='train', 4 batches of 8, shuffled by seed 4)"
     assert repr(loader(split="test", shuffle=False, batch_size=5)) == (
@@ -122,16 +128,17 @@ def test_an_unknown_argument_is_refused_with_the_choices(changes, says, loader):
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("framework", "numpi"), ("split", "tran"), ("dtype", "float64"), ("layout", "WH")],
+    [("framework", "numpi"), ("split", "tran"), ("dtype", "float64"), ("layout", "WH"), ("layout", np.arange(3))],
 )
 def test_a_wrong_name_is_refused_with_the_choices_before_anything_is_looked_for(argument, value, loader, tmp_path):
     with pytest.raises(errors.UnknownNameError, match="Choices: "):
         loader(data_dir=tmp_path, **{argument: value})
 
 
-def test_a_wrong_way_to_make_shards_equal_is_refused(loader):
-    with pytest.raises(errors.ArgumentError, match=r"^equal is 'even'; it must be None, 'drop' or 'pad'$"):
-        loader(shard=(0, 2), equal="even")
+@pytest.mark.parametrize("equal", ["even", np.arange(3), True], ids=repr)
+def test_a_wrong_way_to_make_shards_equal_is_refused(equal, loader):
+    with pytest.raises(errors.ArgumentError, match=r"^equal is .*; it must be None, 'drop' or 'pad'$"):
+        loader(shard=(0, 2), equal=equal)
 
 
 SHARDS_WRONG = [(1, 1), (-1, 2), (0, 0), 3, None, (0,), (0, 1, 2), "01", (0.0, 1), (False, True), {0, 3}]

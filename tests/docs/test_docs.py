@@ -169,11 +169,13 @@ def pages() -> list[Page]:
 
 # webdataset leaves it to Python to close its files
 CLOSED_LATE = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+# an earlier example of the page may have used JAX; Ray's forked processes start other programs at once
+FORKED_AFTER_JAX = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called.* JAX:RuntimeWarning")
 
 
 def case(page: Page, number: int, example: Example) -> Any:
     named = frameworks(str(example.parsed))
-    marks = [CLOSED_LATE] if "webdataset" in named else []
+    marks = [CLOSED_LATE] * ("webdataset" in named) + [FORKED_AFTER_JAX] * ("ray" in named)
     return pytest.param(page, number, id="-".join([f"{page.name}:{example.line}", *named]), marks=marks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -105,6 +106,15 @@ def test_a_file_that_exists_is_replaced_only_if_that_is_asked_for(plot, tmp_path
     assert os.path.getsize("a.png") == 4
     assert plot("sprite", SAMPLE, "-o", "a.png", "--force").exit_code == 0
     assert os.path.getsize("a.png") > 1000
+    assert os.listdir() == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with a name")
+def test_a_pipe_is_not_replaced_by_a_file(plot):
+    os.mkfifo("a.png")
+    refused = plot("sprite", SAMPLE, "-o", "a.png", "--force")
+    assert refused.exit_code == 2
+    assert "a.png is a device, a pipe or a socket: name a file" in refused.stderr
     assert os.listdir() == ["a.png"]
 
 

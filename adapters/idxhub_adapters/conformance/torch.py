@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,8 +12,12 @@ from torch.utils.data import DataLoader
 from idxhub.conformance import Subject
 
 
-def _batches_from_workers(native: Any, size: int, count: int, start_method: str) -> Any:
-    return DataLoader(native, batch_size=size, num_workers=count, multiprocessing_context=start_method)
+def _batches_from_workers(native: Any, size: int, count: int, start_method: str) -> Iterator[Any]:
+    loader = DataLoader(native, batch_size=size, num_workers=count, multiprocessing_context=start_method)
+    with warnings.catch_warnings():
+        # if this process has used JAX, forked workers lack its threads; they only read the dataset
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called.* JAX", RuntimeWarning)
+        return iter(loader)
 
 
 SUBJECT = Subject(

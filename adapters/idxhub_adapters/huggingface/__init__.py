@@ -36,7 +36,7 @@ def idxhub_conventions() -> Conventions:
 def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...], dtype: str, layout: str | None) -> None:
     """Pictures must be grey, uint8 and without a channel axis; arrays must have five axes at most."""
     image = options.get("image", "png")
-    if image not in ("png", "array"):
+    if not isinstance(image, str) or image not in ("png", "array"):
         raise errors.UnknownNameError("image", image, ["png", "array"])
     if arguments.boolean("compress", options.get("compress", False)) and image != "png":
         raise errors.ArgumentError("compress", True, f"False with image={image!r}: only PNG pictures can be compressed")

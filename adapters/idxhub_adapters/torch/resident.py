@@ -56,8 +56,8 @@ class Resident:
             # to autograd each batch is a tensor of its own, not a view: each can be changed in place without the others
             yield from map(list, zip(torch.unsafe_split(images, size), torch.unsafe_split(labels, size), strict=True))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_copied": None}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Resident, (self._split, self.device)  # a split is pickled as a reference
 
     def _gather(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         images = torch.index_select(self._images, 0, indices)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import click
 
-from idxhub.cli.files import write_files
+from idxhub.cli.files import check_absent, write_files
 from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
 from idxhub_bench.report.model import Report, Section, listed, marked_text
 
@@ -43,6 +43,7 @@ def report(  # noqa: PLR0917 -- click passes them by name
     the most important figures of `load`.
     """
     _check(raw, html)
+    check_absent([page for page in (html, text) if page is not None], force=True)
     render = None if html is None else _import_page()
     files = {path: records.runs(records.read(path), path.name) for path in raw}
     of = {bench: [run for runs in files.values() for run in runs if run.bench == bench] for bench in records.BENCHES}
@@ -98,7 +99,10 @@ def _copies(html: Path, raw: Sequence[Path]) -> dict[Path, bytes]:
 def _new_readme(readme: Path, loaded: summary.Summary | None) -> str:
     if loaded is None:
         raise click.UsageError("--readme shows figures of `idxhub bench load`: name a file of its records too")
-    old = readme.read_text(encoding="utf-8")
+    try:
+        old = readme.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise click.UsageError(f"{readme} is not UTF-8: {error}") from error
     more = textwrap.fill(marked_text("readme").filled(machine=latest.hardware(loaded.runs[-1]["machine"])), 120)
     new = f"{markdown.table(loading.short(loaded))}\n\n{more}"
     return markdown.between(old, "benchmarks", new)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from idxhub.catalog.spec import DatasetSpec
-from idxhub.errors import ArgumentError, UnknownNameError
+from idxhub.errors import ArgumentError, UnknownNameError, describe_value
 
 # compiled when they are needed: most calls ask for a whole split, and compiling both takes as long as a module's import
 _PIECE = r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<bounds>[^\[\]]*)\])?\s*"
@@ -102,21 +102,23 @@ def resolve(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> tuple[Range, .
 
 def _why_unreadable(text: str, part: str) -> str:
     if part.strip():
-        return f"{part.strip()!r} is malformed; write {_GRAMMAR}"
+        return f"{describe_value(part.strip())} is malformed; write {_GRAMMAR}"
     return "the name of a split is missing before or after a +" if text.strip() else "it is empty"
 
 
 def _bounds(text: str | None, whole: str, known: tuple[str, ...]) -> tuple[Bound | None, Bound | None]:
     if text is None:
         return None, None
-    start, colon, stop = text.partition(":")
-    if not colon:
-        raise _unusable(whole, known, f"[{text}] has no colon; write {_GRAMMAR}")
-    matches = re.fullmatch(_BOUND, start), re.fullmatch(_BOUND, stop)
+    sides = text.split(":")
+    if len(sides) != 2:
+        problem = "has a step" if len(sides) > 2 else "has no colon"
+        raise _unusable(whole, known, f"{describe_value(f'[{text}]')} {problem}; write {_GRAMMAR}")
     bounds: list[Bound | None] = []
-    for match, side in zip(matches, (start, stop), strict=True):
+    for side in sides:
+        match = re.fullmatch(_BOUND, side)
         if match is None:
-            raise _unusable(whole, known, f"{side.strip()!r} is neither a whole number nor a whole percentage")
+            shown = describe_value(side.strip())
+            raise _unusable(whole, known, f"{shown} is neither a whole number nor a whole percentage")
         if match["value"] is None:
             bounds.append(None)
             continue

@@ -30,6 +30,7 @@ from idxhub.cli.output import (
     print_json,
     print_text,
     printable_line,
+    provide_stderr,
     reserve_stdout,
     reserve_stdout_for_completion,
 )
@@ -166,6 +167,7 @@ for module in (catalog, get, verify, audit, cache, doctor, demo, check):
 
 def main() -> None:
     """Run the command: the entry point of the console script."""
+    provide_stderr()
     # SIGTERM raises SystemExit, so that temporary files are removed, as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest of the arguments as one

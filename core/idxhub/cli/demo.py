@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import click
 import numpy as np
 
 from idxhub._api import get_dataset, get_loader, load
+from idxhub.acquire.local import is_offline
 from idxhub.cli.options import data_dir_option, json_option
 from idxhub.cli.output import format_error, install_command, is_terminal, print_json, print_table, print_text
 from idxhub.conformance.subject import Subject, subject
@@ -86,7 +86,7 @@ def _choose_dataset(data_dir: Path | None, *, download: bool, verbose: bool) -> 
 def _why_unavailable(error: IdxHubError, *, download: bool) -> str:
     if not isinstance(error, DownloadError):
         return "Fashion-MNIST could not be read"
-    if not download or os.environ.get("IDXHUB_OFFLINE"):
+    if not download or is_offline():
         return "Fashion-MNIST is not on this machine and downloads are switched off"
     return "Fashion-MNIST is not on this machine and no mirror could be reached"
 

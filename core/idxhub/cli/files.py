@@ -11,18 +11,23 @@ from pathlib import Path
 
 import click
 
-from idxhub.paths import describe_os_error
+from idxhub.paths import describe_os_error, is_special_file
 
 _ORPHAN_AGE = 60.0  # seconds: a file's bytes are made before it is opened, so that it is written in much less
 
 
 def check_absent(paths: Sequence[Path], *, force: bool) -> None:
-    """Raise `click.UsageError` for a file that exists, unless `force` is set, and for a folder that does not."""
+    """Raise `click.UsageError` for a file that exists, unless `force` is set, and for a folder that does not.
+
+    A folder, a device, a pipe or a socket is refused even with `force`.
+    """
     for path in paths:
         if not path.parent.is_dir():
             raise click.UsageError(f"there is no folder {path.parent} for {path.name}: make it first")
         if path.is_dir():
             raise click.UsageError(f"{path} is a folder: name a file")
+        if is_special_file(path):
+            raise click.UsageError(f"{path} is a device, a pipe or a socket: name a file")
         if os.path.lexists(path) and not force:
             raise click.UsageError(f"{path} exists: name another file, or replace it with --force")
 

@@ -27,6 +27,17 @@ def is_help_requested(arguments: Sequence[str]) -> bool:
     return not {"-h", "--help", "--version"}.isdisjoint(itertools.takewhile("--".__ne__, arguments))
 
 
+def provide_stderr() -> None:
+    """Where the process was started without standard error, open one that discards what is written to it.
+
+    Some frameworks cannot be imported while `sys.stderr` is None. And while descriptor 2 is closed, the next file that
+    is opened gets that number, so that the messages of a C library are written into it.
+    """
+    if sys.stderr is None:
+        options: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
+        sys.stderr = open(_stderr_descriptor(), "w", buffering=1, **options)  # noqa: SIM115 -- until the end
+
+
 class _Reserved:
     """The stream for the JSON; None if standard output is not reserved."""
 

@@ -63,5 +63,5 @@ def summarize(array: object) -> str:
 
 def check_choice(kind: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise `UnknownNameError` unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:  # the elements of an array would be compared one by one
         raise UnknownNameError(kind, value, choices)

@@ -16,7 +16,7 @@ from idxhub.catalog import split_string
 from idxhub.data.arrays import ALIGNMENT
 from idxhub.data.order import Equal, check_shard, order, shard_size, sharded
 from idxhub.data.split import Split
-from idxhub.errors import ArgumentError, StateError, UnknownNameError
+from idxhub.errors import ArgumentError, StateError, UnknownNameError, describe_value
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
@@ -110,7 +110,9 @@ class Loader(Generic[T]):
         Raises `StateError` for the state of another loader, and for anything that is not a loader's state.
         """
         if not isinstance(state, Mapping):
-            raise StateError(f"{state!r} is not the state of a loader, which is a mapping that state_dict returned")
+            raise StateError(
+                f"{describe_value(state)} is not the state of a loader, which is a mapping that state_dict returned"
+            )
         for name, value in self._identity().items():
             if name not in state:
                 raise StateError(f"this state has no {name!r}, so it is not one that state_dict returned")

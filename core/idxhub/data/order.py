@@ -42,7 +42,7 @@ def check_shard(shard: tuple[int, int], equal: Equal) -> tuple[int, int]:
         i = integer("shard", shard[0], most=n - 1)
     except ArgumentError:
         raise ArgumentError("shard", shard, must_be) from None
-    if equal not in (None, "drop", "pad"):
+    if equal is not None and (not isinstance(equal, str) or equal not in ("drop", "pad")):
         raise ArgumentError("equal", equal, "None, 'drop' or 'pad'")
     return i, n
 
@@ -66,5 +66,5 @@ def sharded(indices: NDArray[np.int64], shard: tuple[int, int], equal: Equal = N
     part = indices[i::k]
     size = shard_size(len(indices), shard, equal)
     if len(part) < size:
-        return np.concatenate([part, np.resize(indices, k)[i : i + 1]])
+        return np.append(part, indices[i % len(indices)])
     return part[:size]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from idxhub import errors
 from idxhub.cli.files import check_absent
-from idxhub_plot.style import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from idxhub_plot.style import Picture
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -28,6 +31,8 @@ def check_target(path: Path, endings: Sequence[str], *, force: bool) -> None:
 
 def encode(picture: Picture | Image.Image, ending: str) -> bytes:
     """The bytes of a picture's file, by the ending of its name."""
+    from idxhub_plot.style import Picture  # noqa: PLC0415 -- needs matplotlib, and `idxhub plot --help` does without
+
     if isinstance(picture, Picture):
         return picture.encode(ending.lower().removeprefix("."))
     file = io.BytesIO()

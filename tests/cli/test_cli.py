@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from support.command import COMMAND, SAMPLE, rows, started
 from support.installed import install
+from support.processes import python
 
 import idxhub
 from idxhub.cli import commands
@@ -41,6 +42,36 @@ def test_help_says_what_each_command_that_is_installed_with_idxhub_does(run):
     listed = run("--help").stdout.partition("More commands:\n")[2].splitlines()
     ours = {name for name, origin in installed().commands().items() if origin == "idxhub"} - {*commands.commands}
     assert {line.split()[0] for line in listed if line.endswith(".")} == ours
+
+
+def test_the_help_of_every_command_needs_no_extra():
+    code = """
+        import re, sys
+        from importlib.metadata import requires
+
+        names = [(re.match(r"[\\w-]+", line)[0].replace("-", "_"), "extra ==" in line) for line in requires("idxhub")]
+        base, extra = ({name for name, is_extra in names if is_extra == wanted} for wanted in (False, True))
+        absent = (extra | {"PIL", "sklearn", "scipy", "umap"}) - base - {"idxhub"}
+        assert {"matplotlib", "torch", "joblib"} <= absent
+        sys.modules.update(dict.fromkeys(absent))  # an import of one of them fails
+
+        import click
+        from click.testing import CliRunner
+        from idxhub.cli import commands
+
+        def show_help(command, *words):
+            done = CliRunner().invoke(commands, [*words, "--help"])
+            assert done.exit_code == 0, (words, done.output)
+            print(*words)
+            if isinstance(command, click.Group):
+                context = click.Context(command)
+                for name in command.list_commands(context):
+                    show_help(command.get_command(context, name), *words, name)
+
+        show_help(commands)
+    """
+    shown = python(code).stdout.splitlines()
+    assert {"get", "bench train", "board run", "export", "plot embed"} <= {*shown}
 
 
 README = Path(__file__).parents[2] / "README.md"

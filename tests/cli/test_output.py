@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from support.command import COMMAND, SAMPLE, started
 from support.installed import install
-from support.needs import need_elsewhere
 from support.processes import python
 from support.terminal import shown_on_a_terminal
 
@@ -268,8 +267,6 @@ def test_sentences_and_errors_are_wrapped_between_words(nowhere):
 )
 def test_the_shell_is_offered_names(arguments, offered, tmp_path):
     install(tmp_path, "broken", entry_points="[idxhub.commands]\nbroken = not_there:command\n")
-    if arguments.startswith("plot"):
-        need_elsewhere("matplotlib")
     position = str(len(arguments.split(" ")))
     asked = {"_IDXHUB_COMPLETE": "bash_complete", "COMP_WORDS": f"idxhub {arguments}", "COMP_CWORD": position}
     done = subprocess.run(

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from support.docstrings import assert_example_holds
+from support.matrix import ROWS
 from support.needs import need, need_elsewhere
 
 import idxhub
@@ -381,6 +382,13 @@ def test_readme_has_the_citation_of_the_catalog() -> None:
 
 def test_readme_counts_the_checks() -> None:
     assert f"[{len(conformance.CHECKS)} checks]" in readme()
+
+
+def test_readme_counts_the_faults() -> None:
+    peers = (DOCS / "reference" / "peers-under-faults.md").read_text(encoding="utf-8")
+    last = max(int(row) for row in re.findall(r"^\| (\d+) \|", peers, re.MULTILINE))
+    assert f"[{len(ROWS)} faults]" in readme()
+    assert f"under the first {last};" in readme()
 
 
 def test_readme_marks_its_two_commands() -> None:

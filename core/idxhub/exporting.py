@@ -19,7 +19,7 @@ from idxhub.cache.atomic import clean_up_on_sigterm, describe_write_error, flush
 from idxhub.catalog import split_string
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.errors import AdapterError, ArgumentError, ExportError, IdxHubError
-from idxhub.paths import is_special_file
+from idxhub.paths import is_special_file, rename
 from idxhub.plugins.hookspecs import ExportSplit
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
@@ -176,7 +176,7 @@ def _remove_temporary_folder(folder: Path) -> None:
     for each in (_NEW, _OLD):
         shutil.rmtree(folder / each, ignore_errors=True)
     with contextlib.suppress(OSError):
-        os.unlink(folder / _LOCK)
+        (folder / _LOCK).unlink(missing_ok=True)  # on Windows filelock has removed it
         os.rmdir(folder)
 
 
@@ -184,14 +184,14 @@ def _move(new: Path, path: Path) -> None:
     """Give `new` the name `path`. Raises `ExportError` if another process has put something there meanwhile."""
     try:
         if new.is_dir():
-            os.rename(new, path)  # the system refuses it if a folder that is not empty is there
+            rename(new, path)  # the system refuses it if a folder that is not empty is there
             return
         try:
             os.link(new, path)  # a rename would replace a file
         except OSError as error:
             if error.errno not in _WITHOUT_LINKS:
                 raise
-            os.rename(new, path)
+            rename(new, path)
     except OSError as error:
         if os.path.lexists(path) and os.path.lexists(new):
             raise ExportError(_exists(path)) from error
@@ -205,15 +205,15 @@ def _exists(path: Path) -> str:
 def _replace(new: Path, path: Path, old: Path) -> None:
     """Rename `new` to `path`. A folder at `path` is first renamed to `old`, and comes back if the next step fails."""
     if not new.is_dir():
-        os.replace(new, path)
+        rename(new, path, replace=True)
     elif not os.path.lexists(path):
-        os.rename(new, path)
+        rename(new, path)
     else:
-        os.rename(path, old)
+        rename(path, old)
         try:
-            os.rename(new, path)
+            rename(new, path)
         except BaseException:
-            os.rename(old, path)
+            rename(old, path)
             raise
 
 
@@ -274,7 +274,7 @@ def _finish_replacement(folder: Path) -> None:
     for old in (folder / _OLD).iterdir():
         new, path = folder / _NEW / old.name, folder.parent / old.name
         if new.exists() and not os.path.lexists(path):
-            os.rename(new, path)
+            rename(new, path)
 
 
 @contextlib.contextmanager

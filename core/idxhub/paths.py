@@ -7,9 +7,12 @@ import errno
 import io
 import os
 import stat
+import time
 from pathlib import Path
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+_KEEPS_OPEN_FILES = os.name == "nt"  # Windows neither renames, replaces nor removes a file that somebody has open
+_RENAME_SECONDS = 2.0
 _EXHAUSTION = {
     errno.EMFILE: "close files in this process, or raise its limit (ulimit -n)",
     errno.ENFILE: "the whole system has too many open files: close some programs",
@@ -40,6 +43,30 @@ def open_regular_file(path: str | os.PathLike[str]) -> io.BufferedReader:
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, "is not a file")
     return open(descriptor, "rb")
+
+
+def rename(source: Path, target: Path, *, replace: bool = False) -> None:
+    """Rename a file or a folder as `os.rename` does, or as `os.replace` does. Raises `OSError`.
+
+    On Windows it is tried again for two seconds, if somebody has the file, the target or a file in the folder open:
+    another thread that writes the same file, for example, or a virus scanner.
+    """
+    call = os.replace if replace else os.rename
+    deadline = time.monotonic() + _RENAME_SECONDS
+    while True:
+        try:
+            call(source, target)
+        except PermissionError as error:
+            if not may_be_in_use(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def may_be_in_use(error: OSError) -> bool:
+    """Whether a file was not renamed or removed perhaps because somebody has it open, which is an error on Windows."""
+    return _KEEPS_OPEN_FILES and isinstance(error, PermissionError)
 
 
 def is_special_file(path: str | os.PathLike[str]) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idxhub.errors import CacheError
-from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error, open_regular_file
+from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error, open_regular_file, rename
 
 if TYPE_CHECKING:
     import io
@@ -29,6 +29,7 @@ _CANNOT_FLUSH_FOLDER = (
     *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL),
     *(errno.EBADF, errno.ENOSYS, errno.ENOTSUP),
 )
+_FOLLOW_LINKS = os.utime not in os.supports_follow_symlinks  # Windows can set the times of a link's target alone
 _PATH_IS_OCCUPIED = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
 CACHE_FOLDER_ADVICE = "set IDXHUB_CACHE (or cache_dir=) to a folder that can be written"
 
@@ -112,7 +113,7 @@ def _temporary_file(path: Path) -> Iterator[NewFile]:
             if new.is_discarded:
                 os.unlink(temp)
                 return
-            os.replace(temp, path)
+            rename(temp, path, replace=True)
     except BaseException as error:
         belongs_to_another = descriptor is None and isinstance(error.__cause__, FileExistsError)
         with contextlib.suppress(OSError):
@@ -253,7 +254,7 @@ def locked(
 def touch(path: Path) -> None:
     """Update the time of a lock file: the heartbeat by which waiting processes know that its holder still works."""
     with contextlib.suppress(OSError):
-        os.utime(path, follow_symlinks=False)
+        os.utime(path, follow_symlinks=_FOLLOW_LINKS)
 
 
 def _heartbeat_time(path: Path) -> int | None:

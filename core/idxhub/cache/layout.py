@@ -12,12 +12,12 @@ from pathlib import Path
 from idxhub.cache.atomic import CACHE_FOLDER_ADVICE, cache_error, remove_orphans, write_atomically
 from idxhub.cache.record import DAMAGED_RECORD_ERRORS, origin_file, read_record
 from idxhub.errors import CacheError
-from idxhub.paths import absolute_path, open_regular_file
+from idxhub.paths import absolute_path, may_be_in_use, open_regular_file
 
 # bford.info/cachedir: backup programs skip a folder with this file, and `remove_all` recognises idxhub's folders by it
 _TAG = "CACHEDIR.TAG"
 _TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by idxhub; can be removed.\n"
-_REMOVAL_ATTEMPTS = 8  # for a folder into which other processes write
+_REMOVAL_ATTEMPTS = 8  # for a folder that other processes use
 _PAUSE = 0.02  # seconds before the second attempt, doubled before each further one
 _INTERNAL_SUFFIXES = (".lock", ".tmp", ".json", ".npy", ".arrow")
 
@@ -116,7 +116,7 @@ def remove_all(root: Path) -> int:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Remove a folder; if other processes write into it, try again for a few seconds. Raises `CacheError`."""
+    """Remove a folder; if other processes use it, try again for a few seconds. Raises `CacheError`."""
     import shutil  # noqa: PLC0415 -- needed for removing alone
 
     for attempt in range(_REMOVAL_ATTEMPTS):
@@ -126,12 +126,12 @@ def _remove_folder(folder: Path) -> None:
             if not os.path.lexists(folder):
                 return
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not may_be_in_use(error):
                 raise cache_error(folder, error) from error
         else:
             return
         time.sleep(_PAUSE * 2**attempt)
-    raise CacheError(f"cannot remove {folder}: other processes write into it; try again when they have finished")
+    raise CacheError(f"cannot remove {folder}: other processes use it; try again when they have finished")
 
 
 def remove_all_orphans(root: Path) -> None:

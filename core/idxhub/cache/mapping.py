@@ -2,7 +2,7 @@
 
 Before Python 3.13, each `mmap.mmap` keeps a duplicate of the descriptor that it was made from. A thousand arrays would
 then need a thousand descriptors, which is the usual limit of a process. Therefore the system's own mmap(2) is called
-there.
+there. On Windows, `mmap.mmap` keeps a handle, of which a process may have millions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def map_copy_on_write(file: io.BufferedReader) -> NDArray[np.uint8]:
     The file stays mapped until no array refers to the mapping any more. Raises `OSError`; an empty file is an error, as
     for `mmap.mmap`.
     """
-    if sys.version_info >= (3, 13):
+    if sys.version_info >= (3, 13) and sys.platform != "win32":
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY, trackfd=False), np.uint8)
     if _LIBC is None:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)

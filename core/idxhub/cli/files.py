@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from idxhub.paths import describe_os_error, is_special_file
+from idxhub.paths import describe_os_error, is_special_file, rename
 
 _ORPHAN_AGE = 60.0  # seconds: a file's bytes are made before it is opened, so that it is written in much less
 
@@ -47,7 +47,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         for path, written in temporary.items():
-            os.replace(written, path)
+            rename(written, path, replace=True)
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {describe_os_error(error)}") from error
     finally:

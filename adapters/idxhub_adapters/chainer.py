@@ -12,7 +12,7 @@ try:
     import chainer
 except (AttributeError, ModuleNotFoundError) as error:  # the first one if NumPy is too new for it
     message = "chainer needs NumPy before 1.24, so an environment of its own"
-    install = "pip install 'numpy<1.24' 'protobuf<4' 'setuptools<60' wheel && pip install --no-build-isolation chainer"
+    install = 'pip install "numpy<1.24" "protobuf<4" "setuptools<60" wheel && pip install --no-build-isolation chainer'
     raise errors.MissingFrameworkError(f"{message}; install it with: {install}") from error
 
 

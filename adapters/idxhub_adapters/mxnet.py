@@ -15,7 +15,7 @@ try:
     from mxnet.gluon.data import Dataset
 except (AttributeError, ModuleNotFoundError) as error:  # the first one if NumPy is too new for it
     message = "mxnet needs NumPy before 1.24, so an environment of its own"
-    raise errors.MissingFrameworkError(f"{message}; install it with: pip install 'mxnet<2' 'numpy<1.24'") from error
+    raise errors.MissingFrameworkError(f'{message}; install it with: pip install "mxnet<2" "numpy<1.24"') from error
 
 _DTYPES = ("uint8", "int32", "float32", "float64")  # of those of the IDX format, what from_numpy takes
 

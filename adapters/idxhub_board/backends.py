@@ -121,7 +121,7 @@ def _import(module: str, package: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise errors.MissingFrameworkError(
-            f"this backend needs {error.name}, which is not installed: pip install '{package}'", name=error.name
+            f'this backend needs {error.name}, which is not installed: pip install "{package}"', name=error.name
         ) from error
 
 

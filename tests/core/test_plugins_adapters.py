@@ -171,7 +171,7 @@ def test_the_install_command_names_the_extras_packages_and_not_the_extra(write, 
     entry_points = "[idxhub.adapters]\nthing = adapter_thing\n"
     install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
     write("adapter_thing", "import thinglib_that_is_not_there")
-    with pytest.raises(MissingFrameworkError, match=r"pip install thinglib 'otherlib\[data\]'$"):
+    with pytest.raises(MissingFrameworkError, match=r'pip install thinglib "otherlib\[data\]"$'):
         Plugins().adapter("thing")
 
 

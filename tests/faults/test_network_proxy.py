@@ -140,7 +140,7 @@ def test_the_package_that_socks_proxies_need_is_named(server, toy, through, inva
     through(f"socks5://{RIGHT}@127.0.0.1:8080")
     error = raised_in(WITHOUT_PYSOCKS, given=toy.mirrored(server.url))
     assert "hunter" not in shown(error)
-    invariant(error, places=[f"{server.url}/"], found="python -m pip install 'requests[socks]'")
+    invariant(error, places=[f"{server.url}/"], found='python -m pip install "requests[socks]"')
 
 
 def test_a_host_without_a_proxy_is_asked_directly(origin, toy, through, loaded, invariant, monkeypatch):

@@ -21,7 +21,7 @@ def is_sound_url(url: str) -> bool:
 def describe_refused_url(url: str, error: Exception) -> str:
     """Why requests refuses a sound URL: usually because of the proxy that the environment names for it."""
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
-        return "the proxy speaks SOCKS, which needs PySocks: python -m pip install 'requests[socks]'"
+        return 'the proxy speaks SOCKS, which needs PySocks: python -m pip install "requests[socks]"'
     if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
         return f"the proxy's address cannot be used; see {urlsplit(url).scheme}_proxy"
     return "the address cannot be used"

@@ -246,12 +246,12 @@ def _describe_plugin(entry_point: EntryPoint) -> str:
 
 
 def _install_command(packages: Sequence[str], *, again: bool = False) -> str:
-    """The command that installs these packages.
+    """The command that installs these packages. In Windows' cmd.exe, single quotes would be a part of the name.
 
     It does not name an extra of the plugin's distribution. The distribution may not be in a package index, and then
     somebody else could register its name there.
     """
-    quoted = (f"'{each}'" if "[" in each else each for each in packages)
+    quoted = (f'"{each}"' if "[" in each else each for each in packages)
     return " ".join(["pip install", *(["--force-reinstall"] if again else []), *quoted])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import random
 import warnings
@@ -11,7 +12,7 @@ import numpy as np
 
 from idxhub._api import get_loader
 from idxhub.conformance.checks.common import check, require_capability, require_equal
-from idxhub.conformance.kit import Case, Violation, require
+from idxhub.conformance.kit import Case, NotHere, Violation, require
 
 
 @check()
@@ -123,6 +124,8 @@ def workers_spawn(case: Case) -> None:
 
 
 def _workers(case: Case, start_method: str) -> None:
+    if start_method not in multiprocessing.get_all_start_methods():
+        raise NotHere(f"this system starts no process by {start_method}")
     images, labels = case.joined(require_capability(case.subject.workers)(case.dataset(), 32, 2, start_method))
     require_equal(case.flat(images), case.truth.images["train"], "images from workers")
     require_equal(labels, case.truth.labels["train"], "labels from workers")

@@ -47,6 +47,17 @@ def test_output_that_nobody_reads_ends_quietly(arguments, unbuffered):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_so_it_does_where_the_system_has_another_error_for_it():
+    """Windows says "Invalid argument" for a pipe that nobody reads."""
+    code = "import errno, sys; from idxhub import cli; cli._NOBODY_READS = errno.ENOSPC; cli.main()"
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["info", "nope"], 2), (["get", "mnist"], 1), (["lits"], 2)], ids=str

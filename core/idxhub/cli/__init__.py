@@ -7,6 +7,7 @@ entry-point group `idxhub.commands`. To list them, nothing is imported.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ from idxhub.plugins.importing import describe_object
 from idxhub.plugins.manager import installed
 
 _AS_JSON = "idxhub.as_json"
+_NOBODY_READS = errno.EINVAL if os.name == "nt" else errno.EPIPE  # of a pipe; click ends quietly for EPIPE alone
 # of the commands that idxhub itself adds by entry point: --help imports no plugin; a test compares the names
 _SUMMARIES = {
     "bench": "Measure loading and training, and compare with other loaders.",
@@ -196,6 +198,8 @@ def _report_os_error(error: OSError) -> int:
     message = f"{describe_os_error(error)}{'' if error.filename is None else f': {error.filename}'}"
     if stream is not None:
         _discard_output(stream)
+        if error.errno == _NOBODY_READS:
+            return 1
         message = f"cannot write to standard output: {message}"
     if stream is not sys.stderr:
         try:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
-_KEEPS_OPEN_FILES = os.name == "nt"  # Windows neither renames, replaces nor removes a file that somebody has open
+KEEPS_OPEN_FILES = os.name == "nt"  # Windows neither renames, replaces nor removes a file that somebody has open
 _RENAME_SECONDS = 2.0
 _EXHAUSTION = {
     errno.EMFILE: "close files in this process, or raise its limit (ulimit -n)",
@@ -66,7 +66,7 @@ def rename(source: Path, target: Path, *, replace: bool = False) -> None:
 
 def may_be_in_use(error: OSError) -> bool:
     """Whether a file was not renamed or removed perhaps because somebody has it open, which is an error on Windows."""
-    return _KEEPS_OPEN_FILES and isinstance(error, PermissionError)
+    return KEEPS_OPEN_FILES and isinstance(error, PermissionError)
 
 
 def is_special_file(path: str | os.PathLike[str]) -> bool:

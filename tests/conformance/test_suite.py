@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import unittest
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 from support.processes import python
 
 from idxhub import conformance
-from idxhub.conformance import CHECKS, Check, NotHere, Report, Result, Violation, run
+from idxhub.conformance import CHECKS, Check, NotHere, Report, Result, Violation, kit, run
 
 NUMPY = conformance.subject("numpy")
 A_FEW = ["image-bytes", "label-values", "counts"]
@@ -99,6 +100,20 @@ def test_without_proc_two_checks_are_skipped(check, monkeypatch):
     (result,) = run(NUMPY, [wanted]).results
     assert (result.outcome, result.applies) == ("skipped", True)
     assert "/proc" in result.seen
+
+
+def test_files_that_the_system_keeps_are_left(monkeypatch, tmp_path):
+    """Windows does not remove a file that is mapped, and an adapter may keep its arrays."""
+
+    def keep(*_, **__):
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(kit, "KEEPS_OPEN_FILES", True)
+        patched.setattr(os, "unlink", keep)
+        assert run(NUMPY, some_checks()).ok
+    assert [each.name.startswith("idxhub-conformance-") for each in tmp_path.iterdir()] == [True]
 
 
 def test_a_report_says_that_too_little_was_checked():

@@ -22,7 +22,7 @@ from idxhub.exporting import write_target
 @pytest.fixture
 def in_use(monkeypatch):
     """Called with the name of a function of `os` and a number: as many calls fail as for a file in use."""
-    monkeypatch.setattr(paths, "_KEEPS_OPEN_FILES", True)
+    monkeypatch.setattr(paths, "KEEPS_OPEN_FILES", True)
     monkeypatch.setattr(paths, "_RENAME_SECONDS", 0.2)
 
     def fail(name, times):
@@ -56,7 +56,7 @@ def test_a_file_that_stays_in_use_is_an_error(tmp_path, in_use):
 
 
 def test_elsewhere_a_file_without_permission_is_an_error_at_once(tmp_path, in_use, monkeypatch):
-    monkeypatch.setattr(paths, "_KEEPS_OPEN_FILES", False)
+    monkeypatch.setattr(paths, "KEEPS_OPEN_FILES", False)
     in_use("replace", 1)
     with pytest.raises(CacheError, match="Access is denied"):
         write_atomically(tmp_path / "file", b"new")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from idxhub._api import get_dataset
 from idxhub.conformance.subject import Subject
 from idxhub.conformance.synthetic import Synthetic, make
+from idxhub.paths import KEEPS_OPEN_FILES
 from idxhub.plugins.manager import Plugins, installed
 
 
@@ -168,7 +169,8 @@ def run(subject: Subject, checks: Iterable[Check] | None = None, *, plugins: Plu
     """
     from idxhub.conformance.checks import CHECKS  # noqa: PLC0415 -- the checks import this module
 
-    with tempfile.TemporaryDirectory(prefix="idxhub-conformance-") as folder:
+    # an adapter may keep its arrays, which are mapped from files in this folder
+    with tempfile.TemporaryDirectory(prefix="idxhub-conformance-", ignore_cleanup_errors=KEEPS_OPEN_FILES) as folder:
         case = Case.create(subject, Path(folder), plugins)
         results = tuple(_result(check, case) for check in (CHECKS if checks is None else checks))
     return Report(subject.framework, results, subject.minimum if checks is None else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,8 @@ class Png(HuggingFace, hub.Dataset):
     def build(self, limit: int) -> tuple[int, float]:
         """Encode all pictures of the train set into an empty cache: images, seconds. `limit` is for slower readers."""
         del limit
-        with tempfile.TemporaryDirectory(dir=self.place.root) as folder:  # a round finds nothing of the one before
+        # a round finds nothing of the one before; Windows does not remove files that are mapped
+        with tempfile.TemporaryDirectory(dir=self.place.root, ignore_cleanup_errors=os.name == "nt") as folder:
             self.get(split="train[:1]", image="array", data_dir=self.place.data_dir, cache_dir=folder)  # decoded
             start = perf_counter()
             count = len(self.get(cache_dir=folder))

@@ -49,7 +49,7 @@ def test_a_file_that_stays_in_use_is_an_error(tmp_path, in_use):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     in_use("replace", 1_000_000)
-    with pytest.raises(CacheError, match="Access is denied"):
+    with pytest.raises(CacheError, match="Access is denied; if a program has the file open, close that program; other"):
         write_atomically(path, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"
@@ -58,7 +58,7 @@ def test_a_file_that_stays_in_use_is_an_error(tmp_path, in_use):
 def test_elsewhere_a_file_without_permission_is_an_error_at_once(tmp_path, in_use, monkeypatch):
     monkeypatch.setattr(paths, "KEEPS_OPEN_FILES", False)
     in_use("replace", 1)
-    with pytest.raises(CacheError, match="Access is denied"):
+    with pytest.raises(CacheError, match="Access is denied; set IDXHUB_CACHE"):
         write_atomically(tmp_path / "file", b"new")
 
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idxhub.errors import CacheError
-from idxhub.paths import BINARY, dangling_link, describe_exhaustion, format_os_error, open_regular_file, rename
+from idxhub.paths import (
+    BINARY,
+    dangling_link,
+    describe_exhaustion,
+    format_os_error,
+    may_be_in_use,
+    open_regular_file,
+    rename,
+)
 
 if TYPE_CHECKING:
     import io
@@ -189,6 +197,8 @@ def describe_write_error(path: Path, error: OSError, another_place: str) -> str:
             free = shutil.disk_usage(existing).free
             reason += f", {free:,} bytes free"
         advice = f"make room, or {another_place}"
+    elif may_be_in_use(error):
+        advice = f"if a program has the file open, close that program; otherwise {another_place}"
     elif error.errno == errno.EFBIG:
         advice = f"raise the limit of the process on the size of a file (ulimit -f), or {another_place}"
     elif error.errno in _PATH_IS_OCCUPIED or dangling_link(path):

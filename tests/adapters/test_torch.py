@@ -324,6 +324,12 @@ def test_a_batch_out_of_range_is_an_index_error(dataset, indices):
         dataset.__getitems__(indices)
 
 
+@pytest.mark.parametrize("indices", [[0.6, 1.9], [True, False], torch.tensor([False, True]), ["1"], [[1, 2], [3, 4]]])
+def test_a_mask_or_other_numbers_are_no_indices(indices, dataset):
+    with pytest.raises(TypeError, match="indices are integers, "):
+        next(iter(DataLoader(Subset(dataset, indices), batch_size=2)))
+
+
 def test_a_batch_may_count_from_the_end(dataset):
     assert [label for _, label in dataset.__getitems__([-1, 0, -2000])] == [dataset[i][1] for i in (1999, 0, 0)]
 

@@ -220,6 +220,12 @@ def test_another_default_dtype_is_followed(root, torchvision):
     assert images.dtype == torch.float64
 
 
+@pytest.mark.parametrize("indices", [[0.6, 1.9], [True, False], torch.tensor([False, True]), [[1, 2], [3, 4]]])
+def test_a_mask_or_other_numbers_are_no_indices(indices, root):
+    with pytest.raises(TypeError, match="indices are integers, "):
+        next(iter(DataLoader(Subset(ours.FashionMNIST(root), indices), batch_size=2)))
+
+
 def test_a_target_transform(root, torchvision):
     transform = torchvision[1].ToTensor()
     mine = ours.FashionMNIST(root, transform=transform, target_transform=lambda label: label * 10)

@@ -110,7 +110,11 @@ class MNIST(Dataset[tuple[Any, Any]]):
             or not (_is_plain(targets, torch.int64) and len(targets) == len(self.data))
         ):
             return [self[index] for index in indices]
-        rows = np.asarray(indices, dtype=np.int64)
+        rows = np.asarray(indices)
+        if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
+            found = f"{rows.dtype} of shape {rows.shape}"
+            raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")
+        rows = rows.astype(np.int64, copy=False)
         images = self.data.numpy().take(rows, axis=0)
         labels = targets.numpy().take(rows, axis=0)
         return GatheredBatch(self, rows, transform.apply(images), torch.from_numpy(labels), transform.element)

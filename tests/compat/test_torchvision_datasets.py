@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import tracemalloc
 import warnings
 from dataclasses import replace
 
@@ -247,6 +248,22 @@ def test_data_and_targets_may_be_replaced(root, torchvision):
     mine = ours.FashionMNIST(root, transform=transforms.ToTensor())
     mine.targets = mine.targets.tolist()
     assert next(iter(DataLoader(mine, batch_size=3)))[1].tolist() == mine.targets[:3]
+
+
+def test_a_batch_of_data_that_are_not_contiguous_copies_the_batch_alone(root):
+    mine = ours.FashionMNIST(root)
+    rows = [5, 0, -1]
+    mine.data, expected = mine.data.transpose(1, 2), mine.data[rows].transpose(1, 2)  # as EMNIST has them
+    mine.targets = torch.stack([mine.targets, mine.targets], dim=1)[:, 0]  # as QMNIST has them
+    mine.__getitems__(rows)  # so that nothing is imported below
+    tracemalloc.start()
+    batch = mine.__getitems__(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < mine.targets.numpy().nbytes
+    assert torch.equal(batch.images[:, 0], expected)
+    assert batch.images.is_contiguous()
+    assert torch.equal(batch.labels, mine.targets[rows])
 
 
 def test_a_subclass_with_its_own_elements(root, torchvision, monkeypatch):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -115,8 +116,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
             found = f"{rows.dtype} of shape {rows.shape}"
             raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")
         rows = rows.astype(np.int64, copy=False)
-        images = self.data.numpy().take(rows, axis=0)
-        labels = targets.numpy().take(rows, axis=0)
+        images, labels = _take(self.data.numpy(), rows), _take(targets.numpy(), rows)
         return GatheredBatch(self, rows, transform.apply(images), torch.from_numpy(labels), transform.element)
 
     def _target(self, index: Any) -> Any:
@@ -181,6 +181,11 @@ class KMNIST(MNIST):
 
     classes: ClassVar[list[str]] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
     dataset_name = "kmnist"
+
+
+def _take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The rows, as a new contiguous array. If the array is not contiguous, NumPy's `take` copies all of it first."""
+    return array.take(rows, axis=0) if array.flags.c_contiguous else np.ascontiguousarray(array[rows])
 
 
 def _is_plain(value: Any, dtype: torch.dtype) -> bool:

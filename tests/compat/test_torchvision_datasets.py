@@ -57,6 +57,7 @@ def pipelines(transforms, v2):
         "ToTensor, Normalize": transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)]),
         "v2": v2.Compose([v2.ToImage(), to_dtype]),
         "v2, Normalize": v2.Compose([v2.ToImage(), to_dtype, v2.Normalize(MEAN, STD)]),
+        "v2, Normalize of the first version": v2.Compose([v2.ToImage(), to_dtype, transforms.Normalize(MEAN, STD)]),
         "v2 in the first Compose": transforms.Compose([v2.Compose([v2.ToImage(), to_dtype]), v2.Normalize(MEAN, STD)]),
         "PILToTensor": v2.Compose([v2.PILToTensor(), to_dtype]),
         "PILToTensor of the first version": transforms.Compose([transforms.PILToTensor(), to_dtype]),
@@ -64,8 +65,8 @@ def pipelines(transforms, v2):
 
 
 PIPELINES = (
-    *("ToTensor", "Compose", "ToTensor, Normalize", "v2", "v2, Normalize", "v2 in the first Compose"),
-    *("PILToTensor", "PILToTensor of the first version"),
+    *("ToTensor", "Compose", "ToTensor, Normalize", "v2", "v2, Normalize", "v2, Normalize of the first version"),
+    *("v2 in the first Compose", "PILToTensor", "PILToTensor of the first version"),
 )
 
 

@@ -426,6 +426,13 @@ def test_qmnist_has_the_tables_of_torchvision(what, compat, qmnist_root, torchvi
     assert type(element) is type(expected)
 
 
+def test_a_missing_table_of_qmnist_is_a_runtime_error_too(qmnist_root):
+    ours.QMNIST(qmnist_root)  # now images and classes are in the cache
+    (qmnist_root.parent / "published" / "qmnist-train-labels-idx2-int.gz").unlink()
+    with pytest.raises(ours.DatasetNotFoundError, match=r"qmnist-train-labels-idx2-int\.gz.*; download=True"):
+        ours.QMNIST(qmnist_root)
+
+
 def test_qmnist_takes_what_from_train(qmnist_root):
     assert len(ours.QMNIST(qmnist_root)) == 30
     assert len(ours.QMNIST(qmnist_root, train=False)) == 10_020

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,16 @@ _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 class DatasetNotFoundError(errors.DownloadError, RuntimeError):
     """The files were found nowhere. torchvision raises a `RuntimeError` then, so this is one too."""
+
+
+@contextmanager
+def missing_files_as_in_torchvision(download: bool) -> Iterator[None]:
+    """Raise `DatasetNotFoundError` in the place of a `DownloadError`."""
+    try:
+        yield
+    except errors.DownloadError as error:
+        hint = "" if download else "; download=True downloads it"
+        raise DatasetNotFoundError(f"{error.message}{hint}", error.failures) from error
 
 
 class MNIST(Dataset[tuple[Any, Any]]):
@@ -70,11 +81,8 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     def _load_split(self, name: str, split: str, download: bool) -> Split:
         folder = find_folder(self.raw_folder) or find_folder(self.root)
-        try:
+        with missing_files_as_in_torchvision(download):
             return load(name, split, data_dir=folder, download=download)
-        except errors.DownloadError as error:
-            hint = "" if download else "; download=True downloads it"
-            raise DatasetNotFoundError(f"{error.message}{hint}", error.failures) from error
 
     @property
     def raw_folder(self) -> str:

@@ -61,6 +61,26 @@ def test_a_deep_copy_is_independent(dataset):
     assert int(dataset.data.sum()) > 0
 
 
+def test_a_collated_batch_is_a_nested_container_in_a_worker_too():
+    python(
+        """
+        import sys, idxhub, torch
+        from torch.utils._pytree import tree_map
+        from torch.utils.data import DataLoader, default_collate
+
+        def doubled(batch):
+            return tree_map(lambda tensor: tensor * 2, default_collate(batch))
+
+        dataset = idxhub.get_dataset(sys.argv[1], framework="torch", split="train[:8]")
+        for workers in (0, 1):
+            for images, labels in DataLoader(dataset, batch_size=8, num_workers=workers, collate_fn=doubled):
+                assert torch.equal(images[:, 0], dataset.data * 2)
+                assert torch.equal(labels, dataset.targets * 2)
+        """,
+        NAME,
+    )
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_workers_give_the_same_batches(method, dtype):

@@ -20,7 +20,8 @@ from idxhub import errors
 torch = need("torch")
 need("PIL.Image")
 from PIL import Image  # noqa: E402
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset  # noqa: E402
+from torch.utils._pytree import tree_map  # noqa: E402
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate  # noqa: E402
 
 from idxhub_bench import vision  # noqa: E402
 from idxhub_compat import torchvision_datasets as ours  # noqa: E402
@@ -164,6 +165,21 @@ def test_a_collate_function_gets_pil_images(root):
     batch = next(iter(DataLoader(mine, batch_size=4, collate_fn=list)))
     for row, element in enumerate(batch):
         assert_same_elements(element, mine[row])
+
+
+def test_a_transform_of_elements_in_a_collate_function(root, torchvision):
+    _, transforms, v2 = torchvision
+    flip = v2.RandomHorizontalFlip(1.0)
+    mine = ours.FashionMNIST(root, transform=transforms.ToTensor())
+    loader = DataLoader(mine, batch_size=4, collate_fn=lambda batch: default_collate([flip(each) for each in batch]))
+    images, labels = next(iter(loader))
+    assert torch.equal(images, torch.stack([mine[row][0].flip(-1) for row in range(4)]))
+    assert torch.equal(labels, mine.targets[:4])
+
+
+def test_a_batch_is_a_nested_container_for_torch(root):
+    same = tree_map(lambda value: value, ours.FashionMNIST(root).__getitems__([0, 1]))
+    assert [type(each) for each in (same, *same)] == [list, tuple, tuple]
 
 
 def test_to_dtype_alone_scales_batches(root, torchvision):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch.utils._pytree import register_pytree_node
 from torch.utils.data import get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
@@ -75,6 +76,12 @@ class WorkerBatch(list[torch.Tensor]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, ([TensorAsBytes(item) if _is_sent_by_value(item) else item for item in self],)
+
+
+# torch's functions for nested containers, which torchvision's v2 transforms use, would take these types for leaves
+register_pytree_node(Sample, lambda sample: (list(sample), None), lambda items, _: tuple(items))
+for _each in (GatheredBatch, WorkerBatch):
+    register_pytree_node(_each, lambda batch: (list(batch), None), lambda items, _: list(items))
 
 
 class TensorAsBytes:

@@ -64,12 +64,12 @@ def test_a_deep_copy_is_independent(dataset):
 def test_a_collated_batch_is_a_nested_container_in_a_worker_too():
     python(
         """
-        import sys, idxhub, torch
+        import copy, sys, idxhub, torch
         from torch.utils._pytree import tree_map
         from torch.utils.data import DataLoader, default_collate
 
         def doubled(batch):
-            return tree_map(lambda tensor: tensor * 2, default_collate(batch))
+            return tree_map(lambda tensor: tensor * 2, copy.copy(default_collate(batch)))
 
         dataset = idxhub.get_dataset(sys.argv[1], framework="torch", split="train[:8]")
         for workers in (0, 1):

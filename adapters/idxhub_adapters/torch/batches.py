@@ -77,6 +77,9 @@ class WorkerBatch(list[torch.Tensor]):
     def __reduce__(self) -> tuple[Any, ...]:
         return list, ([TensorAsBytes(item) if _is_sent_by_value(item) else item for item in self],)
 
+    def __copy__(self) -> list[torch.Tensor]:
+        return list(self)
+
 
 # torch's functions for nested containers, which torchvision's v2 transforms use, would take these types for leaves
 register_pytree_node(Sample, lambda sample: (list(sample), None), lambda items, _: tuple(items))

@@ -326,6 +326,16 @@ def test_missing_files_are_a_runtime_error_as_in_torchvision(download, hint, tmp
     assert not (tmp_path / "root").exists()
 
 
+@pytest.mark.parametrize(("download", "hint"), [(False, "; download=True downloads it"), (True, "")])
+def test_wrong_files_are_a_runtime_error_as_in_torchvision(download, hint, sample):
+    with pytest.raises(RuntimeError) as caught:
+        ours.KMNIST(sample.folder, download=download)  # whose files have the same names
+    assert isinstance(caught.value, errors.ChecksumError)
+    assert caught.value.message.endswith(f"no sound copy found{hint}")
+    again = unpickled(pickle.dumps(caught.value))
+    assert (type(again), str(again)) == (ours.WrongFilesError, str(caught.value))
+
+
 def test_torchvision_is_not_imported(sample):
     code = """
         import sys

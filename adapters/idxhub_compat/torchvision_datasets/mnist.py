@@ -27,14 +27,19 @@ class DatasetNotFoundError(errors.DownloadError, RuntimeError):
     """The files were found nowhere. torchvision raises a `RuntimeError` then, so this is one too."""
 
 
+class WrongFilesError(errors.ChecksumError, RuntimeError):
+    """Only wrong files were found. torchvision raises a `RuntimeError` for a wrong download, so this is one too."""
+
+
 @contextmanager
 def missing_files_as_in_torchvision(download: bool) -> Iterator[None]:
-    """Raise `DatasetNotFoundError` in the place of a `DownloadError`."""
+    """Raise `DatasetNotFoundError` in the place of a `DownloadError`, and `WrongFilesError` of a `ChecksumError`."""
     try:
         yield
-    except errors.DownloadError as error:
+    except (errors.DownloadError, errors.ChecksumError) as error:
         hint = "" if download else "; download=True downloads it"
-        raise DatasetNotFoundError(f"{error.message}{hint}", error.failures) from error
+        kind = DatasetNotFoundError if isinstance(error, errors.DownloadError) else WrongFilesError
+        raise kind(f"{error.message}{hint}", error.failures) from error
 
 
 class MNIST(Dataset[tuple[Any, Any]]):
@@ -57,6 +62,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     Raises:
         DatasetNotFoundError: the files were found nowhere; it is a `RuntimeError`.
+        WrongFilesError: only wrong files were found; it is a `RuntimeError`.
         IdxHubError: the other errors of `idxhub.load`.
     """
 

@@ -340,6 +340,15 @@ def test_a_mask_or_other_numbers_are_no_indices(indices, dataset):
         next(iter(DataLoader(Subset(dataset, indices), batch_size=2)))
 
 
+@pytest.mark.parametrize(
+    "kind", [tuple, set, iter, np.array, torch.tensor, dict.fromkeys], ids=lambda kind: kind.__name__
+)
+def test_a_batch_sampler_may_give_any_iterable(kind, dataset):
+    images, labels = next(iter(DataLoader(dataset, batch_sampler=[kind([1, 2, 5])])))
+    assert torch.equal(images, torch.stack([dataset[row][0] for row in (1, 2, 5)]))
+    assert labels.tolist() == [dataset[row][1] for row in (1, 2, 5)]
+
+
 def test_a_batch_may_count_from_the_end(dataset):
     assert [label for _, label in dataset.__getitems__([-1, 0, -2000])] == [dataset[i][1] for i in (1999, 0, 0)]
 

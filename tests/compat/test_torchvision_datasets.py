@@ -244,6 +244,16 @@ def test_a_mask_or_other_numbers_are_no_indices(indices, root):
         next(iter(DataLoader(Subset(ours.FashionMNIST(root), indices), batch_size=2)))
 
 
+@pytest.mark.parametrize(
+    "kind", [tuple, set, iter, np.array, torch.tensor, dict.fromkeys], ids=lambda kind: kind.__name__
+)
+def test_a_batch_sampler_may_give_any_iterable(kind, root):
+    mine = ours.FashionMNIST(root)
+    images, labels = next(iter(DataLoader(mine, batch_sampler=[kind([1, 2, 5])])))
+    assert torch.equal(images[:, 0], mine.data[[1, 2, 5]])
+    assert torch.equal(labels, mine.targets[[1, 2, 5]])
+
+
 def test_a_target_transform(root, torchvision):
     transform = torchvision[1].ToTensor()
     mine = ours.FashionMNIST(root, transform=transform, target_transform=lambda label: label * 10)

@@ -134,6 +134,8 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
             return [self[index] for index in indices]
         images, labels = self._numpy_arrays()
         rows = np.asarray(indices)
+        if rows.ndim == 0:  # indices are a set, or an iterator
+            rows = np.asarray(list(indices))
         if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
             found = f"{rows.dtype} of shape {rows.shape}"
             raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")

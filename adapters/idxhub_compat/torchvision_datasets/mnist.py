@@ -126,6 +126,8 @@ class MNIST(Dataset[tuple[Any, Any]]):
         ):
             return [self[index] for index in indices]
         rows = np.asarray(indices)
+        if rows.ndim == 0:  # indices are a set, or an iterator
+            rows = np.asarray(list(indices))
         if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
             found = f"{rows.dtype} of shape {rows.shape}"
             raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")

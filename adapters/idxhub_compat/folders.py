@@ -14,10 +14,13 @@ _LARGEST_LABELS = 1 << 24  # bytes of a file of labels; more is read of none
 
 
 def find_folder(path: str | os.PathLike[str] | None) -> str | None:
-    """The folder at `path`, with `~` expanded, for `data_dir`; None if there is none, because loaders create theirs."""
+    """The folder at `path`, with `~` expanded, for `data_dir`; None if there is none, because loaders create theirs.
+
+    An empty path is the working directory, as where other loaders join it with the name of a file.
+    """
     if path is None:
         return None
-    folder = os.path.expanduser(os.fspath(path))
+    folder = os.path.expanduser(os.fspath(path)) or os.curdir
     return folder if os.path.isdir(folder) else None
 
 

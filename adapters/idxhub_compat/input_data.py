@@ -28,7 +28,8 @@ class DataSet:
     """Images and labels, in memory, and their next batch.
 
     `images` is (N, 784) or, with `reshape=False`, (N, 28, 28, 1), and `labels` is (N,) or, with `one_hot=True`,
-    (N, 10). Both stay in the order of the files; only the batches are shuffled.
+    (N, 10). Both stay in the order of the files; only the batches are shuffled. What is written into them is in the
+    next batches too.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class DataSet:
         parts.append(self._order[self._start : self._start + size])
         self._start += size
         where = np.concatenate(parts)
+        if "images" in vars(self):  # somebody has them, and may have written into them
+            return self.images.take(where, axis=0), self._labels.take(where, axis=0)
         return self._to_dtype(self._stored.take(where, axis=0)), self._labels.take(where, axis=0)
 
     def _shuffle(self) -> None:
@@ -167,10 +170,15 @@ def _conversion(dtype: Any) -> Callable[[NDArray[Any]], Any]:
     except TypeError:
         name = ""
     if name == "uint8":
-        return lambda images: images
+        return np.asarray
     if name == "float32":
-        return lambda images: np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+        return _scaled
     raise TypeError(f"dtype is {dtype!r}; it must be uint8 or float32")
+
+
+def _scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    scaled: NDArray[np.float32] = np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return scaled
 
 
 def _fake_batch(batch_size: int, *, one_hot: bool) -> tuple[list[Any], list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from idxhub import load
+from idxhub import errors, load
 from idxhub_compat.folders import find_folder
 
 
@@ -49,17 +49,17 @@ def fetch(
         A `Bunch`: `data` is uint8 (N, 784), `target` int64 (N,), `images` uint8 (N, 28, 28), `target_names` and
         `feature_names` are lists, `frame` is a `pandas.DataFrame` or None, and `DESCR` is a description.
 
-    Raises `IdxHubError` as `idxhub.load` does; a file that is missing is an `OSError`.
+    Raises `IdxHubError` as `idxhub.load` does; a file that is missing is an `OSError`. With `as_frame`, raises
+    `MissingFrameworkError`, which is an `ImportError`, if pandas is not installed.
     """
+    pd = _import_pandas() if as_frame else None
     loaded = load(name, split, data_dir=find_folder(data_home), download=download_if_missing)
     images = loaded.images
     data: Any = images.reshape(len(images), -1)
     target: Any = loaded.labels
     columns = [f"pixel{number}" for number in range(1, data.shape[1] + 1)]
     frame = None
-    if as_frame:
-        import pandas as pd  # noqa: PLC0415 -- who wants arrays does without it
-
+    if pd is not None:
         data = pd.DataFrame(data, columns=columns)
         target = pd.Series(target, name="class")
         frame = data.assign(**{"class": target})
@@ -75,3 +75,11 @@ def fetch(
         feature_names=columns,
         DESCR="\n\n".join(filter(None, [spec.title, spec.description, spec.citation])),
     )
+
+
+def _import_pandas() -> Any:
+    try:
+        import pandas as pd  # noqa: PLC0415 -- who wants arrays does without it
+    except ImportError as error:
+        raise errors.MissingFrameworkError(f"{error}, which as_frame=True needs; pip install pandas") from error
+    return pd

@@ -96,7 +96,7 @@ def load(
     An image is uint8 (28, 28, 1), and a label int64.
 
     Raises:
-        ArgumentError: there is no such dataset or split, or one of the other arguments has a value. It is a
+        ArgumentError: there is no such dataset, split or slice, or one of the other arguments has a value. It is a
             `ValueError`, as in the original.
         UnknownNameError: the original has no such argument.
         IdxHubError: the other errors of `idxhub.get_dataset`.
@@ -118,11 +118,19 @@ def load(
     }
 
     def one(part: Any) -> Any:
-        text = _checked_split(str(part), spec)
-        if batch_size == -1:
-            (batch,) = get_loader(spec, split=text, batch_size=_LARGEST, shuffle=False, **options)
-            return batch if as_supervised else _as_dictionary(*batch)
-        dataset: Any = get_dataset(spec, split=text, batch_size=batch_size, **options)
+        text = str(part)
+        try:
+            if batch_size == -1:
+                batch = next(iter(get_loader(spec, split=text, batch_size=_LARGEST, shuffle=False, **options)), None)
+                if batch is None:
+                    raise errors.ArgumentError("split", text, "one with examples, for batch_size=-1")
+                return batch if as_supervised else _as_dictionary(*batch)
+            dataset: Any = get_dataset(spec, split=text, batch_size=batch_size, **options)
+        except errors.UnknownNameError as error:
+            if isinstance(error, errors.ArgumentError):
+                raise
+            why = f": {error.why}" if error.why else ""
+            raise errors.ArgumentError("split", text, f"made of {', '.join(error.choices)}{why}") from error
         return dataset if as_supervised else dataset.map(_as_dictionary)
 
     result = _map_structure(one, {each: each for each in spec.splits} if split is None else split)
@@ -140,14 +148,6 @@ _ARGUMENTS = (
     *("name", "split", "data_dir", "batch_size", "shuffle_files", "download", "as_supervised", "with_info"),
     *_OTHERS,
 )
-
-
-def _checked_split(split: str, spec: DatasetSpec) -> str:
-    """The split, if all the names in it exist. Raises `ArgumentError`."""
-    names = {part.partition("[")[0].strip() for part in split.split("+")}
-    if not names <= {*spec.splits, "all"}:
-        raise errors.ArgumentError("split", split, f"made of {', '.join(spec.splits)}")
-    return split
 
 
 def _as_dictionary(image: Any, label: Any) -> dict[str, Any]:

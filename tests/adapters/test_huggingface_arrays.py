@@ -118,6 +118,15 @@ def test_a_wrong_key_is_refused_the_same(key, both):
     assert errors[:3] == errors[3:]
 
 
+def test_an_array_without_axes_is_refused_the_same(both):
+    errors = []
+    for dataset in both:
+        with pytest.raises(TypeError) as caught:
+            dataset.shuffle(seed=0)[np.array(1)]
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
 @pytest.mark.parametrize("layout", ["HW", "CHW", "HWC"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_every_dtype_and_layout_is_gathered(dtype, layout):

@@ -15,6 +15,7 @@ import idxhub
 from idxhub import conformance
 
 torch = need("torch")
+from torch.utils._pytree import tree_map  # noqa: E402
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate, random_split  # noqa: E402
 
 NAME = "fashion-mnist-sample"
@@ -322,6 +323,30 @@ def test_transforms_are_applied_one_example_at_a_time():
 def test_a_batch_out_of_range_is_an_index_error(dataset, indices):
     with pytest.raises(IndexError, match="out of range for 2000 examples"):
         dataset.__getitems__(indices)
+
+
+def test_a_batch_is_a_nested_container_for_torch(dataset):
+    batch = dataset.__getitems__([0, 1])
+    doubled = tree_map(lambda value: value * 2, batch)
+    assert [type(each) for each in (doubled, *doubled)] == [list, tuple, tuple]
+    for (image, label), row in zip(doubled, (0, 1), strict=True):
+        assert torch.equal(image, dataset[row][0] * 2)
+        assert label == dataset[row][1] * 2
+
+
+@pytest.mark.parametrize("indices", [[0.6, 1.9], [True, False], torch.tensor([False, True]), ["1"], [[1, 2], [3, 4]]])
+def test_a_mask_or_other_numbers_are_no_indices(indices, dataset):
+    with pytest.raises(TypeError, match="indices are integers, "):
+        next(iter(DataLoader(Subset(dataset, indices), batch_size=2)))
+
+
+@pytest.mark.parametrize(
+    "kind", [tuple, set, iter, np.array, torch.tensor, dict.fromkeys], ids=lambda kind: kind.__name__
+)
+def test_a_batch_sampler_may_give_any_iterable(kind, dataset):
+    images, labels = next(iter(DataLoader(dataset, batch_sampler=[kind([1, 2, 5])])))
+    assert torch.equal(images, torch.stack([dataset[row][0] for row in (1, 2, 5)]))
+    assert labels.tolist() == [dataset[row][1] for row in (1, 2, 5)]
 
 
 def test_a_batch_may_count_from_the_end(dataset):

@@ -61,6 +61,42 @@ def test_a_deep_copy_is_independent(dataset):
     assert int(dataset.data.sum()) > 0
 
 
+def test_a_collate_function_gets_a_plain_list_in_a_worker_too():
+    python(
+        """
+        import sys, idxhub, torch
+        from torch.utils.data import DataLoader, default_collate
+
+        def doubled(batch):
+            collated = default_collate(batch)
+            assert type(collated) is list  # functions for nested containers take a subclass for a leaf
+            return [tensor * 2 for tensor in collated]
+
+        dataset = idxhub.get_dataset(sys.argv[1], framework="torch", split="train[:8]")
+        for workers in (0, 1):
+            for images, labels in DataLoader(dataset, batch_size=8, num_workers=workers, collate_fn=doubled):
+                assert torch.equal(images[:, 0], dataset.data * 2)
+                assert torch.equal(labels, dataset.targets * 2)
+        """,
+        NAME,
+    )
+
+
+def test_a_worker_sends_small_tensors_as_bytes_and_large_ones_in_shared_memory():
+    python(
+        """
+        import sys, idxhub
+        from torch.utils.data import DataLoader
+
+        dataset = idxhub.get_dataset(sys.argv[1], framework="torch")
+        for size, shared in ((100, False), (1000, True)):
+            images, labels = next(iter(DataLoader(dataset, batch_size=size, num_workers=1)))
+            assert (images.is_shared(), labels.is_shared()) == (shared, False)
+        """,
+        NAME,
+    )
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_workers_give_the_same_batches(method, dtype):

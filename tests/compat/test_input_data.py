@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -143,6 +144,25 @@ def test_a_seed_repeats_the_batches_and_leaves_numpys_generator_alone(sample):
     one, other = (each.train.next_batch(50) for each in sets)
     assert np.array_equal(one[0], other[0])
     assert np.random.rand() == expected  # noqa: NPY002 -- as above
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_what_is_written_into_the_arrays_is_in_the_next_batches(dtype, sample):
+    data = read_data_sets(sample.folder, dtype=dtype, validation_size=0).train
+    data.images[:], data.labels[:] = 7, 3
+    images, labels = data.next_batch(2500)
+    assert (images == 7).all()
+    assert (labels == 3).all()
+    assert not (read_data_sets(sample.folder, dtype=dtype, validation_size=0).train.images == 7).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "uint8", "one_hot": True}, {"fake_data": True}], ids=str)
+def test_a_pickled_set_goes_on_with_the_same_batches(options, sample):
+    data = read_data_sets(sample.folder, seed=1, validation_size=0, **options)
+    data.train.next_batch(700)
+    again = pickle.loads(pickle.dumps(data))  # noqa: S301 -- made here
+    for one, other in zip(data.train.next_batch(50), again.train.next_batch(50), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_fake_data_needs_no_files(tmp_path):

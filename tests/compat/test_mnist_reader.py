@@ -43,12 +43,14 @@ def test_an_unknown_kind_names_the_choices(sample):
         load_mnist(sample.folder, kind="test")
 
 
-def test_a_folder_with_another_dataset_is_refused(sample):
+@pytest.mark.parametrize("path", [".", ""])
+def test_a_folder_with_another_dataset_is_refused(path, sample, monkeypatch):
+    monkeypatch.chdir(sample.folder)
     message = (
         r"train-labels-idx1-ubyte\.gz is a file of Fashion-MNIST, a sample: this folder does not hold Fashion-MNIST\."
     )
     with pytest.raises(errors.ChecksumError, match=message):
-        load_mnist(sample.folder)
+        load_mnist(path)
 
 
 @pytest.mark.parametrize("unpacked", [False, True])

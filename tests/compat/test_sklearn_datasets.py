@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -58,6 +59,13 @@ def test_frames(sample):
     data, target = fetch(sample.name, as_frame=True, return_X_y=True)
     assert data.equals(bunch.data)
     assert target.equals(bunch.target)
+
+
+def test_a_missing_pandas_is_an_import_error_as_in_scikit_learn(sample, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert fetch(sample.name).frame is None
+    with pytest.raises(errors.MissingFrameworkError, match=r"which as_frame=True needs; pip install pandas$"):
+        fetch(sample.name, as_frame=True)
 
 
 def test_missing_files_are_an_os_error_as_in_scikit_learn():

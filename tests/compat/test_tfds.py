@@ -83,6 +83,27 @@ def test_mistakes(named):
     assert set(tfds.load("fashion_mnist", decoders=None, try_gcs=False)) == {"train", "test"}
 
 
+@pytest.mark.parametrize(
+    ("split", "why"),
+    [
+        ("", "made of train, test: it is empty"),
+        ("train+nothing", "made of train, test"),
+        ("train[a:b]", "made of train, test: 'a' is neither a whole number nor a whole percentage"),
+        ("train[:2001]", "made of train, test: train has only 2,000 examples"),
+        ("train[1shard]", r"made of train, test: '\[1shard\]' has no colon; write .*"),
+    ],
+)
+@pytest.mark.parametrize("size", [None, -1])
+def test_a_split_that_does_not_exist_is_a_value_error_as_in_the_original(size, split, why, named):
+    with pytest.raises(ValueError, match=f"it must be {why}$"):
+        tfds.load("fashion_mnist", split=split, batch_size=size)
+
+
+def test_no_examples_are_no_tensors(named):
+    with pytest.raises(errors.ArgumentError, match=r"split is 'test\[:0\]'; it must be one with examples"):
+        tfds.load("fashion_mnist", split="test[:0]", batch_size=-1)
+
+
 @pytest.mark.parametrize("name", ["mnist", "kmnist"])
 def test_other_datasets_are_other_datasets(name, named):
     with pytest.raises(errors.DownloadError, match="MNIST"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import tracemalloc
 import warnings
 from dataclasses import replace
 
@@ -19,7 +20,8 @@ from idxhub import errors
 torch = need("torch")
 need("PIL.Image")
 from PIL import Image  # noqa: E402
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset  # noqa: E402
+from torch.utils._pytree import tree_map  # noqa: E402
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate  # noqa: E402
 
 from idxhub_bench import vision  # noqa: E402
 from idxhub_compat import torchvision_datasets as ours  # noqa: E402
@@ -56,6 +58,7 @@ def pipelines(transforms, v2):
         "ToTensor, Normalize": transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)]),
         "v2": v2.Compose([v2.ToImage(), to_dtype]),
         "v2, Normalize": v2.Compose([v2.ToImage(), to_dtype, v2.Normalize(MEAN, STD)]),
+        "v2, Normalize of the first version": v2.Compose([v2.ToImage(), to_dtype, transforms.Normalize(MEAN, STD)]),
         "v2 in the first Compose": transforms.Compose([v2.Compose([v2.ToImage(), to_dtype]), v2.Normalize(MEAN, STD)]),
         "PILToTensor": v2.Compose([v2.PILToTensor(), to_dtype]),
         "PILToTensor of the first version": transforms.Compose([transforms.PILToTensor(), to_dtype]),
@@ -63,8 +66,8 @@ def pipelines(transforms, v2):
 
 
 PIPELINES = (
-    *("ToTensor", "Compose", "ToTensor, Normalize", "v2", "v2, Normalize", "v2 in the first Compose"),
-    *("PILToTensor", "PILToTensor of the first version"),
+    *("ToTensor", "Compose", "ToTensor, Normalize", "v2", "v2, Normalize", "v2, Normalize of the first version"),
+    *("v2 in the first Compose", "PILToTensor", "PILToTensor of the first version"),
 )
 
 
@@ -164,6 +167,21 @@ def test_a_collate_function_gets_pil_images(root):
         assert_same_elements(element, mine[row])
 
 
+def test_a_transform_of_elements_in_a_collate_function(root, torchvision):
+    _, transforms, v2 = torchvision
+    flip = v2.RandomHorizontalFlip(1.0)
+    mine = ours.FashionMNIST(root, transform=transforms.ToTensor())
+    loader = DataLoader(mine, batch_size=4, collate_fn=lambda batch: default_collate([flip(each) for each in batch]))
+    images, labels = next(iter(loader))
+    assert torch.equal(images, torch.stack([mine[row][0].flip(-1) for row in range(4)]))
+    assert torch.equal(labels, mine.targets[:4])
+
+
+def test_a_batch_is_a_nested_container_for_torch(root):
+    same = tree_map(lambda value: value, ours.FashionMNIST(root).__getitems__([0, 1]))
+    assert [type(each) for each in (same, *same)] == [list, tuple, tuple]
+
+
 def test_to_dtype_alone_scales_batches(root, torchvision):
     transform = torchvision[2].ToDtype(torch.float32, scale=True)
     mine = ours.FashionMNIST(root, transform=transform)
@@ -220,6 +238,22 @@ def test_another_default_dtype_is_followed(root, torchvision):
     assert images.dtype == torch.float64
 
 
+@pytest.mark.parametrize("indices", [[0.6, 1.9], [True, False], torch.tensor([False, True]), [[1, 2], [3, 4]]])
+def test_a_mask_or_other_numbers_are_no_indices(indices, root):
+    with pytest.raises(TypeError, match="indices are integers, "):
+        next(iter(DataLoader(Subset(ours.FashionMNIST(root), indices), batch_size=2)))
+
+
+@pytest.mark.parametrize(
+    "kind", [tuple, set, iter, np.array, torch.tensor, dict.fromkeys], ids=lambda kind: kind.__name__
+)
+def test_a_batch_sampler_may_give_any_iterable(kind, root):
+    mine = ours.FashionMNIST(root)
+    images, labels = next(iter(DataLoader(mine, batch_sampler=[kind([1, 2, 5])])))
+    assert torch.equal(images[:, 0], mine.data[[1, 2, 5]])
+    assert torch.equal(labels, mine.targets[[1, 2, 5]])
+
+
 def test_a_target_transform(root, torchvision):
     transform = torchvision[1].ToTensor()
     mine = ours.FashionMNIST(root, transform=transform, target_transform=lambda label: label * 10)
@@ -241,6 +275,22 @@ def test_data_and_targets_may_be_replaced(root, torchvision):
     mine = ours.FashionMNIST(root, transform=transforms.ToTensor())
     mine.targets = mine.targets.tolist()
     assert next(iter(DataLoader(mine, batch_size=3)))[1].tolist() == mine.targets[:3]
+
+
+def test_a_batch_of_data_that_are_not_contiguous_copies_the_batch_alone(root):
+    mine = ours.FashionMNIST(root)
+    rows = [5, 0, -1]
+    mine.data, expected = mine.data.transpose(1, 2), mine.data[rows].transpose(1, 2)  # as EMNIST has them
+    mine.targets = torch.stack([mine.targets, mine.targets], dim=1)[:, 0]  # as QMNIST has them
+    mine.__getitems__(rows)  # so that nothing is imported below
+    tracemalloc.start()
+    batch = mine.__getitems__(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < mine.targets.numpy().nbytes
+    assert torch.equal(batch.images[:, 0], expected)
+    assert batch.images.is_contiguous()
+    assert torch.equal(batch.labels, mine.targets[rows])
 
 
 def test_a_subclass_with_its_own_elements(root, torchvision, monkeypatch):
@@ -284,6 +334,16 @@ def test_missing_files_are_a_runtime_error_as_in_torchvision(download, hint, tmp
     assert isinstance(caught.value, errors.DownloadError)
     assert caught.value.message.endswith(hint)
     assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize(("download", "hint"), [(False, "; download=True downloads it"), (True, "")])
+def test_wrong_files_are_a_runtime_error_as_in_torchvision(download, hint, sample):
+    with pytest.raises(RuntimeError) as caught:
+        ours.KMNIST(sample.folder, download=download)  # whose files have the same names
+    assert isinstance(caught.value, errors.ChecksumError)
+    assert caught.value.message.endswith(f"no sound copy found{hint}")
+    again = unpickled(pickle.dumps(caught.value))
+    assert (type(again), str(again)) == (ours.WrongFilesError, str(caught.value))
 
 
 def test_torchvision_is_not_imported(sample):
@@ -400,6 +460,13 @@ def test_qmnist_has_the_tables_of_torchvision(what, compat, qmnist_root, torchvi
     assert all(torch.equal(one, another) for one, another in zip(batch, other, strict=True))
     element = mine.__getitems__([1, 2])[1][1]
     assert type(element) is type(expected)
+
+
+def test_a_missing_table_of_qmnist_is_a_runtime_error_too(qmnist_root):
+    ours.QMNIST(qmnist_root)  # now images and classes are in the cache
+    (qmnist_root.parent / "published" / "qmnist-train-labels-idx2-int.gz").unlink()
+    with pytest.raises(ours.DatasetNotFoundError, match=r"qmnist-train-labels-idx2-int\.gz.*; download=True"):
+        ours.QMNIST(qmnist_root)
 
 
 def test_qmnist_takes_what_from_train(qmnist_root):

@@ -157,6 +157,16 @@ def test_another_release_of_numpy_may_draw_other_permutations(device, monkeypatc
     assert len(asked) == 1  # it was compared once, and not used
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_two_permutations_of_a_few_may_be_equal_by_chance(seed, device, monkeypatch):
+    other = idxhub.data.ahead._order_without_lock
+    monkeypatch.setattr(idxhub.data.ahead, "_order_without_lock", lambda n, seed, epoch: other(n, seed, epoch + 1_000))
+    ahead = OrdersAhead(2, seed, whole, device.send)
+    for epoch in range(40):
+        assert np.array_equal(ahead(epoch).rows, order(2, seed, epoch))
+        wait_for_threads()
+
+
 def test_a_generator_of_this_numpy_draws_the_same():
     for n in (1, 2, 257, 65_537):
         assert idxhub.data.ahead._is_drawn_without_lock(n, 11, 4)

@@ -54,10 +54,12 @@ class ArrayDataset(datasets.Dataset):  # type: ignore[misc]  # datasets is not i
             return super()._getitem(key, **kwargs)
         columns = self._columns()
         rows = None if columns is None else _row_numbers(key, len(self))
-        if columns is None or rows is None or not (tensors or columns.are_numbers):
+        if columns is None or rows is None:
             return super()._getitem(key)  # it also raises the error for a wrong key
         if not tensors:
-            return self._format_as_table(columns, np.asarray(rows), formatter)
+            if isinstance(rows, int) or not columns.are_numbers:
+                return super()._getitem(key)
+            return self._format_as_table(columns, rows, formatter)
         gathered = columns.gather(rows, self._format_columns)
         return super()._getitem(key) if gathered is None else self._tensorize(formatter, columns, gathered)
 

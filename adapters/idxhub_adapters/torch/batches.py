@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch.utils._pytree import register_pytree_node
 from torch.utils.data import get_worker_info
+from torch.utils.data._utils import fetch
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from idxhub import Arrays
 
 # Larger tensors go through shared memory. Measured: from about this size on, that is faster than the pipe.
 _LARGEST_SENT_BY_VALUE = 1 << 19  # bytes
-_SENT_BY_VALUE = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float32, torch.float64}
 
 
 class Sample(tuple[torch.Tensor, Any]):
@@ -58,23 +60,27 @@ class GatheredBatch(Sequence[tuple[Any, Any]]):
 def collate_samples(batch: Sequence[tuple[torch.Tensor, Any]], **_: Any) -> list[torch.Tensor]:
     """`[images, labels]` of a batch whose elements are of type `Sample`: what default_collate calls."""
     if isinstance(batch, GatheredBatch):
-        return batch.tensors() if get_worker_info() is None else WorkerBatch(batch.tensors())
+        return WorkerBatch(batch.tensors()) if _is_sent_next() else batch.tensors()
     return [torch.stack([image for image, _ in batch]), torch.tensor([label for _, label in batch])]
 
 
 # torch documents this registry as the way to add an element type to default_collate
 default_collate_fn_map[Sample] = collate_samples
 
+# torch's functions for nested containers, which torchvision's v2 transforms use, would take these types for leaves
+register_pytree_node(Sample, lambda sample: (list(sample), None), lambda items, _: tuple(items))
+register_pytree_node(GatheredBatch, lambda batch: (list(batch), None), lambda items, _: list(items))
+
 
 class WorkerBatch(list[torch.Tensor]):
-    """`[images, labels]` in a worker process. The main process receives a plain list.
+    """`[images, labels]` that a worker process sends next. The main process receives a plain list.
 
     torch sends a tensor as a file in shared memory and a handshake over a socket. That is cheap for megabytes, but for
     128 images of 28x28 it takes longer than everything else that is done for them. So small tensors are sent as bytes.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return list, ([TensorAsBytes(item) if _is_sent_by_value(item) else item for item in self],)
+        return list, ([TensorAsBytes(item) if item.nbytes <= _LARGEST_SENT_BY_VALUE else item for item in self],)
 
 
 class TensorAsBytes:
@@ -87,8 +93,14 @@ class TensorAsBytes:
         return torch.from_numpy, (self.tensor.numpy(),)
 
 
-def _is_sent_by_value(item: Any) -> bool:
-    # the user's own collate_fn may have put anything into the list, tensors that NumPy cannot represent included
-    if type(item) is not torch.Tensor or item.layout != torch.strided or item.requires_grad:
+def _is_sent_next() -> bool:
+    """Whether a worker process sends what `collate_samples` returns, as it is.
+
+    That is so if the worker's fetcher called default_collate itself. What a user's `collate_fn` gets is a plain list:
+    functions for nested containers, such as those of JAX, know containers by their exact types.
+    """
+    if get_worker_info() is None:
         return False
-    return item.is_cpu and item.dtype in _SENT_BY_VALUE and item.nbytes <= _LARGEST_SENT_BY_VALUE
+    # above this function: collate_samples, collate, default_collate
+    caller = sys._getframe(4)  # noqa: SLF001 -- documented, in spite of its name
+    return bool(caller.f_globals["__name__"] == fetch.__name__)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils._pytree import register_pytree_node
 from torch.utils.data import Dataset, default_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
@@ -63,3 +64,7 @@ def collate_samples(batch: Sequence[tuple[Any, Any]], **_: Any) -> Any:
 
 # torch documents this registry as the way to add an element type to default collation
 default_collate_fn_map[Sample] = collate_samples
+
+# torch's functions for nested containers, which torchvision's v2 transforms use, would take these types for leaves
+register_pytree_node(Sample, lambda sample: (list(sample), None), lambda items, _: tuple(items))
+register_pytree_node(GatheredBatch, lambda batch: (list(batch), None), lambda items, _: list(items))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -23,6 +25,21 @@ _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 class DatasetNotFoundError(errors.DownloadError, RuntimeError):
     """The files were found nowhere. torchvision raises a `RuntimeError` then, so this is one too."""
+
+
+class WrongFilesError(errors.ChecksumError, RuntimeError):
+    """Only wrong files were found. torchvision raises a `RuntimeError` for a wrong download, so this is one too."""
+
+
+@contextmanager
+def missing_files_as_in_torchvision(download: bool) -> Iterator[None]:
+    """Raise `DatasetNotFoundError` in the place of a `DownloadError`, and `WrongFilesError` of a `ChecksumError`."""
+    try:
+        yield
+    except (errors.DownloadError, errors.ChecksumError) as error:
+        hint = "" if download else "; download=True downloads it"
+        kind = DatasetNotFoundError if isinstance(error, errors.DownloadError) else WrongFilesError
+        raise kind(f"{error.message}{hint}", error.failures) from error
 
 
 class MNIST(Dataset[tuple[Any, Any]]):
@@ -45,6 +62,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     Raises:
         DatasetNotFoundError: the files were found nowhere; it is a `RuntimeError`.
+        WrongFilesError: only wrong files were found; it is a `RuntimeError`.
         IdxHubError: the other errors of `idxhub.load`.
     """
 
@@ -69,11 +87,8 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     def _load_split(self, name: str, split: str, download: bool) -> Split:
         folder = find_folder(self.raw_folder) or find_folder(self.root)
-        try:
+        with missing_files_as_in_torchvision(download):
             return load(name, split, data_dir=folder, download=download)
-        except errors.DownloadError as error:
-            hint = "" if download else "; download=True downloads it"
-            raise DatasetNotFoundError(f"{error.message}{hint}", error.failures) from error
 
     @property
     def raw_folder(self) -> str:
@@ -110,9 +125,14 @@ class MNIST(Dataset[tuple[Any, Any]]):
             or not (_is_plain(targets, torch.int64) and len(targets) == len(self.data))
         ):
             return [self[index] for index in indices]
-        rows = np.asarray(indices, dtype=np.int64)
-        images = self.data.numpy().take(rows, axis=0)
-        labels = targets.numpy().take(rows, axis=0)
+        rows = np.asarray(indices)
+        if rows.ndim == 0:  # indices are a set, or an iterator
+            rows = np.asarray(list(indices))
+        if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
+            found = f"{rows.dtype} of shape {rows.shape}"
+            raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")
+        rows = rows.astype(np.int64, copy=False)
+        images, labels = _take(self.data.numpy(), rows), _take(targets.numpy(), rows)
         return GatheredBatch(self, rows, transform.apply(images), torch.from_numpy(labels), transform.element)
 
     def _target(self, index: Any) -> Any:
@@ -177,6 +197,11 @@ class KMNIST(MNIST):
 
     classes: ClassVar[list[str]] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
     dataset_name = "kmnist"
+
+
+def _take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The rows, as a new contiguous array. If the array is not contiguous, NumPy's `take` copies all of it first."""
+    return array.take(rows, axis=0) if array.flags.c_contiguous else np.ascontiguousarray(array[rows])
 
 
 def _is_plain(value: Any, dtype: torch.dtype) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from idxhub import errors, idx
-from idxhub_compat.torchvision_datasets.mnist import MNIST
+from idxhub_compat.torchvision_datasets.mnist import MNIST, missing_files_as_in_torchvision
 
 _WHAT = ("train", "test", "test10k", "test50k", "nist")
 
@@ -45,7 +45,8 @@ class QMNIST(MNIST):
     def _load_data(self, download: bool) -> tuple[torch.Tensor, torch.Tensor]:
         split = self._load_split(self.dataset_name, self.what, download)
         part = split.info.spec.splits[self.what]
-        data = split.read_published(part.labels)
+        with missing_files_as_in_torchvision(download):
+            data = split.read_published(part.labels)
         table = idx.decode(lzma.decompress(data) if part.labels.filename.endswith(".xz") else gzip.decompress(data))
         return torch.from_numpy(split.images), torch.from_numpy(table[part.start : part.end].astype("int64"))
 

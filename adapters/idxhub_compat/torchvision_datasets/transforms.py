@@ -47,6 +47,8 @@ def batch_transform(transform: Any) -> BatchTransform | None:
         steps[len(first) - 1]
     ):
         element = _ELEMENTS.get(first[0])
+        if element is _as_image and any(type(step) is not _of_v2("Normalize") for step in normalize):
+            element = _as_it_is  # the first version of Normalize returns a plain tensor
     else:
         return None
 
@@ -83,6 +85,10 @@ _NAMES_OF_V2 = {
     **{name: name for name in ("Compose", "PILToTensor", "ToImage", "Normalize")},
     "ToDtype": "v2.ToDtype",
 }
+
+
+def _of_v2(name: str) -> Any:
+    return getattr(sys.modules["torchvision.transforms.v2"], name)
 
 
 def _scales(to_dtype: Any) -> bool:

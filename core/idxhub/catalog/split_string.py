@@ -60,8 +60,8 @@ def ranges(spec: DatasetSpec, text: str) -> tuple[Range, ...]:
         images = {part.name: spec.splits[part.name].arrays[0] for part in found}
         forms = {name: f"{each.dtype} of shape {each.shape[1:]}" for name, each in images.items()}
         if len(set(forms.values())) > 1:
-            shown = "; ".join(f"{name} has images {form}" for name, form in forms.items())
-            raise _unusable(text, spec.splits, f"images of different forms cannot be joined: {shown}")
+            shown = ", ".join(f"{name} has {form}" for name, form in forms.items())
+            raise _unusable(text, spec.splits, f"images of different shapes or types cannot be joined: {shown}")
     return found
 
 

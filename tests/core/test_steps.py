@@ -140,6 +140,20 @@ def test_one_byte_labels_do_not_wrap_around(folder):
         load(replace(wide, classes=("a",) * 256), plugins=Plugins([]))
 
 
+@pytest.mark.parametrize(("label", "offset"), [(2**31 - 1, -1), (-(2**31), 1)])
+def test_labels_beyond_32_bits_are_refused(folder, label, offset):
+    """Frameworks whose labels are int32 would have others."""
+    files = SplitSpec(
+        made.write(folder, "images", np.zeros((2, 2, 2), np.uint8)),
+        made.write(folder, "labels", np.array([label, 0], np.int32)),
+    )
+    spec = DatasetSpec("wide", {"train": files}, folders=(str(folder),))
+    assert load(spec, plugins=Plugins([])).labels.tolist() == [label, 0]
+    moved = replace(spec, splits={"train": replace(files, label_offset=offset)})
+    with pytest.raises(errors.IdxFormatError, match=f"it has the label {label - offset}, which does not fit"):
+        load(moved, plugins=Plugins([]))
+
+
 def test_records_say_what_was_done(spec, folder):
     images, labels = load(spec, "first", plugins=Plugins([])).info.records
     assert (images.steps, images.lowest, images.highest) == (("transposed",), None, None)

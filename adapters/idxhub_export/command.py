@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from idxhub import Plugins, datasets, exporters
 from idxhub import export as export_dataset
-from idxhub.cli.output import print_json, print_table
+from idxhub.cli.output import print_json, print_table, printable_line
 
 
 def _list_formats(*, as_json: bool) -> None:
@@ -105,7 +105,7 @@ def export(
     if as_json:
         print_json({"format": format_name, "dataset": name, "path": str(written)})
     else:
-        click.echo(f"wrote {written}")
+        click.echo(f"wrote {printable_line(written)}")
 
 
 def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:
@@ -115,14 +115,21 @@ def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:
     pairs = [text.partition("=") for text in texts]
     if not any(equals for _, equals, _ in pairs):
         return list(texts)
-    return {name.strip(): text if equals else name for name, equals, text in pairs}
+    named: dict[str, str] = {}
+    for name, equals, text in pairs:
+        if name.strip() in named:
+            raise click.UsageError(f"--split {name}{equals}{text}: another split has the name {name.strip()!r} already")
+        named[name.strip()] = text if equals else name
+    return named
 
 
 def _option(text: str) -> tuple[str, Any]:
-    """An option by its name; the value as JSON has it, otherwise the text itself."""
+    """An option by its name; the value as JSON has it, True and False too, otherwise the text itself."""
     key, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--option {text}: the form is KEY=VALUE")
+    if value in ("True", "False"):  # as Python has them, and the error for another value
+        return key.strip(), value == "True"
     try:
         return key.strip(), json.loads(value)
     except ValueError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.needs import need
 
-from idxhub import errors, idx
+from idxhub import Resource, errors, idx
 
 FORMATS = ["idx", "idx.gz"]
 
@@ -66,6 +68,18 @@ def test_the_published_files_byte_for_byte(data):
         content = (path / resource.filename).read_bytes()
         assert content == (data.data_dir / resource.filename).read_bytes()
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == resource.md5
+
+
+@pytest.mark.parametrize("encode", [bytes, lzma.compress])
+def test_a_file_that_is_wrongly_called_gz_is_compressed(odd, tmp_path, encode):
+    train = odd.spec.splits["train"]
+    path = odd.data_dir / train.images.filename
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(encode(content))
+    renamed = replace(train, images=Resource.from_file(path))
+    misnamed = replace(odd, spec=replace(odd.spec, splits={"train": renamed}))
+    out = misnamed.export("idx.gz", tmp_path / "out")
+    assert gzip.decompress((out / path.name).read_bytes()) == content
 
 
 def test_the_content_is_that_of_the_published_files(data):

@@ -12,6 +12,7 @@ from support.exports import digests, temporary_folder
 from support.processes import python, without
 
 import idxhub
+from idxhub_export import mds
 
 
 def test_the_same_data_gives_the_same_bytes(format_name, odd, tmp_path):
@@ -58,6 +59,15 @@ def test_splits_of_none_and_of_one(format_name, odd, tmp_path, split):
     except idxhub.errors.IdxHubError:
         assert split == "train[:0]"
         assert not (tmp_path / "result").exists()
+
+
+def test_mds_refuses_a_shard_whose_offsets_would_not_fit(odd, tmp_path, monkeypatch):
+    """It may have 4 GiB; here some kB, for a shorter test. Its library is not needed, so this is not in `test_mds`."""
+    monkeypatch.setattr(mds, "_LARGEST", 2_000)
+    with pytest.raises(idxhub.errors.ArgumentError, match="examples_per_shard is 30; it must be smaller"):
+        odd.export("mds", tmp_path / "out", splits="train")
+    assert not (tmp_path / "out").exists()
+    odd.export("mds", tmp_path / "out", splits="train", examples_per_shard=10)
 
 
 def test_few_images_are_read_at_a_time(format_name, fashion_mnist, tmp_path):

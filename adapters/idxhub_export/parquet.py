@@ -33,6 +33,9 @@ def idxhub_export_format() -> ExportFormat:
 def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
     """Refuse images that no PNG can hold, names that `datasets` refuses, and other values of the option."""
     check_shards(splits, options)
+    (split, *_) = splits.values()
+    if len({*split.classes}) < len(split.classes):
+        raise errors.ArgumentError("classes", split.classes, "names that differ, for datasets")
     for name in splits:
         if re.fullmatch(r"\w+(\.\w+)*", name) is None or name == "all":  # datasets means all splits by "all"
             must_be = "of letters, digits and '_', with '.' between them, and not 'all', for datasets"

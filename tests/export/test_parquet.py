@@ -55,6 +55,11 @@ def test_names_that_datasets_refuses(odd, tmp_path, splits):
         odd.export("parquet", tmp_path / "out", splits=splits)
 
 
+def test_equal_names_of_classes_are_refused(odd, tmp_path):
+    with pytest.raises(errors.ArgumentError, match=r"classes is \('a', 'b', 'a'\); it must be names that differ"):
+        replace(odd, spec=replace(odd.spec, classes=("a", "b", "a"))).export("parquet", tmp_path / "out")
+
+
 def test_pyarrow(data, exported, same):
     for name, split in data.splits.items():
         table = pq.read_table(exported[1][name])

@@ -52,7 +52,8 @@ def name_splits(spec: DatasetSpec, splits: str | Sequence[str] | Mapping[str, st
     for name, text in pairs:
         split_string.ranges(spec, text)
         if not isinstance(name, str) or re.fullmatch(r"\w[\w.-]*", name) is None:
-            raise ArgumentError("a name in splits", name, "of letters, digits, '.', '_' and '-'")
+            must_be = "of letters, digits, '.', '_' and '-', and begin with none of '.' and '-'"
+            raise ArgumentError("a name in splits", name, must_be)
         if name in named:
             must_be = f"a mapping that gives each a name, because both would be called {name!r}"
             raise ArgumentError("splits", (named[name], text), must_be)

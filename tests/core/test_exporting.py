@@ -92,6 +92,8 @@ def test_listing_imports_no_exporter(plugins):
         ({"splits": "tran"}, "unknown split 'tran'; did you mean 'train'"),
         ({"splits": ("train[:3]", "train[3:]")}, "because both would be called 'train'"),
         ({"splits": {"a/b": "train"}}, "a name in splits is 'a/b'"),
+        ({"splits": {".a": "train"}}, "begin with none of '.' and '-'"),
+        ({"path": None}, "path is None; it must be a path"),
         ({"splits": []}, "at least one split"),
         ({"splits": 3}, "splits is 3"),
         ({"force": "yes"}, "force is 'yes'"),

@@ -74,5 +74,7 @@ def test_each_array_of_safetensors_is_aligned(tmp_path):
 
 def test_a_version_of_zarr_that_does_not_exist(odd, tmp_path):
     need("zarr")
-    with pytest.raises(errors.ArgumentError, match="zarr_format is 1; it must be 2 or 3"):
-        odd.export("zarr", tmp_path / "out", zarr_format=1)
+    for wrong in (1, 3.0, True):
+        with pytest.raises(errors.ArgumentError, match=f"zarr_format is {wrong}; it must be 2 or 3"):
+            odd.export("zarr", tmp_path / "out", zarr_format=wrong)
+    odd.export("zarr", tmp_path / "out", zarr_format=np.int64(2))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
 from idxhub_export.examples import check_images, examples
-from idxhub_export.library_errors import system_errors
+from idxhub_export.library_errors import library_path, system_errors
 
 
 @hookimpl
@@ -36,7 +36,7 @@ def idxhub_export(splits: Mapping[str, Split], path: Path, progress: Callable[[i
         try:
             with system_errors():
                 reader = pa.RecordBatchReader.from_batches(schema, batches)
-                lance.write_dataset(reader, path / f"{name}.lance", schema)
+                lance.write_dataset(reader, library_path(path / f"{name}.lance"), schema)
         finally:
             # Lance takes the batches in a thread of its own. After Ctrl-C that thread must not be at work here when
             # Python ends, because the process would abort.

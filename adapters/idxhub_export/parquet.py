@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from idxhub import ExportFormat, ExportSplit, Split, errors, hookimpl
 from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
+from idxhub_export.library_errors import library_path
 
 _SHARD = 1_000_000  # examples: about 500 MB of images of 28x28, as large as the Hub's files
 
@@ -60,7 +61,7 @@ def _write(path: Path, split: Split, indices: range, progress: Callable[[int], N
     # zstd, because the PNG files are compressed, but what all of them have in common is not; no dictionary and no
     # minimum and maximum of the PNG files, because each differs from the others
     settings = {"compression": "zstd", "use_dictionary": ["label"], "write_statistics": ["label"]}
-    with pq.ParquetWriter(path, schema, **settings) as writer:
+    with pq.ParquetWriter(library_path(path), schema, **settings) as writer:
         for part in examples(split, indices):  # about 1,300 of 28x28: a reader fetches one row group at a time
             pictures = pa.StructArray.from_arrays(
                 [pa.array(part.files, pa.binary()), pa.nulls(len(part.files), pa.string())], ["bytes", "path"]

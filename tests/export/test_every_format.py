@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,22 @@ def test_splits_of_none_and_of_one(format_name, odd, tmp_path, split):
     except idxhub.errors.IdxHubError:
         assert split == "train[:0]"
         assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"a\xffb"), "%41 é"])
+def test_a_path_with_unusual_characters(format_name, odd, tmp_path, name):
+    """The result is there; or nothing is, if the format's library could not write there."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    if format_name in ("arrayrecord", "lance", "parquet") and not name.isprintable():
+        with pytest.raises(idxhub.errors.ArgumentError, match="it must be Unicode without control characters"):
+            odd.export(format_name, folder / name)
+        assert list(folder.iterdir()) == []
+    else:
+        odd.export(format_name, folder / name)
+        assert digests(folder / name)
+        assert [each.name for each in folder.iterdir()] == [name]
 
 
 def test_mds_refuses_a_shard_whose_offsets_would_not_fit(odd, tmp_path, monkeypatch):

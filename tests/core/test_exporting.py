@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -199,6 +200,20 @@ class TestATargetThatExists:
     def test_its_folder_must_exist(self, run, here):
         with pytest.raises(errors.ExportError, match="there is no folder"):
             run(path=here / "no" / "result")
+
+    def test_a_folder_that_cannot_be_looked_for(self, run, tmp_path, monkeypatch):
+        with pytest.raises(errors.ExportError, match="File name too long; use shorter names"):
+            run(path=tmp_path / ("x" * 300) / "result")
+        examine = os.stat
+
+        def refuse(path, **options):
+            if path == tmp_path / "closed":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return examine(path, **options)
+
+        monkeypatch.setattr(os, "stat", refuse)
+        with pytest.raises(errors.ExportError, match="Permission denied; name a path that can be written"):
+            run(path=tmp_path / "closed" / "result")
 
 
 BAD = {

@@ -87,6 +87,8 @@ def export(
     if format_name is None or name is None:
         raise click.UsageError("FORMAT and PATH are needed; --list shows the formats")
     if path is None:
+        if name in datasets():  # otherwise Fashion-MNIST would be written to a path with the name of another dataset
+            raise click.UsageError(f"{name} is a dataset: name the PATH too, or write ./{name} for such a path")
         name, path = "fashion-mnist", name
     options = dict(map(_option, option_texts))
     plugins = Plugins()

@@ -78,8 +78,8 @@ def test_an_invalid_field_is_refused(make, field, value):
     ("describe_it", "says"),
     [
         (
-            lambda: resource(filename="a/b"),
-            "^filename must be a plain file name that ends in none of .npy, .+, not 'a/b'$",
+            lambda: resource(filename="12:30"),
+            r"^filename must be a plain file name without any of /\\:.+ that begins with no dot and .+, not '12:30'$",
         ),
         (lambda: resource(md5="A"), "^a-idx1-ubyte.gz: md5 must be 32 lower-case hex digits, not 'A'$"),
         (lambda: resource(size=-1), "^a-idx1-ubyte.gz: size must be a number of bytes, or None, not -1$"),

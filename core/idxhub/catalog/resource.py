@@ -24,9 +24,12 @@ from idxhub.formats import idx
 _CACHE_SUFFIXES = (".npy", ".json", ".lock", ".tmp", ".tag")  # of the files that the cache writes beside a resource
 
 
+_REFUSED = '/\\:*?"<>|'  # characters that an operating system refuses in the name of a file
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a file may have this name: no path, nothing hidden, no character that an operating system refuses."""
-    return not (name[:1] in ("", ".") or set(name) & set('/\\:*?"<>|') or any(ord(c) < 32 for c in name))
+    return not (name[:1] in ("", ".") or set(name) & set(_REFUSED) or any(ord(c) < 32 for c in name))
 
 
 def _is_filename(value: object) -> bool:
@@ -41,7 +44,11 @@ def _hex_digits(count: int) -> FieldRule:
     )
 
 
-_FILENAME = FieldRule(f"a plain file name that ends in none of {', '.join(_CACHE_SUFFIXES)}", _is_filename)
+_FILENAME = FieldRule(
+    f"a plain file name without any of {_REFUSED} that begins with no dot "
+    f"and ends in none of {', '.join(_CACHE_SUFFIXES)}",
+    _is_filename,
+)
 _SIZE = FieldRule("a number of bytes", NATURAL.is_valid, NATURAL.convert)
 _MD5, _SHA256 = _hex_digits(32), _hex_digits(64)
 _SHAPE = FieldRule(

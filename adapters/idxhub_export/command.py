@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from idxhub import Plugins, datasets, exporters
+from idxhub import Plugins, datasets, errors, exporters
 from idxhub import export as export_dataset
 from idxhub.cli.output import print_json, print_table, printable_line
 
@@ -86,12 +86,12 @@ def export(
         return
     if format_name is None or name is None:
         raise click.UsageError("FORMAT and PATH are needed; --list shows the formats")
+    plugins = Plugins()
     if path is None:
-        if name in datasets():  # otherwise Fashion-MNIST would be written to a path with the name of another dataset
+        if _is_dataset(name, plugins):  # otherwise Fashion-MNIST would be written to a path called like another dataset
             raise click.UsageError(f"{name} is a dataset: name the PATH too, or write ./{name} for such a path")
         name, path = "fashion-mnist", name
     options = dict(map(_option, option_texts))
-    plugins = Plugins()
     plugins.exporter(format_name).check_options(options)  # the arguments of `idxhub.export` are no options of a format
     written = export_dataset(
         name,
@@ -108,6 +108,14 @@ def export(
         print_json({"format": format_name, "dataset": name, "path": str(written)})
     else:
         click.echo(f"wrote {printable_line(written)}")
+
+
+def _is_dataset(name: str, plugins: Plugins) -> bool:
+    try:
+        plugins.dataset(name)
+    except errors.UnknownNameError:
+        return False
+    return True
 
 
 def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:

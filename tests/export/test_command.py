@@ -109,7 +109,7 @@ def test_what_exists_is_replaced_by_force_alone(run, here):
         (("npz", SAMPLE, "out", "--option", "compress"), "the form is KEY=VALUE"),
         *((("npz", SAMPLE, "out", "--option", text), "unknown npz option '") for text in ARGUMENTS_OF_PYTHON),
         (("npz",), "FORMAT and PATH are needed"),
-        (("npz", "mnist"), "mnist is a dataset: name the PATH too"),
+        *((("npz", name), f"{name} is a dataset: name the PATH too") for name in ("mnist", "QMNIST", "emnist_letters")),
         ((), "FORMAT and PATH are needed"),
     ],
 )

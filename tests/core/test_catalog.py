@@ -126,6 +126,14 @@ def test_integers_of_any_type_are_stored_as_ints():
     assert (archive.size, type(archive.size)) == (7, int)
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("u1", "uint8"), ("B", "uint8"), (">f8", "float64"), ("float", "float64")])
+def test_a_type_has_one_name(name, dtype):
+    """The name is compared with others, and with the types that can become float32."""
+    described = resource(dtype=name)
+    assert described.dtype == dtype
+    assert described == resource(dtype=dtype)
+
+
 @pytest.mark.parametrize("boolean", [True, np.True_])
 @pytest.mark.parametrize("field", ["label_column", "label_offset", "start", "stop"])
 def test_a_boolean_is_not_taken_for_an_integer(field, boolean):

@@ -130,6 +130,8 @@ class Resource:
             idx.encode_header(self.shape, self.dtype)  # refuses a shape or a type that IDX does not have
         except (IdxFormatError, TypeError) as error:
             raise SpecError(f"{self.filename}: {error}") from error
+        # "u1" and ">f8" are other names of uint8 and float64; the class is frozen
+        object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("=").name)
         if (self.archive is None) != (self.member is None):
             raise SpecError(f"{self.filename}: archive and member must be given together")
 

@@ -41,6 +41,17 @@ def test_progress_comes_to_the_number_of_examples(format_name, odd, tmp_path):
     assert sum(counts) == 30 + 7 + 12
 
 
+def test_an_error_of_progress_is_raised_as_it_is(format_name, odd, tmp_path):
+    """So a caller can end an export."""
+
+    def end(count):
+        raise EOFError(count)
+
+    with pytest.raises(EOFError, match=r"^[0-9]+$"):
+        odd.export(format_name, tmp_path / "result", progress=end)
+    assert not (tmp_path / "result").exists()
+
+
 def test_the_list_knows_it_without_an_import(format_name):
     summary = next(each for each in idxhub.Plugins().summarize_exporters() if each.name == format_name)
     assert summary.description.endswith(".")

@@ -22,8 +22,6 @@ from idxhub.errors import IdxFormatError, SpecError
 from idxhub.formats import idx
 
 _CACHE_SUFFIXES = (".npy", ".json", ".lock", ".tmp", ".tag")  # of the files that the cache writes beside a resource
-
-
 _REFUSED = '/\\:*?"<>|'  # characters that an operating system refuses in the name of a file
 
 

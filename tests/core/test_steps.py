@@ -120,11 +120,13 @@ def test_the_fingerprint_covers_what_is_done(spec, split):
 
 def test_labels_are_held_against_the_classes_after_the_offset(spec, split):
     counted_from_0 = replace(spec, splits={"train": replace(split, label_offset=0)})
-    with pytest.raises(errors.IdxFormatError, match="labels from 1 to 3, classes from 0 to 2"):
+    with pytest.raises(errors.IdxFormatError, match="labels from 1 to 3, classes from 0 to 2; label_offset=1 fits"):
         load(counted_from_0, plugins=Plugins([]))
     too_far = replace(spec, splits={"train": replace(split, label_offset=2)})
-    with pytest.raises(errors.IdxFormatError, match="labels from -1 to 1"):
+    with pytest.raises(errors.IdxFormatError, match="labels from -1 to 1, classes from 0 to 2; label_offset=1 fits"):
         load(too_far, plugins=Plugins([]))
+    with pytest.raises(errors.IdxFormatError, match="classes from 0 to 1; name all classes"):
+        load(replace(spec, classes=("a", "b")), plugins=Plugins([]))
 
 
 def test_one_byte_labels_do_not_wrap_around(folder):

@@ -11,7 +11,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
 from idxhub_export import tfds_files
-from idxhub_export.library_errors import system_errors
+from idxhub_export.library_errors import library_path, system_errors
 
 # one record in a group, so that to read one example a reader need not decompress others; grain asks for it
 _WRITER_OPTIONS = "group_size:1"
@@ -39,5 +39,5 @@ def idxhub_export(
 
 @contextlib.contextmanager
 def _open_shard(path: Path) -> Iterator[Callable[[bytes], object]]:
-    with system_errors(), contextlib.closing(ArrayRecordWriter(str(path), _WRITER_OPTIONS)) as writer:
+    with system_errors(), contextlib.closing(ArrayRecordWriter(library_path(path), _WRITER_OPTIONS)) as writer:
         yield writer.write

@@ -9,9 +9,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from idxhub import Plugins, datasets, exporters
+from idxhub import Plugins, datasets, errors, exporters
 from idxhub import export as export_dataset
-from idxhub.cli.output import print_json, print_table
+from idxhub.cli.output import print_json, print_table, printable_line
 
 
 def _list_formats(*, as_json: bool) -> None:
@@ -86,10 +86,12 @@ def export(
         return
     if format_name is None or name is None:
         raise click.UsageError("FORMAT and PATH are needed; --list shows the formats")
+    plugins = Plugins()
     if path is None:
+        if _is_dataset(name, plugins):  # otherwise Fashion-MNIST would be written to a path called like another dataset
+            raise click.UsageError(f"{name} is a dataset: name the PATH too, or write ./{name} for such a path")
         name, path = "fashion-mnist", name
     options = dict(map(_option, option_texts))
-    plugins = Plugins()
     plugins.exporter(format_name).check_options(options)  # the arguments of `idxhub.export` are no options of a format
     written = export_dataset(
         name,
@@ -105,7 +107,15 @@ def export(
     if as_json:
         print_json({"format": format_name, "dataset": name, "path": str(written)})
     else:
-        click.echo(f"wrote {written}")
+        click.echo(f"wrote {printable_line(written)}")
+
+
+def _is_dataset(name: str, plugins: Plugins) -> bool:
+    try:
+        plugins.dataset(name)
+    except errors.UnknownNameError:
+        return False
+    return True
 
 
 def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:
@@ -115,14 +125,21 @@ def _splits(texts: tuple[str, ...]) -> list[str] | dict[str, str] | None:
     pairs = [text.partition("=") for text in texts]
     if not any(equals for _, equals, _ in pairs):
         return list(texts)
-    return {name.strip(): text if equals else name for name, equals, text in pairs}
+    named: dict[str, str] = {}
+    for name, equals, text in pairs:
+        if name.strip() in named:
+            raise click.UsageError(f"--split {name}{equals}{text}: another split has the name {name.strip()!r} already")
+        named[name.strip()] = text if equals else name
+    return named
 
 
 def _option(text: str) -> tuple[str, Any]:
-    """An option by its name; the value as JSON has it, otherwise the text itself."""
+    """An option by its name; the value as JSON has it, True and False too, otherwise the text itself."""
     key, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--option {text}: the form is KEY=VALUE")
+    if value in ("True", "False"):  # as Python has them, and the error for another value
+        return key.strip(), value == "True"
     try:
         return key.strip(), json.loads(value)
     except ValueError:

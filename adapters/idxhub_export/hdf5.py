@@ -9,9 +9,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from idxhub import ExportFormat, Split, hookimpl
+from idxhub import ExportFormat, ExportSplit, Split, errors, hookimpl
 from idxhub_export.arrays import COMPRESS_OPTIONS, block_length, is_compressed, named_arrays, small_labels
 
+_DIMENSIONS = 32  # the limit of HDF5
 _CHUNK = 1 << 18  # bytes, of a compressed array: the default cache of a reader holds several
 
 
@@ -22,9 +23,12 @@ def idxhub_export_format() -> ExportFormat:
 
 
 @hookimpl
-def idxhub_check_export(options: Mapping[str, Any]) -> None:
-    """Refuse other values of the option."""
+def idxhub_check_export(options: Mapping[str, Any], splits: Mapping[str, ExportSplit]) -> None:
+    """Refuse other values of the option, and arrays of more dimensions than HDF5 has."""
     is_compressed(options)
+    for split in splits.values():
+        if 1 + len(split.shape) > _DIMENSIONS:
+            raise errors.ArgumentError("images", f"of {len(split.shape)} dimensions", "of 31 at most for HDF5")
 
 
 @hookimpl

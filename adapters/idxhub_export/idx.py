@@ -61,7 +61,9 @@ def idx_files(splits: Mapping[str, Split], options: Mapping[str, Any]) -> list[I
     names = [file.name for file in files]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise errors.ArgumentError("splits", list(splits), f"such that no two files are called {twice[0]}")
+        by_split = options.get("names", "published") == "mnist"
+        advice = "give the splits other names" if by_split else "names='mnist' calls each file after its split"
+        raise errors.ArgumentError("splits", list(splits), f"such that no two files are called {twice[0]}; {advice}")
     return files
 
 

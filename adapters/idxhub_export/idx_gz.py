@@ -11,6 +11,7 @@ from idxhub import ExportFormat, Split, arguments, hookimpl
 from idxhub_export.idx import NAMES_OPTION, IdxFile, check_names, idx_files
 
 _LEVEL = 6  # gzip's own default
+_MAGIC = b"\x1f\x8b"  # with which every .gz file begins: RFC 1952
 
 
 @hookimpl
@@ -38,12 +39,15 @@ def idxhub_export(
     (any_split, *_) = splits.values()
     for file in idx_files(splits, options):
         target = path / f"{file.name}.gz"
-        published = file.published
-        if published is None or not published.filename.endswith(".gz") or options.get("recompress", False):
-            _compress(file, target, progress)
-        else:
-            target.write_bytes(any_split.read_published(published))
+        published = None if options.get("recompress", False) else file.published
+        content = b""
+        if published is not None and published.filename.endswith(".gz"):
+            content = any_split.read_published(published)
+        if published is not None and content.startswith(_MAGIC):
+            target.write_bytes(content)
             progress(published.shape[0] if len(published.shape) > 1 else 0)
+        else:  # of a user's own files, some may be called .gz and not be compressed
+            _compress(file, target, progress)
 
 
 def _compress(file: IdxFile, target: Path, progress: Callable[[int], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from idxhub import ExportFormat, ExportSplit, Split, hookimpl
 from idxhub_export.examples import check_images, examples
-from idxhub_export.library_errors import system_errors
+from idxhub_export.library_errors import library_path, system_errors
 
 
 @hookimpl
@@ -31,12 +32,16 @@ def idxhub_export(splits: Mapping[str, Split], path: Path, progress: Callable[[i
     """Write the datasets. Lance gives files random names and notes the time: the bytes are not the same each time."""
     schema = pa.schema({"image": pa.binary(), "label": pa.int64()})
     for name, split in splits.items():
-        is_working, ended = threading.Lock(), threading.Event()
-        batches = _batches(split, schema, progress, is_working, ended)
+        is_working, ended, failed = threading.Lock(), threading.Event(), list[Exception]()
+        batches = _batches(split, schema, functools.partial(_report, progress, failed), is_working, ended)
         try:
             with system_errors():
                 reader = pa.RecordBatchReader.from_batches(schema, batches)
-                lance.write_dataset(reader, path / f"{name}.lance", schema)
+                lance.write_dataset(reader, library_path(path / f"{name}.lance"), schema)
+        except Exception:
+            if failed:  # Lance raises an error of its own, which has only the text of this one
+                raise failed[0]  # noqa: B904 -- it is the cause of the other, and not the other way round
+            raise
         finally:
             # Lance takes the batches in a thread of its own. After Ctrl-C that thread must not be at work here when
             # Python ends, because the process would abort.
@@ -61,3 +66,12 @@ def _batches(
             if ended.is_set():
                 return
             progress(len(part.files))
+
+
+def _report(progress: Callable[[int], None], failed: list[Exception], count: int) -> None:
+    """Call `progress`, and add its error to `failed`."""
+    try:
+        progress(count)
+    except Exception as error:
+        failed.append(error)
+        raise

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from idxhub import ExportFormat, ExportSplit, Split, hookimpl
+from idxhub import ExportFormat, ExportSplit, Split, errors, hookimpl
 from idxhub_export.examples import SHARD_OPTIONS, check_shards, examples, shards
 
 _SHARD = 100_000  # examples: about 52 MB of images of 28x28; MDSWriter makes files of 64 MiB
+_LARGEST = 2**32 - 1  # bytes of a shard, because its offsets have 32 bits
 _VERSION = 2
 _COLUMNS = {
     "column_encodings": ["png", "int"],
@@ -62,7 +63,10 @@ def idxhub_export(
 
 
 def _write(path: Path, split: Split, indices: range, progress: Callable[[int], None]) -> int:
-    """Write a shard; its size in bytes. The offsets come before the samples, and are filled in at the end."""
+    """Write a shard; its size in bytes. The offsets come before the samples, and are filled in at the end.
+
+    Raises `ArgumentError` if the shard is larger than the format admits.
+    """
     config = json.dumps(_COLUMNS, sort_keys=True).encode()
     offsets_size = 4 * (len(indices) + 1)
     sizes = [4 + offsets_size + len(config)]
@@ -73,6 +77,9 @@ def _write(path: Path, split: Split, indices: range, progress: Callable[[int], N
                 sample = b"".join((struct.pack("<I", len(image)), image, struct.pack("<q", label)))
                 sizes.append(len(sample))
                 file.write(sample)
+            if file.tell() > _LARGEST:
+                must_be = "smaller for such images, because a file of MDS has less than 4 GiB"
+                raise errors.ArgumentError("examples_per_shard", len(indices), must_be)
             progress(len(part.files))
         file.seek(4)
         file.write(np.cumsum(sizes).astype("<u4").tobytes())

@@ -36,8 +36,18 @@ def check(splits: Mapping[str, ExportSplit], options: Mapping[str, Any]) -> None
     """Raise `ArgumentError` for what PNG or TFDS cannot have, names of splits too, and for a wrong option."""
     check_shards(splits, options)
     for name in splits:
-        if re.fullmatch(r"[\w-]+", name) is None:
-            raise errors.ArgumentError("a name in splits", name, "of letters, digits, '_' and '-' for TFDS")
+        if re.fullmatch(r"[\w-]+", name) is None or name == "all":  # by "all" TFDS means all splits
+            must_be = "of letters, digits, '_' and '-', and not 'all', for TFDS"
+            raise errors.ArgumentError("a name in splits", name, must_be)
+    shapes = sorted({split.shape for split in splits.values()})
+    if len(shapes) > 1:
+        raise errors.ArgumentError("images", f"of shapes {shapes}", "of one shape in all splits for TFDS")
+    (split, *_) = splits.values()
+    # TFDS reads the lines of `label.labels.txt`, without spaces around them, and leaves out empty ones
+    lines = list(filter(None, map(str.strip, "\n".join(split.classes).split("\n"))))
+    if len({*lines}) < len(lines) or len(lines) != len(split.classes):
+        must_be = "names that differ, each of one line that is not empty, for TFDS"
+        raise errors.ArgumentError("classes", split.classes, must_be)
 
 
 def write_dataset(

@@ -8,7 +8,7 @@ from typing import Any
 
 import zarr
 
-from idxhub import ExportFormat, Split, errors, hookimpl
+from idxhub import ExportFormat, Split, arguments, errors, hookimpl
 from idxhub_export.arrays import block_length, named_arrays, small_labels
 
 _FORMATS = (2, 3)
@@ -25,7 +25,7 @@ def idxhub_export_format() -> ExportFormat:
 @hookimpl
 def idxhub_check_export(options: Mapping[str, Any]) -> None:
     """Refuse other versions."""
-    if options.get("zarr_format", 3) not in _FORMATS:
+    if _zarr_format(options) not in _FORMATS:
         raise errors.ArgumentError("zarr_format", options["zarr_format"], "2 or 3")
 
 
@@ -34,7 +34,7 @@ def idxhub_export(
     splits: Mapping[str, Split], path: Path, options: Mapping[str, Any], progress: Callable[[int], None]
 ) -> None:
     """Write the arrays chunk by chunk."""
-    group = zarr.open_group(str(path), mode="w", zarr_format=options.get("zarr_format", 3))
+    group = zarr.open_group(str(path), mode="w", zarr_format=_zarr_format(options))
     for name, split in splits.items():
         images, labels = named_arrays(name)
         count = max(1, min(len(split), block_length(split, _CHUNK)))
@@ -46,3 +46,8 @@ def idxhub_export(
             written[start : start + count] = block
             progress(len(block))
         group.create_array(labels, data=small_labels(split))
+
+
+def _zarr_format(options: Mapping[str, Any]) -> int | None:
+    """The version as an int, because Zarr writes it into its files as it is; None if it is no integer."""
+    return arguments.as_int(options.get("zarr_format", 3))

@@ -300,6 +300,8 @@ def export(
     exporter.check_options(options, _parameters(export))
     exporting.check_progress(progress)
     force = boolean("force", force)
+    if path is None:
+        raise ArgumentError("path", path, "a path (str or os.PathLike)")
     target = Path(check_path("path", path) or "")
     exporting.check_target(target, is_folder=exporter.format.is_folder, force=force)
     named = exporting.name_splits(spec, splits)

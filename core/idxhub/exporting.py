@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ def name_splits(spec: DatasetSpec, splits: str | Sequence[str] | Mapping[str, st
     for name, text in pairs:
         split_string.ranges(spec, text)
         if not isinstance(name, str) or re.fullmatch(r"\w[\w.-]*", name) is None:
-            raise ArgumentError("a name in splits", name, "of letters, digits, '.', '_' and '-'")
+            must_be = "of letters, digits, '.', '_' and '-', and begin with none of '.' and '-'"
+            raise ArgumentError("a name in splits", name, must_be)
         if name in named:
             must_be = f"a mapping that gives each a name, because both would be called {name!r}"
             raise ArgumentError("splits", (named[name], text), must_be)
@@ -77,7 +79,7 @@ def describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
 
 def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
     """Raise `ExportError` if a file, or a folder, cannot be put at `path`, or if something is there already."""
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent, path):
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if not os.path.lexists(path):
         return
@@ -93,6 +95,20 @@ def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
         )
     if exists_as_folder and (inside := _needed_folder_in(path)) is not None:
         raise ExportError(f"{path} is not replaced, because it contains {inside}; name another path")
+
+
+def _is_folder(parent: Path, path: Path) -> bool:
+    """Whether a folder is at `parent`. Raises `ExportError` for `path` if the system does not say."""
+    try:
+        return stat.S_ISDIR(os.stat(parent).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def _write_error(path: Path, error: OSError) -> ExportError:
+    return ExportError(f"cannot write {path}: {describe_write_error(path, error, _ANOTHER_PATH)}")
 
 
 def _needed_folder_in(path: Path) -> Path | None:
@@ -134,7 +150,7 @@ def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
         except IdxHubError:
             raise
         except OSError as error:
-            raise ExportError(f"cannot write {path}: {describe_write_error(path, error, _ANOTHER_PATH)}") from error
+            raise _write_error(path, error) from error
 
 
 @contextlib.contextmanager

@@ -215,6 +215,7 @@ def test_adopting_into_a_cache_that_cannot_be_written(run, folder, monkeypatch, 
     assert "\n4 IDX files: 4 right; 0 others ignored\n" in result.stdout
     assert result.stdout.count("not cached  -\n") == 4
     assert "NOT CACHED: cannot use the cache at " in result.stdout
+    assert "set IDXHUB_CACHE to a folder" in result.stdout  # without the argument of Python's functions
     assert "Traceback" not in result.output
     data = json.loads(run("data", "--adopt", "--json").stdout)
     assert data["ok"]

@@ -1,9 +1,11 @@
 """What the public functions say to a caller's mistake, before anything is looked for."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
+from support import made
 from support.installed import ByHand
 
 import idxhub
@@ -184,3 +186,14 @@ def test_dtypes_of_numpy_and_of_frameworks_are_read(toy, options, dtype):
     assert get_dataset(toy.spec, dtype=dtype, **options).images.dtype == np.float32
     assert next(iter(idxhub.get_loader(toy.spec, batch_size=2, dtype=dtype, **options)))[0].dtype == np.float32
     assert get_dataset(toy.spec, dtype=np.uint8, **options).images.dtype == np.uint8
+
+
+@pytest.mark.parametrize("other", [{"shape": (5, 6)}, {"dtype": "int16"}])
+@pytest.mark.parametrize("use", [get_dataset, load, idxhub.export])
+def test_images_of_different_shapes_or_types_are_not_joined(toy, tmp_path, other, use):
+    splits = {"train": toy.spec.splits["train"], "other": made.make(tmp_path, **other).spec.splits["test"]}
+    spec = idxhub.DatasetSpec("both", splits)
+    where = {"format": "npz", "path": tmp_path / "out", "splits": "all"} if use is idxhub.export else {"split": "all"}
+    reason = "different shapes or types cannot be joined: train has uint8 of shape (6, 5), other has "
+    with pytest.raises(errors.UnknownNameError, match=re.escape(reason)):
+        use(spec, **where, data_dir=tmp_path / "nothing")

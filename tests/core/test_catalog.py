@@ -78,8 +78,8 @@ def test_an_invalid_field_is_refused(make, field, value):
     ("describe_it", "says"),
     [
         (
-            lambda: resource(filename="a/b"),
-            "^filename must be a plain file name that ends in none of .npy, .+, not 'a/b'$",
+            lambda: resource(filename="12:30"),
+            r"^filename must be a plain file name without any of /\\:.+ that begins with no dot and .+, not '12:30'$",
         ),
         (lambda: resource(md5="A"), "^a-idx1-ubyte.gz: md5 must be 32 lower-case hex digits, not 'A'$"),
         (lambda: resource(size=-1), "^a-idx1-ubyte.gz: size must be a number of bytes, or None, not -1$"),
@@ -124,6 +124,14 @@ def test_integers_of_any_type_are_stored_as_ints():
     assert {type(number) for number in numbers} == {int}
     archive = Archive("a.zip", MD5, np.int64(7))
     assert (archive.size, type(archive.size)) == (7, int)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("u1", "uint8"), ("B", "uint8"), (">f8", "float64"), ("float", "float64")])
+def test_a_type_has_one_name(name, dtype):
+    """The name is compared with others, and with the types that can become float32."""
+    described = resource(dtype=name)
+    assert described.dtype == dtype
+    assert described == resource(dtype=dtype)
 
 
 @pytest.mark.parametrize("boolean", [True, np.True_])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -92,6 +93,8 @@ def test_listing_imports_no_exporter(plugins):
         ({"splits": "tran"}, "unknown split 'tran'; did you mean 'train'"),
         ({"splits": ("train[:3]", "train[3:]")}, "because both would be called 'train'"),
         ({"splits": {"a/b": "train"}}, "a name in splits is 'a/b'"),
+        ({"splits": {".a": "train"}}, "begin with none of '.' and '-'"),
+        ({"path": None}, "path is None; it must be a path"),
         ({"splits": []}, "at least one split"),
         ({"splits": 3}, "splits is 3"),
         ({"force": "yes"}, "force is 'yes'"),
@@ -197,6 +200,20 @@ class TestATargetThatExists:
     def test_its_folder_must_exist(self, run, here):
         with pytest.raises(errors.ExportError, match="there is no folder"):
             run(path=here / "no" / "result")
+
+    def test_a_folder_that_cannot_be_looked_for(self, run, tmp_path, monkeypatch):
+        with pytest.raises(errors.ExportError, match="File name too long; use shorter names"):
+            run(path=tmp_path / ("x" * 300) / "result")
+        examine = os.stat
+
+        def refuse(path, **options):
+            if path == tmp_path / "closed":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return examine(path, **options)
+
+        monkeypatch.setattr(os, "stat", refuse)
+        with pytest.raises(errors.ExportError, match="Permission denied; name a path that can be written"):
+            run(path=tmp_path / "closed" / "result")
 
 
 BAD = {

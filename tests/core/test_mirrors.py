@@ -6,11 +6,13 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from support import made
 from support.server import closed_port, ok
 
-from idxhub import Plugins, load
+from idxhub import DatasetSpec, Plugins, SplitSpec, load
 from idxhub.acquire.local import SearchSettings, known_folders
 from idxhub.acquire.mirrors import check_mirrors, file_urls, parse_mirrors, redact_url
 from idxhub.cli import commands
@@ -200,6 +202,19 @@ def test_the_file_name_goes_into_the_path(toy, mirror, requested, shown):
     (url,) = file_urls(toy.mirrored(mirror), toy.train_images, ())
     name = toy.train_images.filename
     assert url == (requested.replace("FILE", name), shown.replace("FILE", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("a#b", "/a%23b"), ("%41", "/%2541"), ("sp ace", "/sp%20ace"), ("é", "/%C3%A9"), ("\udcff", "/%FF")],
+)
+def test_a_file_is_requested_under_its_own_name(tmp_path, load_from, server, name, path):
+    published = made.write(tmp_path, "images", np.zeros((2, 3, 4), np.uint8))
+    labels = made.write(tmp_path, "labels", np.zeros(2, np.uint8))
+    server.route(path, ok((tmp_path / "images").read_bytes()))
+    server.route("/labels", ok((tmp_path / "labels").read_bytes()))
+    spec = DatasetSpec("named", {"train": SplitSpec(replace(published, filename=name), labels)})
+    assert sources(load_from(server.url, spec))[0] == server.url + path
 
 
 @pytest.mark.parametrize("mirror", ["{url}?token=hunter2", "{url}/?token=hunter2&x=1", "{login}?token=hunter2"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.processes import python_as_nobody
 
-from idxhub import Plugins, errors, load
+from idxhub import Plugins, Resource, errors, load
 
 
 @pytest.fixture
@@ -71,6 +72,16 @@ def test_a_folder_with_a_dollar_sign_in_its_name(get, toy, tmp_path):
     folder = tmp_path / "costs $5 or $HOME"
     os.rename(toy.folder, folder)
     assert len(get(replace(toy.spec, folders=(str(folder),)), data_dir=None)) == 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such name")
+def test_a_file_name_that_is_not_unicode(toy, tmp_path):
+    name = os.fsdecode(b"\xff-images")
+    os.rename(toy.path(toy.train_images), toy.folder / name)
+    train = replace(toy.spec.splits["train"], images=Resource.from_file(toy.folder / name))
+    spec = replace(toy.spec, splits={"train": train}, folders=(str(toy.folder),))
+    for _ in range(2):  # from the file, and then from the cache
+        np.testing.assert_array_equal(load(spec, "train").images, toy.array(toy.train_images))
 
 
 def test_relative_folders_survive_a_change_of_directory(toy, tmp_path, monkeypatch):

@@ -120,11 +120,13 @@ def test_the_fingerprint_covers_what_is_done(spec, split):
 
 def test_labels_are_held_against_the_classes_after_the_offset(spec, split):
     counted_from_0 = replace(spec, splits={"train": replace(split, label_offset=0)})
-    with pytest.raises(errors.IdxFormatError, match="labels from 1 to 3, classes from 0 to 2"):
+    with pytest.raises(errors.IdxFormatError, match="labels from 1 to 3, classes from 0 to 2; label_offset=1 fits"):
         load(counted_from_0, plugins=Plugins([]))
     too_far = replace(spec, splits={"train": replace(split, label_offset=2)})
-    with pytest.raises(errors.IdxFormatError, match="labels from -1 to 1"):
+    with pytest.raises(errors.IdxFormatError, match="labels from -1 to 1, classes from 0 to 2; label_offset=1 fits"):
         load(too_far, plugins=Plugins([]))
+    with pytest.raises(errors.IdxFormatError, match="classes from 0 to 1; name all classes"):
+        load(replace(spec, classes=("a", "b")), plugins=Plugins([]))
 
 
 def test_one_byte_labels_do_not_wrap_around(folder):
@@ -138,6 +140,20 @@ def test_one_byte_labels_do_not_wrap_around(folder):
     assert load(wide, plugins=Plugins([])).labels.tolist() == [-1, 254]
     with pytest.raises(errors.IdxFormatError, match="labels from -1 to 254"):
         load(replace(wide, classes=("a",) * 256), plugins=Plugins([]))
+
+
+@pytest.mark.parametrize(("label", "offset"), [(2**31 - 1, -1), (-(2**31), 1)])
+def test_labels_beyond_32_bits_are_refused(folder, label, offset):
+    """Frameworks whose labels are int32 would have others."""
+    files = SplitSpec(
+        made.write(folder, "images", np.zeros((2, 2, 2), np.uint8)),
+        made.write(folder, "labels", np.array([label, 0], np.int32)),
+    )
+    spec = DatasetSpec("wide", {"train": files}, folders=(str(folder),))
+    assert load(spec, plugins=Plugins([])).labels.tolist() == [label, 0]
+    moved = replace(spec, splits={"train": replace(files, label_offset=offset)})
+    with pytest.raises(errors.IdxFormatError, match=f"it has the label {label - offset}, which does not fit"):
+        load(moved, plugins=Plugins([]))
 
 
 def test_records_say_what_was_done(spec, folder):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support import made
@@ -74,5 +77,22 @@ def test_each_array_of_safetensors_is_aligned(tmp_path):
 
 def test_a_version_of_zarr_that_does_not_exist(odd, tmp_path):
     need("zarr")
-    with pytest.raises(errors.ArgumentError, match="zarr_format is 1; it must be 2 or 3"):
-        odd.export("zarr", tmp_path / "out", zarr_format=1)
+    for wrong in (1, 3.0, True):
+        with pytest.raises(errors.ArgumentError, match=f"zarr_format is {wrong}; it must be 2 or 3"):
+            odd.export("zarr", tmp_path / "out", zarr_format=wrong)
+    odd.export("zarr", tmp_path / "out", zarr_format=np.int64(2))
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_hdf5_has_32_dimensions(tmp_path, compress):
+    need("h5py")
+    toy = made.make(tmp_path / "published", sizes={"train": 3, "test": 2}, shape=(1,) * 31)
+    export = functools.partial(idxhub.export, format="hdf5", data_dir=toy.folder, compress=compress, progress=False)
+    assert export(toy.spec, path=tmp_path / "out").is_file()
+    spec = replace(toy.spec, splits={name: _with_shape(split, (1,) * 32) for name, split in toy.spec.splits.items()})
+    with pytest.raises(errors.ArgumentError, match="images is 'of 32 dimensions'; it must be of 31 at most"):
+        export(spec, path=tmp_path / "more")
+
+
+def _with_shape(split, shape):
+    return replace(split, images=replace(split.images, shape=(split.num_examples, *shape)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -57,6 +59,28 @@ def test_splits_and_options(run):
     assert run("idx", SAMPLE, "named", "--option", "names=mnist").exit_code == 0
 
 
+@pytest.mark.parametrize(("text", "compressed"), [("true", True), ("True", True), ("false", False), ("False", False)])
+def test_a_boolean_is_written_as_in_json_or_as_in_python(run, here, text, compressed):
+    assert run("npz", SAMPLE, "out", "--split", "test", "--option", f"compress={text}").exit_code == 0
+    assert ((here / "out").stat().st_size < 500 * 28 * 28) == compressed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such name")
+def test_a_path_that_cannot_be_printed(here):
+    """Its name is not UTF-8; what is printed must be."""
+    path = here / os.fsdecode(b"\xff.npz")
+    code = """
+        import sys
+        from idxhub.cli import main
+
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+        sys.argv = ["idxhub", "export", "npz", "fashion-mnist-sample", sys.argv[1], "--split", "test[:2]"]
+        main()
+    """
+    assert python(code, path).stdout == f"wrote {here}/\N{REPLACEMENT CHARACTER}.npz\n"
+    assert path.exists()
+
+
 def test_the_choices_are_the_options_of_the_format(run):
     error = json.loads(run("npz", SAMPLE, "out", "--option", "force=true", "--json").stdout)["error"]
     assert (error["name"], error["choices"]) == ("force", [*Plugins().exporter("npz").format.options])
@@ -78,11 +102,14 @@ def test_what_exists_is_replaced_by_force_alone(run, here):
         (("npz", "fasion-mnist", "out"), "did you mean 'fashion-mnist'"),
         (("npz", SAMPLE, "out", "--split", "tran"), "did you mean 'train'"),
         (("npz", SAMPLE, "out", "--split", "train[:3]", "--split", "train[3:]"), "both would be called 'train'"),
+        (("npz", SAMPLE, "out", "--split", "a=train", "--split", "a=test"), "--split a=test: another split"),
+        (("npz", SAMPLE, "out", "--split", "a=test", "--split", "test", "--split", "test"), "--split test: another"),
         (("npz", SAMPLE, "out", "--option", "compres=true"), "did you mean 'compress'"),
         (("npz", SAMPLE, "out", "--option", "compress=yes"), "compress is 'yes'; it must be True or False"),
         (("npz", SAMPLE, "out", "--option", "compress"), "the form is KEY=VALUE"),
         *((("npz", SAMPLE, "out", "--option", text), "unknown npz option '") for text in ARGUMENTS_OF_PYTHON),
         (("npz",), "FORMAT and PATH are needed"),
+        *((("npz", name), f"{name} is a dataset: name the PATH too") for name in ("mnist", "QMNIST", "emnist_letters")),
         ((), "FORMAT and PATH are needed"),
     ],
 )

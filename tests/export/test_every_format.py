@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from support.exports import digests, temporary_folder
 from support.processes import python, without
 
 import idxhub
+from idxhub_export import mds
 
 
 def test_the_same_data_gives_the_same_bytes(format_name, odd, tmp_path):
@@ -39,6 +41,17 @@ def test_progress_comes_to_the_number_of_examples(format_name, odd, tmp_path):
     assert sum(counts) == 30 + 7 + 12
 
 
+def test_an_error_of_progress_is_raised_as_it_is(format_name, odd, tmp_path):
+    """So a caller can end an export."""
+
+    def end(count):
+        raise EOFError(count)
+
+    with pytest.raises(EOFError, match=r"^[0-9]+$"):
+        odd.export(format_name, tmp_path / "result", progress=end)
+    assert not (tmp_path / "result").exists()
+
+
 def test_the_list_knows_it_without_an_import(format_name):
     summary = next(each for each in idxhub.Plugins().summarize_exporters() if each.name == format_name)
     assert summary.description.endswith(".")
@@ -58,6 +71,31 @@ def test_splits_of_none_and_of_one(format_name, odd, tmp_path, split):
     except idxhub.errors.IdxHubError:
         assert split == "train[:0]"
         assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"a\xffb"), "%41 é"])
+def test_a_path_with_unusual_characters(format_name, odd, tmp_path, name):
+    """The result is there; or nothing is, if the format's library could not write there."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    if format_name in ("arrayrecord", "lance", "parquet") and not name.isprintable():
+        with pytest.raises(idxhub.errors.ArgumentError, match="it must be Unicode without control characters"):
+            odd.export(format_name, folder / name)
+        assert list(folder.iterdir()) == []
+    else:
+        odd.export(format_name, folder / name)
+        assert digests(folder / name)
+        assert [each.name for each in folder.iterdir()] == [name]
+
+
+def test_mds_refuses_a_shard_whose_offsets_would_not_fit(odd, tmp_path, monkeypatch):
+    """It may have 4 GiB; here some kB, for a shorter test. Its library is not needed, so this is not in `test_mds`."""
+    monkeypatch.setattr(mds, "_LARGEST", 2_000)
+    with pytest.raises(idxhub.errors.ArgumentError, match="examples_per_shard is 30; it must be smaller"):
+        odd.export("mds", tmp_path / "out", splits="train")
+    assert not (tmp_path / "out").exists()
+    odd.export("mds", tmp_path / "out", splits="train", examples_per_shard=10)
 
 
 def test_few_images_are_read_at_a_time(format_name, fashion_mnist, tmp_path):

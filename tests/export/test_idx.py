@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import made
 from support.needs import need
 
-from idxhub import errors, idx
+from idxhub import Resource, SplitSpec, errors, idx
 
 FORMATS = ["idx", "idx.gz"]
 
@@ -68,6 +71,18 @@ def test_the_published_files_byte_for_byte(data):
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == resource.md5
 
 
+@pytest.mark.parametrize("encode", [bytes, lzma.compress])
+def test_a_file_that_is_wrongly_called_gz_is_compressed(odd, tmp_path, encode):
+    train = odd.spec.splits["train"]
+    path = odd.data_dir / train.images.filename
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(encode(content))
+    renamed = replace(train, images=Resource.from_file(path))
+    misnamed = replace(odd, spec=replace(odd.spec, splits={"train": renamed}))
+    out = misnamed.export("idx.gz", tmp_path / "out")
+    assert gzip.decompress((out / path.name).read_bytes()) == content
+
+
 def test_the_content_is_that_of_the_published_files(data):
     path = data.exported("idx")
     for resource in data.spec.resources:
@@ -102,8 +117,23 @@ def test_without_the_published_file(odd, tmp_path):
 
 
 def test_two_files_of_one_name(odd, tmp_path):
-    with pytest.raises(errors.ArgumentError, match="no two files are called t10k-images-idx3-ubyte"):
+    says = "no two files are called t10k-images-idx3-ubyte; give the splits other names"
+    with pytest.raises(errors.ArgumentError, match=says):
         odd.export("idx", tmp_path / "out", splits={"test": "test", "t10k": "test"}, names="mnist")
+
+
+def test_two_splits_of_the_same_images(odd, tmp_path):
+    """Their labels are two columns of a table. The name of the published images is that of both."""
+    images = odd.spec.splits["train"].images
+    labels = made.write(odd.data_dir, "table", np.arange(60, dtype=np.int32).reshape(30, 2))
+    splits = {name: SplitSpec(images, labels, label_column=column) for column, name in enumerate(("kind", "number"))}
+    both = replace(odd, spec=replace(odd.spec, splits=splits, classes=()))
+    with pytest.raises(errors.ArgumentError, match="names='mnist' calls each file after its split"):
+        both.export("idx", tmp_path / "out")
+    path = both.export("idx", tmp_path / "out", names="mnist")
+    assert idx.decode((path / "number-labels-idx1-ubyte").read_bytes()).tolist() == [*range(1, 60, 2)]
+    for name in splits:
+        assert idx.decode((path / f"{name}-images-idx3-ubyte").read_bytes()).shape == images.shape
 
 
 def test_other_names_than_there_are(odd, tmp_path):

@@ -9,6 +9,8 @@ import pytest
 from support.exports import pixels
 from support.needs import need
 
+from idxhub import errors
+
 pq = need("pyarrow.parquet")
 Image = need("PIL.Image")
 
@@ -17,8 +19,8 @@ Image = need("PIL.Image")
 def exported(data):
     """The folder, and each split's file in it."""
     path = data.exported("parquet")
-    files = {name: path / f"{name}-00000-of-00001.parquet" for name in data.splits}
-    assert sorted(path.iterdir()) == sorted(files.values())
+    files = {name: path / "data" / f"{name}-00000-of-00001.parquet" for name in data.splits}
+    assert sorted(each for each in path.rglob("*") if each.is_file()) == sorted(files.values())
     return path, files
 
 
@@ -29,15 +31,33 @@ def test_datasets(data, exported, tmp_path, same):
     read = datasets.load_dataset("parquet", data_files=names, cache_dir=str(tmp_path / "cache"))
     by_folder = datasets.load_dataset(str(path), cache_dir=str(tmp_path / "cache"))
     assert {name: len(split) for name, split in by_folder.items()} == {
-        # it calls a split of this name by its own
-        {"valid": "validation"}.get(name, name): len(labels)
-        for name, (_, labels) in data.splits.items()
+        name: len(labels) for name, (_, labels) in data.splits.items()
     }
     label = datasets.ClassLabel(names=list(data.spec.classes))
     for name, split in data.splits.items():
         assert read[name].features == datasets.Features({"image": datasets.Image(), "label": label})
         rows = read[name][:]
         same((list(map(np.asarray, rows["image"])), rows["label"]), split)
+
+
+@pytest.mark.parametrize("names", [("train", "test", "test50k", "nist"), ("one", "other"), ("x.y", "the_1")])
+def test_datasets_finds_each_split_by_its_name(odd, tmp_path, names):
+    datasets = need("datasets")
+    sizes = {name: number for number, name in enumerate(names, 1)}
+    path = odd.export("parquet", tmp_path / "out", splits={name: f"train[:{size}]" for name, size in sizes.items()})
+    found = datasets.load_dataset(str(path), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in found.items()} == sizes
+
+
+@pytest.mark.parametrize("splits", ["all", "train+test", {"x.": "train"}])
+def test_names_that_datasets_refuses(odd, tmp_path, splits):
+    with pytest.raises(errors.ArgumentError, match=r"a name in splits is .*for datasets"):
+        odd.export("parquet", tmp_path / "out", splits=splits)
+
+
+def test_equal_names_of_classes_are_refused(odd, tmp_path):
+    with pytest.raises(errors.ArgumentError, match=r"classes is \('a', 'b', 'a'\); it must be names that differ"):
+        replace(odd, spec=replace(odd.spec, classes=("a", "b", "a"))).export("parquet", tmp_path / "out")
 
 
 def test_pyarrow(data, exported, same):
@@ -88,18 +108,18 @@ def test_it_is_smaller_than_what_datasets_writes(fashion_mnist, tmp_path):
     rows = {"image": [Image.fromarray(image) for image in images], "label": labels}
     theirs = tmp_path / "theirs.parquet"
     datasets.Dataset.from_dict(rows, features=features).to_parquet(str(theirs))
-    ours = fashion_mnist.exported("parquet") / "test-00000-of-00001.parquet"
+    ours = fashion_mnist.exported("parquet") / "data" / "test-00000-of-00001.parquet"
     assert ours.stat().st_size < theirs.stat().st_size
 
 
 def test_no_row_group_is_large(fashion_mnist):
-    metadata = pq.read_metadata(fashion_mnist.exported("parquet") / "test-00000-of-00001.parquet")
+    metadata = pq.read_metadata(fashion_mnist.exported("parquet") / "data" / "test-00000-of-00001.parquet")
     assert max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)) < 2_000
 
 
 def test_several_files(odd, tmp_path, same):
     path = odd.export("parquet", tmp_path / "out", splits="train", examples_per_shard=13)
-    assert sorted(each.name for each in path.iterdir()) == [f"train-0000{n}-of-00003.parquet" for n in range(3)]
+    assert sorted(each.name for each in path.glob("data/*")) == [f"train-0000{n}-of-00003.parquet" for n in range(3)]
     table = pq.read_table(path)
     same((pixels(table["image"].combine_chunks().field("bytes").to_pylist()), table["label"]), odd.splits["train"])
 
@@ -107,5 +127,5 @@ def test_several_files(odd, tmp_path, same):
 def test_a_dataset_without_names_of_classes(odd, tmp_path):
     nameless = replace(odd, spec=replace(odd.spec, classes=()))
     path = nameless.export("parquet", tmp_path / "out")
-    metadata = pq.read_schema(path / "train-00000-of-00001.parquet").metadata[b"huggingface"]
+    metadata = pq.read_schema(path / "data" / "train-00000-of-00001.parquet").metadata[b"huggingface"]
     assert b'"label": {"dtype": "int64", "_type": "Value"}' in metadata

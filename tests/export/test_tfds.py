@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import made
 from support.needs import need
 
 from idxhub import errors
@@ -161,3 +163,30 @@ def test_a_name_with_a_hyphen(odd, tmp_path):
     tfds = need("tensorflow_datasets")
     path = odd.export("tfrecord", tmp_path / "out", splits={"train-a": "train[:4]"})
     assert tfds.builder_from_directory(str(path)).info.splits["train-a"].num_examples == 4
+
+
+@pytest.mark.parametrize("format_name", ["tfrecord", "arrayrecord"])
+@pytest.mark.parametrize(
+    ("described", "splits", "says"),
+    [
+        ({}, "all", "a name in splits is 'all'"),
+        ({}, {"a.b": "train"}, "a name in splits is 'a.b'"),
+        ({"classes": ("a", "b", "a")}, None, "classes is ('a', 'b', 'a')"),
+        ({"classes": ("a", "", "c")}, None, "classes is ('a', '', 'c')"),
+        ({"classes": ("a", "b\nc", "d")}, None, "classes is ('a', 'b\\nc', 'd')"),
+    ],
+)
+def test_what_tfds_would_not_read_is_refused(format_name, odd, tmp_path, described, splits, says):
+    need({"tfrecord": "google_crc32c", "arrayrecord": "array_record.python.array_record_module"}[format_name])
+    changed = replace(odd, spec=replace(odd.spec, **described))
+    with pytest.raises(errors.ArgumentError, match=re.escape(says)):
+        changed.export(format_name, tmp_path / "out", splits=splits)
+
+
+def test_images_of_two_shapes_are_refused(odd, tmp_path):
+    """The description has one shape for all splits, with which TFDS decodes the images."""
+    need("google_crc32c")
+    other = made.make(tmp_path / "other", sizes={"other": 3}, shape=(9, 6))
+    spec = replace(odd.spec, splits={**odd.spec.splits, **other.spec.splits})
+    with pytest.raises(errors.ArgumentError, match=r"of shapes \[\(9, 5\), \(9, 6\)\]'; it must be of one shape"):
+        replace(odd, spec=spec).export("tfrecord", tmp_path / "out")

@@ -82,6 +82,15 @@ def _apply_steps(array_spec: ArraySpec, elements: NDArray[Any]) -> NDArray[Any]:
     elements = elements.astype(array_spec.dtype, copy=False)
     if array_spec.offset:
         elements = elements - array_spec.offset
+        _check_labels(elements, array_spec.offset)
     if array_spec.transposed:
         elements = elements.reshape(-1, *shape[1:]).swapaxes(1, 2)
     return np.ascontiguousarray(elements).reshape(-1)
+
+
+def _check_labels(labels: NDArray[Any], offset: int) -> None:
+    """Raise `IdxFormatError` unless 32 bits can hold the labels: some frameworks have no wider ones."""
+    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if not -(2**31) <= lowest <= highest < 2**31:
+        wrong = lowest if lowest < -(2**31) else highest
+        raise IdxFormatError(f"with label_offset={offset} it has the label {wrong}, which does not fit into 32 bits")

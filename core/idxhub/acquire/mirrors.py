@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
@@ -85,7 +85,7 @@ def mirror_folders(spec: DatasetSpec, mirrors: Iterable[str]) -> list[Path]:
 
 def file_urls(spec: DatasetSpec, resource: Resource, mirrors: Iterable[str]) -> list[FileUrl]:
     """The URL of a resource's published file at each mirror. The file's name is added to the path, before a query."""
-    name = resource.published.filename
+    name = quote(resource.published.filename, errors="surrogateescape")  # "#" would end the path
     return [FileUrl(_add_to_path(url, name), _add_to_path(redact_url(url), name)) for url in mirror_urls(spec, mirrors)]
 
 

@@ -22,11 +22,12 @@ from idxhub.errors import IdxFormatError, SpecError
 from idxhub.formats import idx
 
 _CACHE_SUFFIXES = (".npy", ".json", ".lock", ".tmp", ".tag")  # of the files that the cache writes beside a resource
+_REFUSED = '/\\:*?"<>|'  # characters that an operating system refuses in the name of a file
 
 
 def is_plain_name(name: str) -> bool:
     """Whether a file may have this name: no path, nothing hidden, no character that an operating system refuses."""
-    return not (name[:1] in ("", ".") or set(name) & set('/\\:*?"<>|') or any(ord(c) < 32 for c in name))
+    return not (name[:1] in ("", ".") or set(name) & set(_REFUSED) or any(ord(c) < 32 for c in name))
 
 
 def _is_filename(value: object) -> bool:
@@ -41,7 +42,11 @@ def _hex_digits(count: int) -> FieldRule:
     )
 
 
-_FILENAME = FieldRule(f"a plain file name that ends in none of {', '.join(_CACHE_SUFFIXES)}", _is_filename)
+_FILENAME = FieldRule(
+    f"a plain file name without any of {_REFUSED} that begins with no dot "
+    f"and ends in none of {', '.join(_CACHE_SUFFIXES)}",
+    _is_filename,
+)
 _SIZE = FieldRule("a number of bytes", NATURAL.is_valid, NATURAL.convert)
 _MD5, _SHA256 = _hex_digits(32), _hex_digits(64)
 _SHAPE = FieldRule(
@@ -123,6 +128,8 @@ class Resource:
             idx.encode_header(self.shape, self.dtype)  # refuses a shape or a type that IDX does not have
         except (IdxFormatError, TypeError) as error:
             raise SpecError(f"{self.filename}: {error}") from error
+        # "u1" and ">f8" are other names of uint8 and float64; the class is frozen
+        object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("=").name)
         if (self.archive is None) != (self.member is None):
             raise SpecError(f"{self.filename}: archive and member must be given together")
 

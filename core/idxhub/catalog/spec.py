@@ -233,10 +233,12 @@ class DatasetSpec:
         # nobody would forge a fingerprint; importing hashlib would load a cryptography library into every process
         digest = xxhash.xxh3_128()
         for resource in self.resources:
-            digest.update(f"{resource.filename} {resource.md5} {resource.sha256}\n".encode())
+            text = f"{resource.filename} {resource.md5} {resource.sha256}\n"
+            digest.update(text.encode(errors="surrogatepass"))  # the name of a file need not be Unicode
         for name, split in self.splits.items():
             images, labels = split.arrays
-            digest.update(f"{name} {images.key} {labels.key} {split.start}:{split.end}\n".encode())
+            text = f"{name} {images.key} {labels.key} {split.start}:{split.end}\n"
+            digest.update(text.encode(errors="surrogatepass"))
         return digest.hexdigest()[:12]
 
 

@@ -51,8 +51,18 @@ class Range(NamedTuple):
 
 
 def ranges(spec: DatasetSpec, text: str) -> tuple[Range, ...]:
-    """The index ranges that a split string means in a dataset. Raises `ArgumentError` or `UnknownNameError`."""
-    return resolve(parse(text, spec.splits, lambda: spec.everything), spec.sizes)
+    """The index ranges that a split string means in a dataset. Raises `ArgumentError` or `UnknownNameError`.
+
+    Images of one shape and type alone can be joined.
+    """
+    found = resolve(parse(text, spec.splits, lambda: spec.everything), spec.sizes)
+    if len(found) > 1:
+        images = {part.name: spec.splits[part.name].arrays[0] for part in found}
+        forms = {name: f"{each.dtype} of shape {each.shape[1:]}" for name, each in images.items()}
+        if len(set(forms.values())) > 1:
+            shown = ", ".join(f"{name} has {form}" for name, form in forms.items())
+            raise _unusable(text, spec.splits, f"images of different shapes or types cannot be joined: {shown}")
+    return found
 
 
 def parse(text: str, names: Iterable[str], everything: Callable[[], Iterable[str]] | None = None) -> tuple[Piece, ...]:

@@ -22,7 +22,7 @@ from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
 from idxhub.cli.options import json_option
-from idxhub.cli.output import is_terminal, print_json, print_table, print_text, printable_line
+from idxhub.cli.output import format_error, is_terminal, print_json, print_table, print_text, printable_line
 from idxhub.errors import ChecksumError, IdxHubError
 from idxhub.paths import absolute_path, describe_os_error
 from idxhub.plugins.manager import installed
@@ -98,7 +98,7 @@ def _adopt_best(copies: Sequence[tuple[DatasetSpec, Resource, Finding]]) -> dict
             form = "" if records[0].form == "published" else f", {records[0].form}"
             return row | {"state": f"cached{form}", "source": records[0].source}
     except IdxHubError as error:
-        failure = str(error)
+        failure = format_error(error)
     return row | {"state": "not cached", "failure": failure}
 
 

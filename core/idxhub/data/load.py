@@ -12,8 +12,7 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.record import Record
 from idxhub.cache.store import Cache, StoredArray
 from idxhub.catalog import split_string
-from idxhub.catalog.resource import Resource
-from idxhub.catalog.spec import ArraySpec, DatasetSpec
+from idxhub.catalog.spec import ArraySpec, DatasetSpec, SplitSpec
 from idxhub.data.arrays import empty_aligned
 from idxhub.errors import CacheError, IdxFormatError
 
@@ -142,7 +141,7 @@ def _join_ranges(
     for name, start, stop in ranges:
         split = spec.splits[name]
         stored_images, stored_labels = (stored[array_spec.key] for array_spec in split.arrays)
-        _check_labels(spec, split.labels, stored_labels)
+        _check_labels(spec, split, stored_labels)
         rows = slice(split.start + start, split.start + stop)
         images.append(stored_images.array[rows])
         labels.append(stored_labels.array[rows])
@@ -152,7 +151,7 @@ def _join_ranges(
     return LoadedArrays(joined_images, joined_labels, info, source)
 
 
-def _check_labels(spec: DatasetSpec, resource: Resource, stored: StoredArray) -> None:
+def _check_labels(spec: DatasetSpec, split: SplitSpec, stored: StoredArray) -> None:
     lowest, highest = stored.record.lowest, stored.record.highest
     if not spec.classes or lowest is None or highest is None or 0 <= lowest <= highest < len(spec.classes):
         return
@@ -160,7 +159,10 @@ def _check_labels(spec: DatasetSpec, resource: Resource, stored: StoredArray) ->
     # itself decides.
     lowest, highest = int(stored.array.min()), int(stored.array.max())
     if not 0 <= lowest <= highest < len(spec.classes):
+        # perhaps the first class has another number than 0
+        offset = split.label_offset + lowest
+        advice = f"label_offset={offset} fits" if highest - lowest < len(spec.classes) else "name all classes"
         raise IdxFormatError(
-            f"{resource.filename} of {spec.name}: labels from {lowest} to {highest}, "
-            f"classes from 0 to {len(spec.classes) - 1}"
+            f"{split.labels.filename} of {spec.name}: labels from {lowest} to {highest}, "
+            f"classes from 0 to {len(spec.classes) - 1}; {advice}"
         )

@@ -248,7 +248,7 @@ def test_where_the_cache_is(tmp_path, cache_dir, monkeypatch):
     assert cache_root(tmp_path / "mine") == tmp_path / "mine"
     assert cache_root() == cache_dir
     monkeypatch.setenv("IDXHUB_CACHE", "~/elsewhere")
-    assert str(cache_root()) == f"{home}/elsewhere"
+    assert str(cache_root()) == os.path.join(home, "elsewhere")
     monkeypatch.setenv("IDXHUB_CACHE", "")
     assert str(cache_root()).startswith(home)  # the platform's folder
     monkeypatch.chdir(tmp_path)

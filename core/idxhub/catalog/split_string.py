@@ -1,8 +1,8 @@
 """Split strings, as TFDS writes them: "train", "train[:80%]", "train[-1000:]", "train+test", "all".
 
 `parse` knows the grammar, `resolve` the sizes, and `ranges` does both for a dataset. Rules and rounding are those of
-tensorflow_datasets/core/splits.py: percentages are whole numbers in [-100, 100], rounded to the closest example
-(`round(percent * n / 100)`, halves to even), and a bound outside the split is an error.
+tensorflow_datasets/core/splits.py: percentages in [-100, 100] are rounded to the closest example (`round(percent * n /
+100)`, halves to even), and a bound outside the split is an error. Here, percentages are whole numbers.
 """
 
 from __future__ import annotations

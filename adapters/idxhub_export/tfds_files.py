@@ -45,9 +45,8 @@ def check(splits: Mapping[str, ExportSplit], options: Mapping[str, Any]) -> None
     (split, *_) = splits.values()
     # TFDS reads the lines of `label.labels.txt`, without spaces around them, and leaves out empty ones
     lines = list(filter(None, map(str.strip, "\n".join(split.classes).split("\n"))))
-    if len({*lines}) < len(lines) or len(lines) != len(split.classes):
-        must_be = "names that differ, each of one line that is not empty, for TFDS"
-        raise errors.ArgumentError("classes", split.classes, must_be)
+    if len(lines) != len(split.classes):
+        raise errors.ArgumentError("classes", split.classes, "names of one line each, none of them empty, for TFDS")
 
 
 def write_dataset(

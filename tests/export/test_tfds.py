@@ -171,7 +171,6 @@ def test_a_name_with_a_hyphen(odd, tmp_path):
     [
         ({}, "all", "a name in splits is 'all'"),
         ({}, {"a.b": "train"}, "a name in splits is 'a.b'"),
-        ({"classes": ("a", "b", "a")}, None, "classes is ('a', 'b', 'a')"),
         ({"classes": ("a", "", "c")}, None, "classes is ('a', '', 'c')"),
         ({"classes": ("a", "b\nc", "d")}, None, "classes is ('a', 'b\\nc', 'd')"),
     ],

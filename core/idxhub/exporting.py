@@ -180,9 +180,13 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         # Windows removes no open file
         with contextlib.suppress(OSError, NotImplementedError):
             lock.release()
-        # after two renames of which the second one failed, the next export does it
-        if os.path.lexists(path) or not os.path.lexists(folder / _OLD / path.name):
+        if not _is_unfinished(folder, path):
             _remove_temporary_folder(folder)
+
+
+def _is_unfinished(folder: Path, path: Path) -> bool:
+    """Whether nothing is at `path`, because the second of two renames failed. The next export makes it again."""
+    return not os.path.lexists(path) and all(os.path.lexists(folder / each / path.name) for each in (_NEW, _OLD))
 
 
 def _remove_temporary_folder(folder: Path) -> None:
@@ -289,7 +293,7 @@ def _finish_replacement(folder: Path) -> None:
     """Put a complete folder in place, if its process was killed when only the old folder had been renamed."""
     for old in (folder / _OLD).iterdir():
         new, path = folder / _NEW / old.name, folder.parent / old.name
-        if new.exists() and not os.path.lexists(path):
+        if _is_unfinished(folder, path):
             rename(new, path)
 
 

@@ -367,5 +367,18 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(run, her
     assert (path / "mine").read_bytes() == b"mine"
 
 
+def test_nothing_is_left_if_another_export_renames_the_result_at_once(run, here, tmp_path, monkeypatch):
+    """The other one has done the first of its two renames: nothing is at the path, and the old folder is here."""
+    path, replace = run("folder"), exporting._replace
+
+    def then_renamed(*arguments):
+        replace(*arguments)
+        os.rename(path, tmp_path / "old of the other")
+
+    monkeypatch.setattr(exporting, "_replace", then_renamed)
+    run("folder", force=True)
+    assert not [*here.iterdir()]
+
+
 def test_a_format_is_a_tuple():
     assert ExportFormat("a line", is_folder=True) == ("a line", True, "", {})

@@ -227,7 +227,7 @@ def test_a_folder_that_cannot_be_flushed(tmp_path, monkeypatch, error, refused):
         (errno.EMFILE, "raise its limit (ulimit -n)", "IDXHUB_CACHE"),
         (errno.ENFILE, "the whole system has too many open files", "IDXHUB_CACHE"),
         (errno.ENOMEM, "there is not enough memory", "IDXHUB_CACHE"),
-        (errno.ENAMETOOLONG, "use shorter names", "IDXHUB_CACHE"),
+        (errno.ENAMETOOLONG, "use shorter names, or set IDXHUB_CACHE", "make room"),
     ],
     ids=errno.errorcode.get,
 )

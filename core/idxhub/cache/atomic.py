@@ -202,7 +202,7 @@ def describe_write_error(path: Path, error: OSError, another_place: str) -> str:
     elif error.errno == errno.EFBIG:
         advice = f"raise the limit of the process on the size of a file (ulimit -f), or {another_place}"
     elif error.errno == errno.ENAMETOOLONG:
-        advice = "use shorter names"
+        advice = f"use shorter names, or {another_place}"
     elif error.errno in _PATH_IS_OCCUPIED or dangling_link(path):
         advice = f"remove what is in its place, or {another_place}"
     else:

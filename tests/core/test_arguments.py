@@ -97,3 +97,18 @@ def test_bounds():
         arguments.integer("x", 4, 5)
     with pytest.raises(ArgumentError, match=r"^x is 6; it must be an integer of 5 or less$"):
         arguments.integer("x", 6, 5, 5)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, iter, np.array, dict.fromkeys], ids=lambda kind: kind.__name__)
+def test_indices_may_be_any_iterable_of_integers(kind):
+    rows = arguments.indices(kind([1, 2, 5]))
+    assert (rows.dtype, rows.tolist()) == (np.int64, [1, 2, 5])
+    assert arguments.indices(kind([])).shape == (0,)
+
+
+@pytest.mark.parametrize("values", [[0.6, 1.9], [True, False], np.array([False]), ["1"], [[1, 2], [3, 4]], iter([0.5])])
+def test_a_mask_or_other_numbers_are_no_indices(values):
+    with pytest.raises(
+        TypeError, match=r"^indices are integers, \(n,\), not .*; of a mask, take numpy.flatnonzero\(mask\)$"
+    ):
+        arguments.indices(values)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 from typing_extensions import TypeVar  # torch requires it; `default` is in Python's own from 3.13 on
 
-from idxhub import DatasetInfo, Split, as_layout, errors, to_float32
+from idxhub import DatasetInfo, Split, arguments, as_layout, errors, to_float32
 from idxhub_adapters.torch.batches import GatheredBatch
 from idxhub_adapters.torch.transforms import pil_image, takes_pil_image
 
@@ -133,13 +133,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
         if type(self).__getitem__ is not IdxDataset.__getitem__:
             return [self[index] for index in indices]
         images, labels = self._numpy_arrays()
-        rows = np.asarray(indices)
-        if rows.ndim == 0:  # indices are a set, or an iterator
-            rows = np.asarray(list(indices))
-        if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
-            found = f"{rows.dtype} of shape {rows.shape}"
-            raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")
-        rows = rows.astype(np.int64, copy=False)
+        rows = arguments.indices(indices)
         try:
             images, labels = images.take(rows, axis=0), labels.take(rows, axis=0)
         except IndexError:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from idxhub import Split, errors, load
+from idxhub import Split, arguments, errors, load
 from idxhub_compat.folders import find_folder
 from idxhub_compat.torchvision_datasets.batches import GatheredBatch
 from idxhub_compat.torchvision_datasets.transforms import batch_transform
@@ -125,13 +125,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
             or not (_is_plain(targets, torch.int64) and len(targets) == len(self.data))
         ):
             return [self[index] for index in indices]
-        rows = np.asarray(indices)
-        if rows.ndim == 0:  # indices are a set, or an iterator
-            rows = np.asarray(list(indices))
-        if (rows.dtype.kind not in "iu" or rows.ndim != 1) and len(rows):
-            found = f"{rows.dtype} of shape {rows.shape}"
-            raise TypeError(f"indices are integers, (n,), not {found}; of a mask, take numpy.flatnonzero(mask)")
-        rows = rows.astype(np.int64, copy=False)
+        rows = arguments.indices(indices)
         images, labels = _take(self.data.numpy(), rows), _take(targets.numpy(), rows)
         return GatheredBatch(self, rows, transform.apply(images), torch.from_numpy(labels), transform.element)
 

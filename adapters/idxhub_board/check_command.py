@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from idxhub.cli.output import print_json
+from idxhub.cli.output import print_json, print_text
 from idxhub_board.checking import check_file
 
 
@@ -30,8 +30,8 @@ def check(*, file: Path, data_dir: Path | None, offline: bool, as_json: bool) ->
         print_json(found._asdict())
     else:
         for problem in found.problems:
-            click.echo(f"{file}: {problem}")
+            print_text(f"{file}: {problem}")
         said = f"{len(found.problems)} problems" if found.problems else "no problems"
-        click.echo(f"{found.results} results, {found.recomputed} of them with predictions: {said}")
+        print_text(f"{found.results} results, {found.recomputed} of them with predictions: {said}")
     if found.problems:
         click.get_current_context().exit(1)

@@ -12,6 +12,7 @@ import click
 
 from idxhub import errors
 from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.output import print_text
 from idxhub_board import records
 from idxhub_board.records import Record
 from idxhub_board.store import read_stores
@@ -62,7 +63,7 @@ def export(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
     check_absent([output], force=force)
     rows = [[value(record) for value in _COLUMNS.values()] for record in read_stores(stores)]
     write_files({output: _FORMATS[ending](rows)})
-    click.echo(f"wrote {output}: {len(rows)} results")
+    print_text(f"wrote {output}: {len(rows)} results")
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:

@@ -8,6 +8,7 @@ import click
 
 from idxhub import errors
 from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.output import print_text
 from idxhub_board.store import read_stores
 from idxhub_board.summary import summarise
 
@@ -37,4 +38,4 @@ def page(*, stores: tuple[Path, ...], output: Path, force: bool) -> None:
         ) from error
     text = render(summarise(read_stores(stores)))
     write_files({output: text.encode()})
-    click.echo(f"wrote {output}")
+    print_text(f"wrote {output}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idxhub import errors
-from idxhub.cli.output import print_json
+from idxhub.cli.output import print_json, print_text
 from idxhub_board.configurations import Configuration, select
 from idxhub_board.today import need_packages
 
@@ -115,7 +115,7 @@ def run(
     need_packages(chosen)
     opened = Store(store)
     for problem in opened.problems:
-        click.echo(f"Warning: {store}: {problem}; it is left as it is", err=True)
+        print_text(f"Warning: {store}: {problem}; it is left as it is", err=True)
     folder = None if data_dir is None else str(data_dir.absolute())
     examples = runner.TIERS[tier].examples
     data = load_data(dataset, examples, data_dir=folder, download=not offline)
@@ -130,7 +130,7 @@ def run(
     try:
         summary = runner.run(wanted, opened, options, progress=not as_json)
     except KeyboardInterrupt:
-        click.echo(f"interrupted; {store} has the results so far: run the same command again for the rest", err=True)
+        print_text(f"interrupted; {store} has the results so far: run the same command again for the rest", err=True)
         raise
     _report(summary, store, as_json=as_json)
 
@@ -167,9 +167,9 @@ def _report(summary: runner.Summary, store: Path, *, as_json: bool) -> None:
         print_json(said)
     else:
         words = [f"{count} {status}" for status, count in summary.added.items()]
-        click.echo(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} already in the store")
+        print_text(f"{store}: {', '.join(words) or 'nothing to do'}; {summary.present} already in the store")
         if summary.lost:
             why = "; then: ".join(summary.lost)
-            click.echo(f"jobs were lost: {why}; run the same command again for these", err=True)
+            print_text(f"jobs were lost: {why}; run the same command again for these", err=True)
     if bad:
         click.get_current_context().exit(1)

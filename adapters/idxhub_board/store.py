@@ -11,6 +11,7 @@ from typing import Any
 import click
 from filelock import FileLock
 
+from idxhub.cli.output import print_text
 from idxhub_board import records
 from idxhub_board.records import Key, Record
 
@@ -136,7 +137,7 @@ def read_stores(paths: Iterable[Path]) -> list[Record]:
     for path in paths:
         opened = Store(path)
         for problem in opened.problems:
-            click.echo(f"Warning: {path}: {problem}", err=True)
+            print_text(f"Warning: {path}: {problem}", err=True)
         results += opened
     return results
 

@@ -11,6 +11,7 @@ import click
 
 from idxhub import errors, load
 from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.output import print_text
 from idxhub_board.configurations import select
 from idxhub_board.today import need_packages
 
@@ -82,4 +83,4 @@ def suspects(
     write_files(
         {path: content.encode() for path, content in contents.items()} | {sheet_path: contact_sheet(loaded, found)}
     )
-    click.echo(f"wrote {output}, {sheet_path} and {method_path}: {len(found)} suspects of {len(loaded):,} examples")
+    print_text(f"wrote {output}, {sheet_path} and {method_path}: {len(found)} suspects of {len(loaded):,} examples")

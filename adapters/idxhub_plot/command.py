@@ -13,7 +13,7 @@ import click
 import idxhub_plot
 from idxhub import datasets, errors
 from idxhub.cli.files import check_absent, made_folder, write_files
-from idxhub.cli.output import print_json, printable_line
+from idxhub.cli.output import print_json, print_text
 from idxhub_plot import output
 
 _Command = Callable[..., Any]
@@ -148,7 +148,7 @@ def write_and_report(contents: dict[Path, bytes], datasets: Sequence[str], *, as
         print_json({"picture": what, "datasets": list(datasets), "files": files})
         return
     for path in contents:
-        click.echo(f"wrote {printable_line(path)}")
+        print_text(f"wrote {path}")
 
 
 @plot.command()

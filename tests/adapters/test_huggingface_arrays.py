@@ -284,7 +284,7 @@ def test_rows_for_a_loader():
 
 
 def same(one, other):  # noqa: PLR0911 -- a case for each type
-    """Whether two things are of the same types through and through, and equal."""
+    """Whether two things are of the same types through and through, equal, and in memory in the same order."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -296,7 +296,12 @@ def same(one, other):  # noqa: PLR0911 -- a case for each type
     if isinstance(one, np.ndarray) and one.dtype == object:
         return same(list(one), list(other))
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(one, other)
+        return same_layout(one, other) and one.dtype == other.dtype and np.array_equal(one, other)
     if hasattr(one, "to_pandas"):  # an Arrow table
         return one.schema == other.schema and one.equals(other)
     return bool(one == other)
+
+
+def same_layout(one, other):
+    """Whether `one` can be viewed in every shape in which `other` can be."""
+    return one.flags.c_contiguous or not other.flags.c_contiguous

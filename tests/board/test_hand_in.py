@@ -101,6 +101,19 @@ def test_json(good, board, tmp_path):
     assert keys == ["results", "recomputed", "problems[]"]
 
 
+def test_control_characters_in_a_path_do_not_reach_the_terminal(good, board, tmp_path):
+    folder = tmp_path / "\x1b[31m"
+    folder.mkdir()
+    for name, results in (("good", [good]), ("bad", [good | {"accuracy": 0.95}])):
+        write(folder / name, results)
+    cut = folder / "cut"
+    cut.write_bytes(line(good) + line(good)[:-50])
+    for arguments in (["check", folder / "bad"], ["export", cut, "-o", folder / "a.csv"]):
+        said = board(*arguments).output
+        assert "\x1b" not in said
+        assert "\ufffd[31m/" in said
+
+
 @pytest.fixture
 def store(tmp_path):
     return write(tmp_path / "a", [record(), record(seed=1, status="failed", error='a "quoted", long\nreason')])

@@ -84,11 +84,11 @@ class PixelReader:
         return reader if reader.file_size == len(file) else None
 
     def read(self, files: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """uint8 (N, L) to uint8 (N, H, W), over the same memory; None if one of the files is of another kind."""
+        """uint8 (N, L) to uint8 (N, H, W) in C order; None if one of the files is of another kind."""
         if not (files[:, self._same] == self._template).all():
             return None
         height, width = self._shape
-        return files[:, self._rows].reshape(len(files), height, width + 1)[:, :, 1:]
+        return np.ascontiguousarray(files[:, self._rows].reshape(len(files), height, width + 1)[:, :, 1:])
 
     def _pixel_rows(self, files: NDArray[np.uint8]) -> tuple[int, int]:
         height, width = self._shape

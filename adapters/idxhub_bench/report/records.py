@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from idxhub import errors
+from idxhub.cli.output import print_text
 
 BENCHES = ("load", "train", "device")
 
@@ -156,7 +157,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             raise click.UsageError(f"{where}: the JSON is nested too deeply") from None
         except ValueError as error:
             if number > len(lines) and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
-                click.echo(f"Warning: {where}: the last line is cut off and is left out", err=True)
+                print_text(f"Warning: {where}: the last line is cut off and is left out", err=True)
                 return
             raise click.UsageError(f"{where}: {_reason(error)}") from None
         yield record

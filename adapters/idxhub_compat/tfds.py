@@ -41,7 +41,9 @@ class ClassLabel:
         return self.names[label]
 
     def str2int(self, name: str) -> int:
-        """The label of a name."""
+        """The label of a name. Raises `UnknownNameError`, which is a `LookupError`."""
+        if name not in self.names:
+            raise errors.UnknownNameError("class", name, self.names)
         return self.names.index(name)
 
 

@@ -293,6 +293,7 @@ def export(
         IdxHubError: the errors of `load`.
     """
     from idxhub import exporting  # noqa: PLC0415 -- who loads data does without it
+    from idxhub.cache.layout import cache_root  # noqa: PLC0415 -- as above
 
     plugins = plugins_or_installed(plugins)
     spec = plugins.dataset(name)
@@ -303,13 +304,16 @@ def export(
     if path is None:
         raise ArgumentError("path", path, "a path (str or os.PathLike)")
     target = Path(check_path("path", path) or "")
-    exporting.check_target(target, is_folder=exporter.format.is_folder, force=force)
+    source = make_source(spec, data_dir, cache_dir, download, verify)
+    kept = {"the cache": cache_root(source.cache_dir)}
+    if source.data_dir is not None:
+        kept["the folder that the data is read from"] = Path(source.data_dir)
+    exporting.check_target(target, is_folder=exporter.format.is_folder, force=force, kept=kept)
     named = exporting.name_splits(spec, splits)
     exporter.check(options, {each: exporting.describe_split(spec, text) for each, text in named.items()})
-    source = make_source(spec, data_dir, cache_dir, download, verify)
     loaded = dict(zip(named, load_each(source, [*named.values()], plugins), strict=True))
     with (
-        exporting.write_target(target, is_folder=exporter.format.is_folder, force=force) as temporary,
+        exporting.write_target(target, is_folder=exporter.format.is_folder, force=force, kept=kept) as temporary,
         exporting.show_progress(progress, f"{spec.name} as {format}", sum(map(len, loaded.values()))) as report,
     ):
         exporter.export(loaded, temporary, options, report)

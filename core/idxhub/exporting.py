@@ -31,6 +31,7 @@ _UNLOCKED_AGE = 24 * 3600.0  # seconds, after which a temporary folder is remove
 _WITHOUT_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _FLUSHED_ONE_BY_ONE = 1000  # files; more than that are flushed together with all that the system has not yet written
 _ANOTHER_PATH = "name a path that can be written"
+_NOTHING: Mapping[str, Path] = {}
 
 
 def name_splits(spec: DatasetSpec, splits: str | Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
@@ -77,8 +78,12 @@ def describe_split(spec: DatasetSpec, split: str) -> ExportSplit:
     return ExportSplit(sum(part.size for part in ranges), images.shape[1:], images.dtype, spec.classes)
 
 
-def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
-    """Raise `ExportError` if a file, or a folder, cannot be put at `path`, or if something is there already."""
+def check_target(path: Path, *, is_folder: bool, force: bool, kept: Mapping[str, Path] = _NOTHING) -> None:
+    """Raise `ExportError` if a file, or a folder, cannot be put at `path`, or if something is there already.
+
+    With `force` it may be there; but a folder is not replaced if it is or contains the user's home, the working
+    directory or one of the folders `kept`, {what it is: where}.
+    """
     if not _is_folder(path.parent, path):
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if not os.path.lexists(path):
@@ -93,8 +98,8 @@ def check_target(path: Path, *, is_folder: bool, force: bool) -> None:
         raise ExportError(
             f"{path} is {kinds[0]}, not {kinds[1]}, so it is not replaced; name another path, or remove it"
         )
-    if exists_as_folder and (inside := _needed_folder_in(path)) is not None:
-        raise ExportError(f"{path} is not replaced, because it contains {inside}; name another path")
+    if exists_as_folder and (why := _why_needed(path, kept)) is not None:
+        raise ExportError(f"{path} is not replaced, because it {why}; name another path")
 
 
 def _is_folder(parent: Path, path: Path) -> bool:
@@ -111,25 +116,28 @@ def _write_error(path: Path, error: OSError) -> ExportError:
     return ExportError(f"cannot write {path}: {describe_write_error(path, error, _ANOTHER_PATH)}")
 
 
-def _needed_folder_in(path: Path) -> Path | None:
-    """The user's home or the working directory, if it is in the folder `path`."""
+def _why_needed(path: Path, kept: Mapping[str, Path]) -> str | None:
+    """Which needed folder the folder `path` is or contains; None if it is and contains none."""
     real = Path(os.path.realpath(path))
-    for each in (os.path.expanduser("~"), os.curdir):
+    needed = {"your home folder": Path(os.path.expanduser("~")), "the working directory": Path(os.curdir), **kept}
+    for what, folder in needed.items():
         with contextlib.suppress(OSError):
-            inside = Path(os.path.realpath(each))
+            inside = Path(os.path.realpath(folder))
+            if inside == real:
+                return f"is {what}"
             if inside.is_relative_to(real):
-                return inside
+                return f"contains {what}, {inside}"
     return None
 
 
 @contextlib.contextmanager
-def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
+def write_target(path: Path, *, is_folder: bool, force: bool, kept: Mapping[str, Path] = _NOTHING) -> Iterator[Path]:
     """A context with a temporary path, where a file is to be written; with `is_folder` an empty folder is there.
 
     When the context ends, what was written is flushed and put at `path`. If anything fails, or Ctrl-C or SIGTERM
-    arrives, it is removed, and what is at `path` is unchanged. Raises `ExportError`.
+    arrives, it is removed, and what is at `path` is unchanged. Raises `ExportError` as `check_target` does.
     """
-    check_target(path, is_folder=is_folder, force=force)
+    check_target(path, is_folder=is_folder, force=force, kept=kept)
     with clean_up_on_sigterm():
         try:
             _remove_orphans(path.parent)
@@ -141,7 +149,8 @@ def write_target(path: Path, *, is_folder: bool, force: bool) -> Iterator[Path]:
                 if not (new.is_dir() if is_folder else new.is_file()):
                     raise AdapterError(f"the exporter of {path} has written no {'folder' if is_folder else 'file'}")
                 _flush(new)
-                check_target(path, is_folder=is_folder, force=force)  # something may have been put there meanwhile
+                # something may have been put there meanwhile
+                check_target(path, is_folder=is_folder, force=force, kept=kept)
                 if force:
                     _replace(new, path, folder / _OLD / path.name)
                 else:

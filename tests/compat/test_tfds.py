@@ -66,6 +66,8 @@ def test_info(named):
     assert int(dataset.cardinality()) == info.splits["train"].num_examples == 2000
     label = info.features["label"]
     assert (label.num_classes, label.int2str(9), label.str2int("Ankle boot")) == (10, "Ankle boot", 9)
+    with pytest.raises(LookupError, match="unknown class 'Ankle boots'; did you mean 'Ankle boot'"):
+        label.str2int("Ankle boots")
     assert label.names[0] == "T-shirt/top"
     assert info.features["image"].shape == (28, 28, 1)
     assert "xiao2017" in info.citation

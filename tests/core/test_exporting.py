@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -184,18 +185,31 @@ class TestATargetThatExists:
         assert not (here / "result").is_symlink()
         assert (target / "mine").read_bytes() == b"mine"
 
-    @pytest.mark.parametrize("what", ["home", "working directory"])
-    def test_no_folder_is_replaced_that_holds(self, run, here, monkeypatch, what):
-        inside = here / "result" / "deep"
-        inside.mkdir(parents=True)
+    @pytest.mark.parametrize("inside", ["result/deep", "result"])
+    @pytest.mark.parametrize(
+        ("what", "named"),
+        [
+            ("home", "your home folder"),
+            ("working directory", "the working directory"),
+            ("cache", "the cache"),
+            ("data", "the folder that the data is read from"),
+        ],
+    )
+    def test_no_folder_is_replaced_that_is_needed(self, run, here, monkeypatch, what, named, inside):
+        folder = here / inside
+        folder.mkdir(parents=True)
+        options = {}
         if what == "home":
-            monkeypatch.setenv("HOME", str(inside))
-            monkeypatch.setenv("USERPROFILE", str(inside))
+            monkeypatch.setenv("HOME", str(folder))
+            monkeypatch.setenv("USERPROFILE", str(folder))
+        elif what == "working directory":
+            monkeypatch.chdir(folder)
         else:
-            monkeypatch.chdir(inside)
-        with pytest.raises(errors.ExportError, match="is not replaced, because it contains"):
-            run("folder", force=True)
-        assert inside.is_dir()
+            options = {f"{what}_dir": folder}
+        says = f"contains {named}, {folder}" if inside != "result" else f"is {named}"
+        with pytest.raises(errors.ExportError, match=re.escape(f"is not replaced, because it {says}; name another")):
+            run("folder", force=True, **options)
+        assert folder.is_dir()
 
     def test_its_folder_must_exist(self, run, here):
         with pytest.raises(errors.ExportError, match="there is no folder"):

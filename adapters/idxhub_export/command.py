@@ -21,9 +21,9 @@ def _list_formats(*, as_json: bool) -> None:
         print_json([summary._asdict() for summary in summaries])
         return
     print_table(
-        ("FORMAT", "INSTALLED WITH", "WRITES"),
+        ("FORMAT", "TO INSTALL", "WRITES"),
         [
-            (each.name, f"pip install {' '.join(each.packages)}" if each.missing else "installed", each.description)
+            (each.name, f"pip install {' '.join(each.packages)}" if each.missing else "nothing", each.description)
             for each in summaries
         ],
     )

@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 
 from idxhub import errors, load
+from idxhub.cli.files import FOLDER
 from idxhub_bench import machine, processes
 
 FULL, SAMPLE = "fashion-mnist", "fashion-mnist-sample"
@@ -29,7 +30,7 @@ def measuring(environments: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
         click.option("--dataset", type=click.Choice([FULL, SAMPLE]), default=FULL, show_default=True),
         click.option(
             "--data-dir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            type=FOLDER,
             help="The folder with the four .gz files.",
         ),
         click.option(
@@ -38,7 +39,7 @@ def measuring(environments: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
             multiple=True,
             callback=parse,
             metavar="NAME=PYTHON",
-            help="The interpreter for a framework, if it is not this one.",
+            help="The interpreter for a framework, if it is not this one; may be given several times.",
         ),
         click.option("--append", is_flag=True, help="Add the new records to RAW."),
     )
@@ -132,6 +133,7 @@ def fill_cache(asked: Mapping[str, Any], folder: Path) -> Path:
 
 def _named_python(text: str, environments: Sequence[str]) -> tuple[str, str]:
     name, _, python = text.partition("=")
+    python = os.path.expanduser(python)
     if name not in environments:
         raise click.UsageError(f"--env {text!r}: NAME=PYTHON, with NAME one of {', '.join(environments)}")
     if not os.access(python, os.X_OK):

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
+from idxhub.cli.files import FOLDER
 from idxhub.cli.output import print_json, print_text
 from idxhub_board.checking import check_file
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
-)
+@click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 def check(*, file: Path, data_dir: Path | None, offline: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from idxhub import errors
+from idxhub.cli.files import FOLDER
 from idxhub.cli.output import print_json
 from idxhub_board.configurations import Configuration, deep, later, select, today
 from idxhub_board.published import published
@@ -24,9 +25,7 @@ _COLUMNS = "{:<80}  {:>9}  {:>8}  {:>6}  {:>3}  {:>10}  {}"
 @click.argument("stores", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--only", multiple=True, metavar="PATTERN", help="As in `idxhub board run`.")
 @click.option("--pair", nargs=2, metavar="A B", help="Compare two configurations by McNemar's test instead.")
-@click.option(
-    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
-)
+@click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 def compare(

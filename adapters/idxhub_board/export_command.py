@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from idxhub import errors
-from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.files import OptionPath, check_absent, write_files
 from idxhub.cli.output import print_text
 from idxhub_board import records
 from idxhub_board.records import Record
@@ -46,7 +46,7 @@ _COLUMNS: Mapping[str, Callable[[Record], Any]] = {
 @click.argument("stores", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     *("-o", "--output"),
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OptionPath(dir_okay=False, path_type=Path),
     default=Path("results.csv"),
     show_default=True,
     help="The file; its name ends in .csv or .parquet.",

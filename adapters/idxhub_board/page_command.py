@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from idxhub import errors
-from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.files import OptionPath, check_absent, write_files
 from idxhub.cli.output import print_text
 from idxhub_board.store import read_stores
 from idxhub_board.summary import summarise
@@ -17,7 +17,7 @@ from idxhub_board.summary import summarise
 @click.argument("stores", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     *("-o", "--output"),
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OptionPath(dir_okay=False, path_type=Path),
     default=Path("board.html"),
     show_default=True,
     help="The file.",

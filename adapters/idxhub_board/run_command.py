@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idxhub import errors
+from idxhub.cli.files import FOLDER
 from idxhub.cli.output import print_json, print_text
 from idxhub_board.configurations import Configuration, select
 from idxhub_board.today import need_packages
@@ -51,7 +52,12 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float | None) 
     help="smoke: 1,000 examples; fast: what takes under a minute; full: all 129; today: classifiers that came later; "
     "deep: networks.",
 )
-@click.option("--only", multiple=True, metavar="PATTERN", help="A classifier, or a name with * in it, as 'SVC(*rbf*)'.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="A classifier, or a name with * in it, as 'SVC(*rbf*)'; may be given several times.",
+)
 @click.option("--repeats", type=_POSITIVE, default=5, show_default=True, help="Seeds of each configuration.")
 @click.option("--jobs", type=_POSITIVE, help="Jobs at the same time.  [default: as many as there are cores]")
 @click.option("--threads", type=_POSITIVE, default=1, show_default=True, help="Threads of each job.")
@@ -66,9 +72,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float | None) 
 @click.option("--accelerate", is_flag=True, help="Use scikit-learn-intelex; such results are kept apart.")
 @click.option("--again", is_flag=True, help="Repeat jobs that failed or were stopped.")
 @click.option("--list", "only_list", is_flag=True, help="Print the names of the configurations, and run nothing.")
-@click.option(
-    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
-)
+@click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 def run(

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from idxhub import errors, load
-from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.files import FOLDER, OptionPath, check_absent, write_files
 from idxhub.cli.output import print_text
 from idxhub_board.configurations import select
 from idxhub_board.today import need_packages
@@ -26,17 +26,33 @@ MODELS = (
 @click.command()
 @click.argument("name", default="fashion-mnist")
 @click.option("--split", default="all", show_default=True, help="Which examples, such as 'train[:10%]'.")
-@click.option("--model", "models", multiple=True, metavar="PATTERN", help="As --only of run.  [default: three kinds]")
-@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts, each predicted once.")
-@click.option("--count", type=click.IntRange(1, 10000), default=200, show_default=True, help="How many examples.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds and the models.")
 @click.option(
-    *("-o", "--output"), type=click.Path(path_type=Path), help="The table; .csv.  [default: NAME-suspects.csv]"
+    "--model",
+    "models",
+    multiple=True,
+    metavar="PATTERN",
+    help="As --only of `idxhub board run`.  [default: three kinds]",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Parts of the examples; each is predicted once.",
+)
+@click.option(
+    "--count", type=click.IntRange(1, 10000), default=200, show_default=True, help="How many examples to list."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of the folds and the models."
+)
+@click.option(
+    *("-o", "--output"),
+    type=OptionPath(path_type=Path),
+    help="The table; its name ends in .csv.  [default: NAME-suspects.csv]",
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
-@click.option(
-    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
-)
+@click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 def suspects(
     *,

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from idxhub import Plugins, datasets, errors, exporters
 from idxhub import export as export_dataset
+from idxhub.cli.files import FOLDER
 from idxhub.cli.output import print_json, print_table, printable_line
 
 
@@ -20,9 +21,9 @@ def _list_formats(*, as_json: bool) -> None:
         print_json([summary._asdict() for summary in summaries])
         return
     print_table(
-        ("FORMAT", "INSTALLED WITH", "WRITES"),
+        ("FORMAT", "TO INSTALL", "WRITES"),
         [
-            (each.name, f"pip install {' '.join(each.packages)}" if each.missing else "installed", each.description)
+            (each.name, f"pip install {' '.join(each.packages)}" if each.missing else "nothing", each.description)
             for each in summaries
         ],
     )
@@ -57,9 +58,7 @@ def _complete_dataset_or_path(_ctx: click.Context, _param: click.Parameter, inco
     help="An option of the format; may be given several times.",
 )
 @click.option("--force", is_flag=True, help="Replace what is at PATH; a folder as a whole.")
-@click.option(
-    "--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder to look in first."
-)
+@click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 @click.option("--list", "as_list", is_flag=True, help="List the formats, and what installs them.")

@@ -12,7 +12,7 @@ import click
 
 import idxhub_plot
 from idxhub import datasets, errors
-from idxhub.cli.files import check_absent, made_folder, write_files
+from idxhub.cli.files import FOLDER, OptionPath, check_absent, made_folder, write_files
 from idxhub.cli.output import print_json, print_text
 from idxhub_plot import output
 
@@ -55,7 +55,7 @@ def picture(endings: Sequence[str] = output.ENDINGS, split: str | None = "train"
         command: Any = run
         # click has the parameters in reverse: those of `make` come between NAME and what all of them have
         own, command.__click_params__ = getattr(command, "__click_params__", []), []
-        command = output_option(endings)(common_options(command))
+        command = output_option(endings, f"NAME-{make.__name__}")(common_options(command))
         command.__click_params__ += own
         if split is not None:
             command = split_option(split)(command)
@@ -97,12 +97,12 @@ def invert_option(command: _Command) -> _Command:
     return decorated
 
 
-def output_option(endings: Sequence[str], name: str = "NAME") -> Callable[[_Command], _Command]:
-    """The option for the file of a picture."""
+def output_option(endings: Sequence[str], default: str) -> Callable[[_Command], _Command]:
+    """The option for the file of a picture; `default` is its name without the ending, for the help."""
     return click.option(
         *("-o", "--output", "output_path"),
-        type=click.Path(path_type=Path),
-        help=f"The file; its name ends in {' or '.join(endings)}.  [default: {name}-WHAT{endings[0]}]",
+        type=OptionPath(path_type=Path),
+        help=f"The file; its name ends in {' or '.join(endings)}.  [default: {default}{endings[0]}]",
     )
 
 
@@ -113,7 +113,7 @@ def common_options(command: _Command) -> _Command:
         click.option("--offline", is_flag=True, help="Download nothing."),
         click.option(
             "--data-dir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            type=FOLDER,
             help="A folder to look in first.",
         ),
         click.option("--force", is_flag=True, help="Replace files that exist."),
@@ -174,7 +174,7 @@ def samples(asked: dict[str, Any], **own: Any) -> Any:
 
 @plot.command()
 @picture(split=None)
-@click.option("--split", "splits", multiple=True, help="A split to count; may be given again.  [default: all]")
+@click.option("--split", "splits", multiple=True, help="A split to count; may be given several times.  [default: all]")
 def classes(asked: dict[str, Any], splits: tuple[str, ...]) -> Any:
     """How many examples each class has in each split."""
     return idxhub_plot.classes(split=splits or None, **asked)
@@ -192,7 +192,7 @@ def mean(asked: dict[str, Any]) -> Any:
 @click.option(
     "--predictions",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=OptionPath(exists=True, dir_okay=False, path_type=Path),
     help="A .csv or .npy file with a class, or a score for each class, for each example of the split.",
 )
 @click.option("--count", type=click.IntRange(0, 100), default=20, show_default=True, help="How many mistakes to show.")
@@ -205,7 +205,7 @@ def mistakes(asked: dict[str, Any], **own: Any) -> Any:
 @click.argument("a", shell_complete=_complete_dataset)
 @click.argument("b", shell_complete=_complete_dataset)
 @seed_option
-@output_option(output.ENDINGS, "A-B")
+@output_option(output.ENDINGS, "A-B-diff")
 @common_options
 def diff(*, a: str, b: str, output_path: Path | None, seed: int, force: bool, as_json: bool, **options: Any) -> None:
     """What two datasets or releases have in common, and what not.
@@ -229,8 +229,8 @@ def diff(*, a: str, b: str, output_path: Path | None, seed: int, force: bool, as
 @invert_option
 @click.option(
     *("-o", "--output", "folder"),
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder, which is made if need be.  [default: NAME-WHAT]",
+    type=OptionPath(path_type=Path, file_okay=False),
+    help="The folder, which is made if need be.  [default: NAME-projector]",
 )
 @common_options
 def projector(
@@ -259,12 +259,12 @@ def projector(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of the method, and of the choice of --size.",
+    help="The seed of the method, and of the choice of examples by --size.",
 )
 @click.option("--html", is_flag=True, help="Make a page to explore, with all images in it.")
 @click.option(
     *("-o", "--output", "output_path"),
-    type=click.Path(path_type=Path),
+    type=OptionPath(path_type=Path),
     help="The file; its name ends in .png, .svg, .pdf or .html.  [default: NAME-METHOD.png or .html]",
 )
 @common_options

@@ -73,7 +73,7 @@ class UnknownNameError(IdxHubError, LookupError):
         nearest = self.nearest()
         has_suggestion = nearest is not None and repr(nearest) not in self.why
         message += f"; did you mean {nearest!r}?" if has_suggestion else "."
-        return f"{message} Choices: {', '.join(self.choices) or 'none'}."
+        return f"{message} Choices: {', '.join(self.choices)}." if self.choices else f"{message} There are none."
 
     def nearest(self) -> str | None:
         """The choice that is most similar to the name, or to its first word; None if no choice is similar."""

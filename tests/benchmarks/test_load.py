@@ -106,7 +106,10 @@ def test_a_run_that_is_there_is_not_overwritten_and_can_be_added_to(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--row", "nothing"), "no row has a word that begins with nothing"),
+        (
+            ("--row", "nothing"),
+            "no row has a word that begins with nothing. The rows are:\n  NumPy X[permutation]\n  idxhub numpy\n",
+        ),
         (("--env", "nothing=/bin/sh"), "NAME one of"),
         (("--env", "torch=/does/not/exist"), "cannot be run"),
         (("--figure", "nothing"), "'rate'"),

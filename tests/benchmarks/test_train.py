@@ -193,7 +193,7 @@ def test_a_row_that_gives_no_answer_is_a_problem(broken, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--row", "mxnet"), "no row has mxnet in its name: torch, tensorflow"),
+        (("--row", "mxnet"), "no row has mxnet in its name. The rows are:\n  torch\n  tensorflow\n"),
         (("--env", "mxnet=python"), "NAME one of torch, tensorflow, jax"),
         (("--env", "jax=/no/such"), "cannot be run"),
         (("--batch-size", "100"), "--examples 72 are no batch of 100"),

@@ -169,6 +169,15 @@ def test_get_without_data_or_network_is_a_problem_that_lists_the_places(run, tmp
     assert "Traceback" not in result.stderr
 
 
+def test_get_offline_downloads_nothing(run, monkeypatch):
+    monkeypatch.setenv("IDXHUB_OFFLINE", "")
+    monkeypatch.setenv("IDXHUB_MIRRORS", "http://127.0.0.1:9/{dataset}")
+    result = run("get", "kmnist", "--offline")
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:9/kmnist/train-images-idx3-ubyte.gz: not tried: --offline\n" in result.stderr
+    assert run("get", SAMPLE, "--offline").exit_code == 0
+
+
 def sample_folder():
     (folder,) = idxhub.Plugins([]).dataset(SAMPLE).folders
     return folder
@@ -330,6 +339,23 @@ def test_wrong_usage_is_exit_status_2(arguments, says, run):
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.startswith(f"Usage: commands {'[OPTIONS]' if arguments == ['lits'] else arguments[0]} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["plot", "sprite", "fashon-mnist", "-o", "a.gif"], "plot sprite"),
+        (["plot", "embed", "fashon-mnist"], "plot embed"),
+        (["plot", "sprit"], "plot"),
+        (["board", "run", "store.jsonl", "--only", "SVM", "--list"], "board run"),
+        (["board", "check", "--dataset"], "board check"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_usage_of_a_subcommand_of_a_group_shows_its_usage(arguments, usage, run):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert f"\nTry 'commands {usage} --help' for help.\n" in result.stderr
 
 
 def test_subcommands_of_other_packages_are_listed_without_being_imported(tmp_path):

@@ -181,6 +181,16 @@ def test_a_file_of_ones_own_is_described_by_reading_it(tmp_path, suffix, dtype):
     assert described.stem == "mine-idx3"
 
 
+@pytest.mark.parametrize("describe", [Resource.from_file, Archive.from_file])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_file_in_the_home_folder_may_be_named_with_a_tilde(tmp_path, monkeypatch, describe, kind):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    path = tmp_path / "mine"
+    path.write_bytes(idx.encode(np.zeros(9, np.uint8)))
+    assert describe(kind("~/mine")) == describe(path)
+
+
 HUGE = b"\0\0\x08\x04" + b"\xff" * 16
 
 

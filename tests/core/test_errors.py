@@ -62,8 +62,9 @@ class Broken:
         (ArgumentError("seed", "x" * 1000, "an integer"), f"seed is '{'x' * 399}...; it must be an integer"),
         (ArgumentError("seed", 10**5000, "8 or less"), "seed is an object of type int; it must be 8 or less"),
         (UnknownNameError("split", Broken(), ["train"]), "unknown split an object of type Broken. Choices: train."),
+        (UnknownNameError("csv option", "x", []), "unknown csv option 'x'. There are none."),
     ],
-    ids=["an object", "one of an argument", "a function", "long", "without a text", "broken"],
+    ids=["an object", "one of an argument", "a function", "long", "without a text", "broken", "no choices"],
 )
 def test_a_message_shows_no_address_in_memory_and_not_all_of_a_long_value(error, says):
     assert str(error) == says

@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idxhub import idx
-from idxhub.errors import IdxFormatError
+from idxhub.errors import ArgumentError, IdxFormatError
 
 TYPES = {
     "uint8": (0x08, ">u1"),
@@ -99,6 +100,16 @@ def test_the_error_says_what_is_wrong(data, says):
     """More of it is in tests/faults/test_files.py."""
     with pytest.raises(IdxFormatError, match=says):
         idx.decode(data)
+
+
+@pytest.mark.parametrize("data", ["train-images-idx3-ubyte", "x", Path("train-images-idx3-ubyte"), 2051, None])
+@pytest.mark.parametrize("read", [idx.decode, idx.read_header])
+def test_what_is_no_bytes_is_refused(read, data):
+    with pytest.raises(ArgumentError) as caught:
+        read(data)
+    assert (
+        str(caught.value) == f"data is {data!r}; it must be the bytes of an IDX file, as Path.read_bytes returns them"
+    )
 
 
 @pytest.mark.parametrize("code", [code for code, _ in TYPES.values()])

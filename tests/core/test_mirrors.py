@@ -19,7 +19,7 @@ from idxhub.cli import commands
 from idxhub.errors import ArgumentError, ChecksumError, DownloadError, IdxHubError, SpecError
 
 SECRET = "hunter2"  # noqa: S105 -- the word that nothing may show
-MUST_BE = "a URL that begins with https://, http:// or file://, or a folder"
+MUST_BE = "a URL that begins with https://, http:// or file:///, or a folder"
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def sources(split):
     return [record.source for record in split.info.records]
 
 
-@pytest.mark.parametrize("how", ["folder", "folder/", "parent", "~", "file://", "{dataset}", "relative", "two"])
+@pytest.mark.parametrize(
+    "how", ["folder", "folder/", "parent", "~", "file://", "FILE://", "{dataset}", "relative", "two"]
+)
 def test_a_folder_as_a_mirror(toy, load_from, monkeypatch, how):
     folder = Path("~/my mirror 100%/toy").expanduser()
     folder.parent.mkdir()
@@ -49,6 +51,7 @@ def test_a_folder_as_a_mirror(toy, load_from, monkeypatch, how):
         "parent": str(folder.parent),
         "~": "~/my mirror 100%/toy",
         "file://": folder.as_uri(),
+        "FILE://": folder.as_uri().replace("file:", "FILE:"),
         "{dataset}": str(folder.parent / "{dataset}"),
         "relative": "toy",
         "two": f" /nowhere/at/all , {folder} ,",
@@ -136,6 +139,8 @@ REFUSED = {
     "user:a\nhunter2@host/x": "host/x",
     "file://user:[hunter2@host/x": "file://host/x",
     "file://[host/x": "file://[host/x",
+    "file://srv/data": "file://srv/data",
+    "FILE://data": "FILE://data",
     "user:hunt/er2@host/x": "host/x",
     "u:hunter2@host/x": "host/x",
     "//user:hunter2@host/x": "//host/x",
@@ -172,6 +177,7 @@ def test_a_mistyped_url_is_refused_by_the_name_of_its_setting(toy, load_from, mi
     "mirror",
     [
         *("https://host/x@1.0/y", "https://host:80/x", "http://[::1]:80/x", "file:///srv/a:b@c", "file:///srv/b@c"),
+        "file://localhost/srv/data",
         *("/srv/a:b@c", "./a:b@c", "~/a:b@c", "a@b/c", "C:/a@b", "c:\\a:b@c"),
         *("/srv/a?b=c", "./a?b=c", "~/a?b=c", "what?", "C:/a?b=c"),
     ],

@@ -1,5 +1,7 @@
 """Plugins that add datasets to the catalog: a bad one is left out with a warning, and the others stay."""
 
+from pathlib import Path
+
 import pytest
 from support import made
 from support.installed import entry
@@ -85,6 +87,25 @@ def test_ctrl_c_in_a_dataset_plugin_is_not_its_failure(plugins_of):
 def test_an_unknown_dataset_names_the_nearest(plugins):
     with pytest.raises(UnknownNameError, match=r"unknown dataset 'fashion_mnits'; did you mean 'fashion-mnist'"):
         plugins.dataset("fashion_mnits")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("./fashion-mnist", ": that is a path; for files in a folder, name the dataset and the folder (data_dir=)"),
+        (Path("fashion-mnist"), ": that is a path; for files in a folder, name the dataset and the folder (data_dir=)"),
+        ("torch", ": that is a framework, and not a dataset"),
+        ("PyTorch", ": that is a framework, and not a dataset"),
+        ("cifar10", ""),
+        (3, ""),
+    ],
+    ids=str,
+)
+def test_a_path_or_a_framework_instead_of_a_dataset(name, why):
+    with pytest.raises(UnknownNameError) as caught:
+        Plugins().dataset(name)
+    said = str(caught.value).partition(" Choices: ")[0]
+    assert said.removesuffix("; did you mean 'fashion-mnist'?").removesuffix(".") == f"unknown dataset {name!r}{why}"
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "Fashion-MNIST", "FASHION_MNIST", "Emnist_Letters", "MNIST"])

@@ -127,7 +127,8 @@ def test_the_list(run):
     done = run("--list")
     assert done.exit_code == 0
     head, *rows = done.output.splitlines()
-    assert head.split() == ["FORMAT", "INSTALLED", "WITH", "WRITES"]
+    assert head.split() == ["FORMAT", "TO", "INSTALL", "WRITES"]
+    assert [row.split()[:2] for row in rows if row.startswith("npz ")] == [["npz", "nothing"]]
     assert [row.split()[0] for row in rows] == [each["name"] for each in json.loads(run("--list", "--json").output)]
     assert {"idx", "idx.gz", "npz", "csv"} <= {row.split()[0] for row in rows}
 

@@ -43,6 +43,20 @@ def test_json_says_which_files_were_written(plot):
 
 
 @pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("sprite", "NAME-sprite.png"),
+        ("classes", "NAME-classes.png"),
+        ("diff", "A-B-diff.png"),
+        ("projector", "NAME-projector"),
+        ("embed", "NAME-METHOD.png or .html"),
+    ],
+)
+def test_the_help_says_how_the_file_is_called(plot, command, default):
+    assert f"[default: {default}]" in re.sub(r"(-?)\n *", lambda cut: cut[1] or " ", plot(command, "--help").stdout)
+
+
+@pytest.mark.parametrize(
     ("arguments", "file"),
     [
         (

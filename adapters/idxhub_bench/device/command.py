@@ -27,10 +27,12 @@ FRAMEWORKS = ("torch", "jax")
     type=click.Choice(FRAMEWORKS),
     default=FRAMEWORKS,
     show_default=True,
-    help="Only this framework.",
+    help="Only this framework; may be given several times.",
 )
 @click.option("--device", default="cuda", show_default=True, help="The device, by the name that the framework uses.")
-@positive("--batch-size", "sizes", multiple=True, default=goals.SIZES, help="Images in a batch.")
+@positive(
+    "--batch-size", "sizes", multiple=True, default=goals.SIZES, help="Images in a batch; may be given several times."
+)
 @positive("--repeats", default=7, help="Passes of each kind.")
 def device(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
     """Measure batches that are gathered on a device.

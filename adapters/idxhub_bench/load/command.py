@@ -20,9 +20,27 @@ from idxhub_bench.measuring import FULL, SAMPLE, measuring, positive, recording
 
 @click.command()
 @measuring(sorted({name for row in rows.ROWS for name in row.environments}))
-@click.option("--row", "named", multiple=True, metavar="TEXT", help="Only rows with a word that begins with TEXT.")
-@click.option("--figure", "figures", multiple=True, type=click.Choice(list(jobs.FIGURES)), help="Only this figure.")
-@positive("--batch-size", "sizes", multiple=True, default=(32, 128, 512), help="Images in a batch.")
+@click.option(
+    "--row",
+    "named",
+    multiple=True,
+    metavar="TEXT",
+    help="Only rows with a word that begins with TEXT; may be given several times.",
+)
+@click.option(
+    "--figure",
+    "figures",
+    multiple=True,
+    type=click.Choice(list(jobs.FIGURES)),
+    help="Only this figure; may be given several times.",
+)
+@positive(
+    "--batch-size",
+    "sizes",
+    multiple=True,
+    default=(32, 128, 512),
+    help="Images in a batch; may be given several times.",
+)
 @positive("--repeats", default=7, help="Processes for each figure.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the order in which the processes run.")
 def load(raw: Path, data_dir: Path | None, pythons: Mapping[str, str], *, append: bool, **asked: Any) -> None:
@@ -51,7 +69,8 @@ def _rows(named: Sequence[str]) -> list[rows.Row]:
 
     chosen = [row for row in rows.ROWS if is_chosen(row)]
     if not chosen:
-        raise click.UsageError(f"no row has a word that begins with {' or '.join(named)}: {', '.join(rows.BY_NAME)}")
+        listed = "".join(f"\n  {name}" for name in rows.BY_NAME)  # names have commas
+        raise click.UsageError(f"no row has a word that begins with {' or '.join(named)}. The rows are:{listed}")
     return chosen
 
 

@@ -11,22 +11,26 @@ from urllib.parse import quote
 
 import click
 
-from idxhub.cli.files import check_absent, write_files
+from idxhub.cli.files import OptionPath, check_absent, write_files
 from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
 from idxhub_bench.report.model import Report, Section, listed, marked_text
 
 _CURVES = "Test accuracy after each epoch: the curves of the frameworks over each other"
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = OptionPath(dir_okay=False, path_type=Path)
+_RAW = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("raw", type=_EXISTING, nargs=-1, required=True, metavar="RAW...")
+@click.argument("raw", type=_RAW, nargs=-1, required=True, metavar="RAW...")
 @click.option("--html", type=_FILE, help="Write an HTML page, and copy each RAW into its folder.")
 @click.option("--markdown", "text", type=_FILE, help="Write a Markdown page.")
 @click.option("--picture", type=_FILE, help="Let the Markdown page open with this picture.")
 @click.option("--training-picture", type=_FILE, help="Show this picture in the Markdown page's section on training.")
-@click.option("--readme", type=_EXISTING, help="Replace the short table in this Markdown page.")
+@click.option(
+    "--readme",
+    type=OptionPath(exists=True, dir_okay=False, path_type=Path),
+    help="Replace the short table in this Markdown page.",
+)
 def report(  # noqa: PLR0917 -- click passes them by name
     raw: tuple[Path, ...],
     html: Path | None,

@@ -21,7 +21,13 @@ from idxhub_bench.train.rows import FRAMEWORKS, ROWS, Row
 
 @click.command()
 @measuring(FRAMEWORKS)
-@click.option("--row", "named", multiple=True, metavar="TEXT", help="Only rows that have TEXT in their name.")
+@click.option(
+    "--row",
+    "named",
+    multiple=True,
+    metavar="TEXT",
+    help="Only rows that have TEXT in their name; may be given several times.",
+)
 @positive("--epochs", default=2, help="Epochs of training.")
 @positive("--examples", default=12_000, help="Number of training images; all test images are used.")
 @positive("--batch-size", default=convnet.BATCH, help="Images in a batch.")
@@ -65,7 +71,8 @@ def _chosen(named: Sequence[str]) -> list[Row]:
         row for row in ROWS if not named or any(t == row.name or (t not in names and t in row.name) for t in named)
     ]
     if not found:
-        raise click.UsageError(f"no row has {' or '.join(named)} in its name: {', '.join(names)}")
+        listed = "".join(f"\n  {name}" for name in names)  # names have commas
+        raise click.UsageError(f"no row has {' or '.join(named)} in its name. The rows are:{listed}")
     return found
 
 

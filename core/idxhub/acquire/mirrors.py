@@ -68,7 +68,7 @@ def check_mirrors(spec: DatasetSpec, mirrors: Iterable[str]) -> None:
     """Raise `ArgumentError` for a mirror that is neither a folder nor a URL with the scheme http, https or file."""
     for setting, listed in (("IDXHUB_MIRRORS", mirrors), (f"mirrors of {spec.name}", spec.mirrors)):
         for mirror in filter(_is_malformed, listed):
-            must_be = "a URL that begins with https://, http:// or file://, or a folder"
+            must_be = "a URL that begins with https://, http:// or file:///, or a folder"
             raise ArgumentError(setting, redact_url(mirror), must_be)
 
 
@@ -111,18 +111,23 @@ def _is_http_url(mirror: str) -> bool:
     return re.match(r"https?://", mirror, re.IGNORECASE) is not None
 
 
+def _is_file_url(mirror: str) -> bool:
+    return re.match("file:", mirror, re.IGNORECASE) is not None
+
+
 def _is_malformed(mirror: str) -> bool:
     """Whether a mirror is a URL with an unknown scheme, or one whose beginning is mistyped."""
-    if mirror.startswith("file:"):
+    if _is_file_url(mirror):
         try:
-            urlsplit(mirror)
+            host = urlsplit(mirror).netloc
         except ValueError:  # such as file://[x
             return True
+        return host not in {"", "localhost"}  # file://srv/data would be the folder /data
     return _MALFORMED.match(mirror) is not None
 
 
 def _folder_path(mirror: str) -> Path:
-    if mirror.startswith("file:"):
+    if _is_file_url(mirror):
         from urllib.request import url2pathname  # noqa: PLC0415 -- it imports an HTTP client
 
         mirror = url2pathname(urlsplit(mirror).path)

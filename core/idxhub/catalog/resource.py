@@ -90,7 +90,7 @@ class Archive:
         """Describe your own .zip by reading it once, a block at a time. Raises `OSError`."""
         import hashlib  # noqa: PLC0415 -- see `DatasetSpec.fingerprint`
 
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
         size = 0
         with path.open("rb") as file:
@@ -158,7 +158,7 @@ class Resource:
 
         from idxhub.formats.compression import inflate, peek  # noqa: PLC0415 -- most specs are written without a file
 
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         data = path.read_bytes()
         try:
             header = idx.read_header(peek(data, idx.MAX_HEADER_SIZE))

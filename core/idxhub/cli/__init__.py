@@ -40,7 +40,7 @@ from idxhub.paths import describe_os_error
 from idxhub.plugins.importing import describe_object
 from idxhub.plugins.manager import installed
 
-_AS_JSON = "idxhub.as_json"
+_AS_JSON, _ARGUMENTS = "idxhub.as_json", "idxhub.arguments"  # of the subcommand
 _NOBODY_READS = errno.EINVAL if os.name == "nt" else errno.EPIPE  # of a pipe; click ends quietly for EPIPE alone
 # of the commands that idxhub itself adds by entry point: --help imports no plugin; a test compares the names
 _SUMMARIES = {
@@ -118,7 +118,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve the subcommand, and note whether `--json` is given: an error in its arguments must be JSON too."""
         ctx.meta[_AS_JSON] = is_json_requested(args)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[_ARGUMENTS] = tuple(rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand. An unknown name is wrong usage (2); any other error of idxhub is a problem (1)."""
@@ -140,10 +142,20 @@ class Commands(click.Group):
         return click.ClickException(message)
 
     def _context_of_subcommand(self, ctx: click.Context) -> click.Context:
-        """The context of the subcommand that was running, or else `ctx`. Its usage is shown with an error."""
+        """The context of the subcommand that was running, or else `ctx`. Its usage is shown with an error.
+
+        For a subcommand of a group, such as `plot sprite`, it is that of `sprite`.
+        """
         name = ctx.invoked_subcommand
         command = self.get_command(ctx, name) if name else None
-        return ctx if command is None else click.Context(command, ctx, name)
+        if command is None:
+            return ctx
+        context = click.Context(command, ctx, name)
+        first = next(iter(ctx.meta[_ARGUMENTS]), None)
+        if isinstance(command, click.Group) and first in command.list_commands(context):
+            nested = command.get_command(context, first)
+            return context if nested is None else click.Context(nested, context, first)
+        return context
 
 
 def _list_other_commands(listed: Container[str]) -> dict[str, str]:

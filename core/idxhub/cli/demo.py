@@ -29,7 +29,7 @@ _FEW = 4  # frameworks whose commands fit into one line
 
 @click.command()
 @data_dir_option
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images in a batch.")
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="Shuffled epochs to read.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what was tried, and why a framework is missing.")

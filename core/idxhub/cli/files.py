@@ -1,4 +1,6 @@
-"""Functions that write the files of subcommands: each is complete or absent, and replaces another only if asked."""
+"""The paths that options take, and functions that write files: each is complete or absent, and replaces another only
+if asked.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,24 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from idxhub.paths import describe_os_error, is_special_file, rename
 
 _ORPHAN_AGE = 60.0  # seconds: a file's bytes are made before it is opened, so that it is written in much less
+
+
+class OptionPath(click.Path):
+    """A path that is the value of an option. A leading `~` is expanded: in `--data-dir=~/data`, no shell does it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand the `~`, and check the path as click does."""
+        return super().convert(os.path.expanduser(value), param, ctx)
+
+
+FOLDER = OptionPath(exists=True, file_okay=False, path_type=Path)
 
 
 def check_absent(paths: Sequence[Path], *, force: bool) -> None:

@@ -15,6 +15,7 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import DatasetSpec
+from idxhub.cli.files import OptionPath
 from idxhub.cli.options import data_dir_option, dataset_argument, json_option
 from idxhub.cli.output import print_json, print_table, print_text, printable_line
 from idxhub.errors import ExportError
@@ -28,13 +29,16 @@ from idxhub.plugins.manager import installed
 @data_dir_option
 @click.option(
     "--to",
-    type=click.Path(file_okay=False),
+    type=OptionPath(file_okay=False),
     help="Also write the published files into this folder, as they were published.",
 )
 @click.option("--raw", is_flag=True, help="With --to: write the files decompressed.")
 @click.option("--force", is_flag=True, help="With --to: replace other files of the same names.")
+@click.option("--offline", is_flag=True, help="Download nothing.")
 @json_option
-def get(name: str, data_dir: Path | None, *, to: str | None, raw: bool, force: bool, as_json: bool) -> None:
+def get(
+    name: str, data_dir: Path | None, *, to: str | None, raw: bool, force: bool, offline: bool, as_json: bool
+) -> None:
     """Find or download, verify and cache a dataset.
 
     Searches for the files in --data-dir, in the cache, in the folders of other programs, and at the mirrors. Shows
@@ -46,7 +50,7 @@ def get(name: str, data_dir: Path | None, *, to: str | None, raw: bool, force: b
         raise click.BadParameter("name a folder", param_hint="--to")
     spec = installed().dataset(name)
     cache = Cache(cache_root(), spec)
-    settings = SearchSettings.from_environment(data_dir)
+    settings = SearchSettings.from_environment(data_dir, download=not offline)
     rows = _cache_arrays(spec, cache, settings)
     written = [] if to is None else _write_files(spec, cache, settings, Path(absolute_path(to)), raw=raw, force=force)
     if as_json:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
+from idxhub.cli.files import FOLDER
 from idxhub.plugins.manager import installed
 
 
@@ -17,7 +16,6 @@ class _FishComplete(FishComplete):
     source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
 
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result or the error as JSON.")
 data_dir_option = click.option("--data-dir", type=FOLDER, help="A folder to look in first.")
 

@@ -17,7 +17,8 @@ from idxhub.cache.layout import cache_root
 from idxhub.cache.store import Cache
 from idxhub.catalog.resource import Resource
 from idxhub.catalog.spec import ArraySpec, DatasetSpec
-from idxhub.cli.options import FOLDER, dataset_argument, json_option
+from idxhub.cli.files import FOLDER
+from idxhub.cli.options import dataset_argument, json_option
 from idxhub.cli.output import print_json, print_table, print_text
 from idxhub.errors import CacheError, ChecksumError
 from idxhub.paths import describe_os_error

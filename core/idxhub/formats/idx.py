@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from idxhub.errors import IdxFormatError
+from idxhub.errors import ArgumentError, IdxFormatError
 
 if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from numpy.typing import NDArray
@@ -58,7 +58,14 @@ class Header(NamedTuple):
 
 
 def read_header(data: bytes | memoryview) -> Header:
-    """Parse the header of an IDX file. Raises an `IdxFormatError` that names the wrong byte."""
+    """Parse the header of an IDX file.
+
+    Raises an `IdxFormatError` that names the wrong byte, and an `ArgumentError` if `data` are no bytes.
+    """
+    try:
+        memoryview(data)
+    except TypeError:  # a path, for example, or an open file
+        raise ArgumentError("data", data, "the bytes of an IDX file, as Path.read_bytes returns them") from None
     if len(data) < 4:
         raise IdxFormatError(f"too short for an IDX magic number: {len(data)} of 4 bytes")
     if data[0] or data[1]:
@@ -81,7 +88,8 @@ def decode(data: bytes | memoryview) -> NDArray[Any]:
     """Decode the bytes of an IDX file to an array in native byte order.
 
     If the elements have one byte each, the array is a read-only view of `data`; otherwise it is a copy. The size that
-    the header says is compared with the size of `data` before memory is allocated. Raises `IdxFormatError`.
+    the header says is compared with the size of `data` before memory is allocated. Raises `IdxFormatError`, and
+    `ArgumentError` if `data` are no bytes.
     """
     header = read_header(data)
     header.check(len(data))

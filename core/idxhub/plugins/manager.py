@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
@@ -206,7 +207,7 @@ class Plugins:
         if isinstance(name, DatasetSpec):
             return name
         if not isinstance(name, str):  # it may not be hashable
-            raise UnknownNameError("dataset", name, self.datasets())
+            raise UnknownNameError("dataset", name, self.datasets(), why=self._what_else(name))
         if name in builtin.NAMES:  # no plugin needs to be searched for
             return builtin.dataset(name)
         folded = _fold(name)
@@ -218,7 +219,15 @@ class Plugins:
         similar = [each for each in catalog if _fold(each) == folded]
         if len(similar) == 1:
             return catalog[similar[0]]
-        raise UnknownNameError("dataset", name, similar or catalog)
+        raise UnknownNameError("dataset", name, similar or catalog, why=self._what_else(name))
+
+    def _what_else(self, name: object) -> str:
+        """What somebody has named instead of a dataset: a path or a framework; empty if neither."""
+        if isinstance(name, os.PathLike) or (isinstance(name, str) and (os.sep in name or (os.altsep or "/") in name)):
+            return "that is a path; for files in a folder, name the dataset and the folder (data_dir=)"
+        if isinstance(name, str) and (name in self.adapters() or self._named(ALIASES, name.casefold())):
+            return "that is a framework, and not a dataset"
+        return ""
 
     def _adapter_instead(self, name: str) -> str:
         """Which adapter the users of another library need, according to the entry points; empty if none says so."""

@@ -130,6 +130,20 @@ def test_get_loader_gives_jax_arrays_under_jaxs_aids_for_debugging(context, devi
     assert np.concatenate(labels).tolist() == idxhub.get_dataset(NAME).labels.tolist()
 
 
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_batch_is_on_the_device_that_is_the_default_one_where_it_is_asked_for(prefetch):
+    code = f"""
+        import jax
+        from idxhub import get_loader
+
+        with jax.default_device(jax.devices()[1]):
+            batches = list(get_loader({NAME!r}, framework="jax", batch_size=500, prefetch={prefetch}))
+        print({{device.id for batch in batches for array in batch for device in array.devices()}})
+    """
+    two = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    assert python(code, env=two).stdout == "{1}\n"
+
+
 def test_a_batch_stays_what_it_is():
     loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, shuffle=False)
     batches = list(loader)

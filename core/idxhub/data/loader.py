@@ -96,6 +96,9 @@ class Loader(Generic[T]):
         self._next_start, self._position = (epoch + 1, 0), [epoch, first]
         return self._iterate(self._position)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_position": list(self._position)}  # a pass goes on in the original alone
+
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass the one of `epoch`, an integer of 0 or more. Raises `ArgumentError`."""
         self._begin_at(integer("epoch", epoch), 0)

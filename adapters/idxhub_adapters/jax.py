@@ -58,7 +58,8 @@ def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> Arrays[jax.Array
     """The two arrays, (B, ...) and (B,), on the default device."""
     if images.dtype.itemsize == 8:  # JAX would make float32 of float64 without a warning
         _check_dtype(images.dtype.name)
-    return Arrays(*_to_jax(images, labels))
+    with jax.transfer_guard_host_to_device("allow"):  # who asks for batches asks for the transfer
+        return Arrays(*_to_jax(images, labels))
 
 
 @hookimpl
@@ -114,8 +115,9 @@ _MOST_BATCHES = 16  # of one call: each further one makes compiling take longer
 
 
 # For arrays as small as a batch, what JAX does around the copy takes longer than the copy: a jitted function takes two
-# NumPy arrays in a quarter of the time that jnp.asarray or device_put needs.
-_to_jax = jax.jit(lambda *arrays: arrays)
+# NumPy arrays in a quarter of the time that jnp.asarray or device_put needs. Under `jax.disable_jit` the function gets
+# the NumPy arrays themselves.
+_to_jax = jax.jit(lambda *arrays: [jax.numpy.asarray(array) for array in arrays])
 
 
 def _put_on_device(split: Split, device: Any = None, sharding: Any = None) -> Arrays[jax.Array]:

@@ -80,14 +80,15 @@ def _dataset(
     # one row of pixels for each image, so that a gather copies whole rows; the pipeline captures the two tensors
     images = _to_tensor(split.images.reshape(n, math.prod(split.images.shape[1:])))
     labels = _to_tensor(split.labels)
-    # a variable, since TensorFlow would multiply by the reciprocal of a constant, which is not pixel/255
-    scale = tf.Variable(255.0) if split.dtype != split.images.dtype else None
+    # TensorFlow would multiply by the reciprocal of a constant, which is not pixel/255. The pipeline makes constants of
+    # small tensors, so this one is larger than it need be. With a variable, an iterator could not be saved.
+    scale = tf.fill((256,), 255.0) if split.dtype != split.images.dtype else None
 
     def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         flat = tf.reshape(indices, (-1,))
         batch = tf.gather(images, flat)
         if scale is not None:
-            batch = tf.cast(batch, tf.float32) / scale
+            batch = tf.cast(batch, tf.float32) / scale[0]
         shape = tf.concat([tf.shape(indices), split.element_shape], 0)
         static_shape = tf.TensorShape([*indices.shape, *split.element_shape])
         batch = tf.ensure_shape(tf.reshape(batch, shape), static_shape)

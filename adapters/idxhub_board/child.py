@@ -43,9 +43,14 @@ def _answer(data: dict[str, Any]) -> dict[str, Any]:
     try:
         return fit(job)
     except MemoryError as error:
-        return {"status": "out of memory", "error": str(error) or "MemoryError"}
+        return {"status": "out of memory", "error": _readable(str(error) or "MemoryError")}
     except Exception as error:  # noqa: BLE001 -- whatever an estimator raises is the result of its job
-        return {"status": "failed", "error": f"{type(error).__name__}: {error}"[:1000]}
+        return {"status": "failed", "error": _readable(f"{type(error).__name__}: {error}"[:1000])}
+
+
+def _readable(text: str) -> str:
+    """Text that can be encoded: a path may contain bytes that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,16 +23,27 @@ Record = dict[str, Any]
 Key = tuple[Any, ...]
 
 
-def _number(value: object) -> bool:
-    return type(value) in (int, float)
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _count(value: object) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def _text(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
+
+
+def _parameter(value: object) -> bool:
+    return value is None or isinstance(value, bool) or _number(value) or _text(value)
+
+
+def _parameters(value: object) -> bool:
+    """Whether these are parameters by name; one may be a list."""
+    return isinstance(value, dict) and all(
+        _text(name) and all(map(_parameter, each if isinstance(each, list) else [each])) for name, each in value.items()
+    )
 
 
 def _optional(rule: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -44,7 +56,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "examples": ("a count or null", _optional(_count)),
     "preprocessing": ("text", _text),
     "classifier": ("text", _text),
-    "parameters": ("an object", lambda value: isinstance(value, dict)),
+    "parameters": ("an object of numbers, text, true, false, null, and lists of these", _parameters),
     "seed": ("a count", _count),
     "versions": ("an object of text", lambda value: isinstance(value, dict) and all(map(_text, value.values()))),
     "backend": ("text", _text),
@@ -57,6 +69,12 @@ _DONE_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "predict_seconds": ("a number from 0", lambda value: _number(value) and value >= 0),
     "predictions": ("text or null", _optional(_text)),
 }
+_MORE_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # which a record may lack
+    "test_examples": ("a count or null", _optional(_count)),
+    "threads": ("a count or null", _optional(_count)),
+    "finished": ("text or null", _optional(_text)),
+    "error": ("text or null", _optional(_text)),
+}
 
 
 def problem(record: object) -> str | None:
@@ -65,11 +83,11 @@ def problem(record: object) -> str | None:
         return "is not a result of idxhub board"
     if record["format"] != FORMAT:
         return f"was written by another version: its format is {record['format']!r}, not {FORMAT}"
-    fields = {**_FIELDS, **(_DONE_FIELDS if record.get("status") == DONE else {})}
+    fields = {**_FIELDS, **(_DONE_FIELDS if record.get("status") == DONE else {}), **_MORE_FIELDS}
     for name, (must_be, accepts) in fields.items():
-        if name not in record:
+        if name not in record and name not in _MORE_FIELDS:
             return f"has no field {name!r}"
-        if not accepts(record[name]):
+        if not accepts(record.get(name)):
             return f"has {record[name]!r} as {name!r}, which must be {must_be}"
     return None
 

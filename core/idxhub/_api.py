@@ -153,7 +153,7 @@ def get_loader(
         shard (tuple of int): (i, n) for part i of n, counted from 0, for data-parallel training. The parts are
             disjoint, and together they are complete. Default: (0, 1).
         equal (str or None): "drop" or "pad" to make the parts equally long. Default: None.
-        prefetch (int): how many batches a thread makes ahead. Default: 0.
+        prefetch (int): how many batches a thread gathers ahead. It changes nothing with `device`. Default: 0.
         device (str, int, the framework's device or None): keeps images and labels on this device as stored, and gathers
             the same batches there. Not every adapter can: the error of one that cannot names those that can. Default:
             None.
@@ -361,7 +361,7 @@ _INSTEAD = {
     "with_info": "leave it out; load(name, split).info describes the dataset",
 }
 _INSTEAD_IN_GET_LOADER = _INSTEAD | {
-    "num_workers": "get_loader uses no worker processes; prefetch= makes batches in advance"
+    "num_workers": "get_loader uses no worker processes; prefetch= gathers batches in advance"
 }
 
 

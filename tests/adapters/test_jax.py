@@ -108,6 +108,42 @@ def test_get_loader_gives_jax_arrays_in_the_shared_order():
     assert labels.tolist() == idxhub.get_dataset(NAME).labels[idxhub.order(2000, 3, 0)].tolist()
 
 
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize(
+    "context",
+    [
+        jax.disable_jit,
+        lambda: jax.transfer_guard("disallow"),
+        lambda: jax.debug_nans(True),
+        lambda: jax.numpy_dtype_promotion("strict"),
+        lambda: jax.numpy_rank_promotion("raise"),
+        jax.checking_leaks,
+    ],
+    ids=["disable_jit", "transfer_guard", "debug_nans", "dtype_promotion", "rank_promotion", "checking_leaks"],
+)
+def test_get_loader_gives_jax_arrays_under_jaxs_aids_for_debugging(context, device):
+    loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, dtype="float32", shuffle=False, device=device)
+    with context():
+        images, labels = zip(*loader, strict=True)
+    assert {type(batch) for batch in (*images, *labels)} == {type(jax.numpy.zeros(1))}
+    assert np.concatenate(images).tobytes() == idxhub.get_dataset(NAME, dtype="float32").images.tobytes()
+    assert np.concatenate(labels).tolist() == idxhub.get_dataset(NAME).labels.tolist()
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_batch_is_on_the_device_that_is_the_default_one_where_it_is_asked_for(prefetch):
+    code = f"""
+        import jax
+        from idxhub import get_loader
+
+        with jax.default_device(jax.devices()[1]):
+            batches = list(get_loader({NAME!r}, framework="jax", batch_size=500, prefetch={prefetch}))
+        print({{device.id for batch in batches for array in batch for device in array.devices()}})
+    """
+    two = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    assert python(code, env=two).stdout == "{1}\n"
+
+
 def test_a_batch_stays_what_it_is():
     loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, shuffle=False)
     batches = list(loader)

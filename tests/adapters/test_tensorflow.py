@@ -182,6 +182,28 @@ def test_a_distribution_strategy_sees_one_epoch():
     assert sorted(map(int, seen)) == sorted(idxhub.get_dataset(NAME).labels.tolist())
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("batch_size", [None, 128])
+def test_an_iterator_over_the_order_of_the_file_is_saved_and_restored(batch_size, dtype, tmp_path):
+    passing = iter(get(dtype=dtype, batch_size=batch_size))
+    for _ in range(3):
+        next(passing)
+    path = tf.train.Checkpoint(passing=passing).save(str(tmp_path / "iterator"))
+    again = iter(get(dtype=dtype, batch_size=batch_size))
+    tf.train.Checkpoint(passing=again).restore(path)
+    for expected, restored in zip(passing, again, strict=True):
+        assert [part.numpy().tobytes() for part in expected] == [part.numpy().tobytes() for part in restored]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_tf_function_may_make_the_dataset(dtype):
+    @tf.function(autograph=False)
+    def total():
+        return get(dtype=dtype, batch_size=128).reduce(np.int64(0), lambda sum_, batch: sum_ + tf.reduce_sum(batch[1]))
+
+    assert [total().numpy(), total().numpy()] == [9000, 9000]
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_sharding_by_data_gives_one_epoch(count):
     dataset = get(batch_size=100)

@@ -40,6 +40,18 @@ OLD = record(seed=3, format=0)
         (line(OLD), 0, ["line 1 was written by another version: its format is 0, not 1"]),
         (line(A) + b"[1]\n\n" + line(B), 2, ["line 2 is not a result of idxhub board"]),
         (line(A) + b"[" * 99999 + b"\n" + line(B), 2, ["line 2 cannot be read"]),
+        *[
+            (line(A | {name: value}) + line(B), 1, [f"line 1 has {value!r} as {name!r}, which must be {must_be}"])
+            for name, value, must_be in [
+                ("dataset", "\ud800", "text"),
+                ("seed", 1 << 63, "a count"),
+                ("parameters", {"C": [[1]]}, "an object of numbers, text, true, false, null, and lists of these"),
+                ("parameters", {"C": {}}, "an object of numbers, text, true, false, null, and lists of these"),
+                ("fit_seconds", float("inf"), "a number from 0"),
+                ("threads", "two", "a count or null"),
+                ("error", ["no"], "text or null"),
+            ]
+        ],
         (line(A | {"accuracy": 90}) + line(B), 1, ["line 1 has 90 as 'accuracy', which must be a number from 0 to 1"]),
         (
             line(A | {"accuracy": float("nan")}) + line(B),

@@ -34,6 +34,7 @@ class Device:
         return [Sent(each) for each in orders]
 
     def __call__(self, indices, size):
+        assert threading.current_thread() is threading.main_thread()
         rows = indices.rows if isinstance(indices, Sent) else indices
         return iter([rows[start : start + size].tolist() for start in range(0, len(rows), size)])
 
@@ -215,8 +216,6 @@ def test_nothing_is_left_when_a_loader_is_gone(resident):
 )
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_a_loader_gives_the_indices_that_it_gives_without_a_device(arguments, prefetch, resident, numbers_of):
-    if prefetch:
-        resident.adapter.device.send = lambda orders: [Sent(each) for each in orders]
     here, there = resident(device=None, **arguments), resident(prefetch=prefetch, **arguments)
     for _ in range(20):
         assert joined(there) == numbers_of(here)

@@ -111,7 +111,7 @@ def test_the_repr_describes_a_loader(loader):
         ({"foo": 1}, "unknown get_loader argument 'foo'"),
         (
             {"num_workers": 2},
-            "'num_workers': get_loader uses no worker processes; prefetch= makes batches in advance",
+            "'num_workers': get_loader uses no worker processes; prefetch= gathers batches in advance",
         ),
         ({"batchsize": 2}, "did you mean 'batch_size'?"),
         ({"transform": abs, "framework": "torch"}, "'transform': transform is an argument of get_dataset"),
@@ -235,24 +235,33 @@ def test_layout_and_dtype(loader):
     assert (batch.shape, batch.dtype, labels.dtype) == ((8, 6, 5, 1), np.float32, np.int64)
 
 
-def test_ending_a_pass_early_waits_for_one_batch_at_most(loader):
+def test_ending_a_pass_early_waits_for_one_batch_at_most(loader, monkeypatch):
     made, going_on = [], threading.Event()
     once = loader(batch_size=1, prefetch=20)
-    native = once._make_batches
+    gather = HostBatches.gather
 
-    def slow(indices, size):
-        for batch in native(indices, size):
+    def slow(self, indices, size):
+        for batch in gather(self, indices, size):
             made.append(1)
             if len(made) > 1:
                 assert going_on.wait(10)
             yield batch
 
-    once._make_batches = slow
+    monkeypatch.setattr(HostBatches, "gather", slow)
     passing = iter(once)
     next(passing)
     threading.Timer(0.1, going_on.set).start()
     passing.close()
     assert len(made) <= 3
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_adapter_is_called_in_the_thread_that_asks_for_batches(prefetch, loader):
+    """In another one, a framework may have another default device."""
+    once, threads = loader(prefetch=prefetch), []
+    once._make_batches = HostBatches(once.split, lambda *_: threads.append(threading.get_ident()))
+    assert len(list(once)) == 4
+    assert threads == [threading.get_ident()] * 4
 
 
 @pytest.mark.parametrize("dtype", [None, "float32"])

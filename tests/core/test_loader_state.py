@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import pickle
@@ -44,6 +45,16 @@ def test_the_state_is_that_of_the_newest_of_two_passes(loader):
     once.set_epoch(7)
     next(passing)
     assert (once.state_dict()["epoch"], once.state_dict()["batch"]) == (7, 0)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_pass_goes_on_in_the_original_alone(duplicate, loader):
+    once = loader()
+    passing = iter(once)
+    next(passing)
+    copied = duplicate(once)
+    next(passing)
+    assert [each.state_dict()["batch"] for each in (once, copied)] == [2, 1]
 
 
 def test_the_state_after_a_whole_pass_is_the_next_epochs_start(loader):

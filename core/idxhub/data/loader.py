@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
 T = TypeVar("T")
 # (the indices of a pass in order, batch size) -> batches
 Batches: TypeAlias = "Callable[[NDArray[np.int64], int], Iterator[T]]"
+HostBatch: TypeAlias = "tuple[NDArray[Any], NDArray[Any]]"  # images and labels
 _STATE_FORMAT = 1
 _GATHERED_AT_ONCE = 1 << 18  # bytes of images: several small batches, which fit into a cache of the processor
 _END: Any = object()
@@ -95,6 +96,9 @@ class Loader(Generic[T]):
         self._next_start, self._position = (epoch + 1, 0), [epoch, first]
         return self._iterate(self._position)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_position": list(self._position)}  # a pass goes on in the original alone
+
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass the one of `epoch`, an integer of 0 or more. Raises `ArgumentError`."""
         self._begin_at(integer("epoch", epoch), 0)
@@ -152,23 +156,36 @@ class Loader(Generic[T]):
     def _iterate(self, position: list[int]) -> Iterator[T]:
         """The batches of one pass, which begins at `position` (epoch, batch) and keeps it up to date."""
         epoch, first = position
-        batches = self._batches(epoch, first)
-        ahead = min(self.batching.prefetch, len(self) - first)
-        if ahead > 0:
-            batches = _prefetch_batches(batches, ahead, lambda delivered: self._batches(epoch, first + delivered))
-        for number, batch in enumerate(batches, first + 1):
+        for number, batch in enumerate(self._batches(epoch, first), first + 1):
             position[:] = epoch, number
             yield batch
         position[:] = epoch + 1, 0
 
     def _batches(self, epoch: int, first: int) -> Iterator[T]:
-        """The batches of an epoch, beginning with batch number `first`."""
-        n, size = len(self.split), self.batching.batch_size
+        """The batches of an epoch, beginning with batch number `first`.
+
+        The thread of `prefetch` gathers arrays of NumPy, and calls nothing of a framework, which may have another
+        default device or another stream in another thread. On a device no thread is needed: it works by itself.
+        """
+        make, size = self._make_batches, self.batching.batch_size
+        ahead = min(self.batching.prefetch, len(self) - first)
+        if ahead <= 0 or not isinstance(make, HostBatches):
+            return make(self._indices(epoch, first), size)
+
+        def gather(delivered: int) -> Iterator[HostBatch]:
+            return make.gather(self._indices(epoch, first + delivered), size)
+
+        gathered = _prefetch_batches(gather(0), ahead, gather)
+        return (make.to_native(images, labels) for images, labels in gathered)
+
+    def _indices(self, epoch: int, first: int) -> Any:
+        """The indices of a pass, beginning with those of batch number `first`."""
+        n = len(self.split)
         if self._ahead is not None:
             indices = self._ahead(epoch)
         else:
             indices = self._part(order(n, self.batching.seed, epoch) if self.batching.shuffle else np.arange(n))
-        yield from self._make_batches(indices[first * size :] if first else indices, size)
+        return indices[first * self.batching.batch_size :] if first else indices
 
 
 def _orders_ahead(n: int, *others: Any) -> OrdersAhead:
@@ -190,17 +207,21 @@ class HostBatches(Generic[T]):
     """
 
     def __init__(self, split: Split, to_native: Callable[[NDArray[Any], NDArray[Any]], T]) -> None:
-        self._split, self._to_native = split, to_native
+        self._split, self.to_native = split, to_native
 
     def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[T]:
         """The batches of a pass: `indices` in their order, `size` at a time."""
-        split, to_native = self._split, self._to_native
+        return (self.to_native(images, labels) for images, labels in self.gather(indices, size))
+
+    def gather(self, indices: NDArray[np.int64], size: int) -> Iterator[HostBatch]:
+        """The same batches as images and labels of NumPy."""
+        split = self._split
         step = size * self._batches_at_once(size)
         for start in range(0, len(indices), step):
             chosen = indices[start : start + step]
             images, labels = split.gather(chosen), split.labels.take(chosen)
             for first in range(0, len(chosen), size):
-                yield to_native(images[first : first + size], labels[first : first + size])
+                yield images[first : first + size], labels[first : first + size]
 
     def _batches_at_once(self, size: int) -> int:
         nbytes = size * math.prod(self._split.element_shape) * np.dtype(self._split.dtype).itemsize
@@ -214,8 +235,10 @@ def _as_json(value: Any) -> Any:
     return [_as_json(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
-def _prefetch_batches(batches: Iterator[T], count: int, restart: Callable[[int], Iterator[T]]) -> Iterator[T]:
-    """Yield the same batches. A thread makes them, at most `count` batches ahead of their use.
+def _prefetch_batches(
+    batches: Iterator[HostBatch], count: int, restart: Callable[[int], Iterator[HostBatch]]
+) -> Iterator[HostBatch]:
+    """Yield the same batches. A thread gathers them, at most `count` batches ahead of their use.
 
     A forked process has no copy of the thread. It continues with `restart(n)`, which skips the first n batches.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import signal
 import threading
 import time
 import weakref
@@ -18,6 +19,7 @@ from idxhub import Plugins, errors, get_loader, hookimpl, order
 from idxhub.data.ahead import OrdersAhead
 
 N = 30  # train images of `toy`
+I32 = np.iinfo(np.int32).max
 
 
 class Device:
@@ -109,7 +111,16 @@ def test_each_epoch_is_the_shared_order(device, pause):
     assert device.dtypes == {"int32"}
 
 
-def test_several_orders_are_sent_in_one_transfer(device):
+def test_several_orders_are_sent_in_one_transfer(device, monkeypatch):
+    drawn_here, compared, pools = [], [], []
+
+    def draw(n, seed, epoch):
+        (drawn_here if threading.current_thread() is threading.main_thread() else compared).append(epoch)
+        return order(n, seed, epoch)
+
+    monkeypatch.setattr(idxhub.data.ahead, "order", draw)
+    real = idxhub.data.ahead.Threads
+    monkeypatch.setattr(idxhub.data.ahead, "Threads", lambda *given: pools.append(given) or real(*given))
     ahead = OrdersAhead(1000, 7, whole, device.send)
     for epoch in range(34):
         ahead(epoch)
@@ -118,12 +129,25 @@ def test_several_orders_are_sent_in_one_transfer(device):
     assert device.transfers[:3] == [1, 1, 16]
     assert max(device.transfers) == 16
     assert len(device.transfers) <= 6
+    assert (drawn_here, compared) == ([0, 1], [1])  # threads drew the others, without the lock
+    assert len(pools) <= 5
+
+
+@pytest.mark.parametrize(("processors", "threads"), [(None, 1), (1, 1), (2, 1), (6, 3), (64, 4)])
+def test_half_of_the_processors_and_at_most_four_draw(processors, threads, device, monkeypatch):
+    pools = []
+    real = idxhub.data.ahead.Threads
+    monkeypatch.setattr(idxhub.data.ahead, "Threads", lambda *given: pools.append(given) or real(*given))
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    ahead = OrdersAhead(100, 7, whole, device.send)
+    ahead(0), ahead(1)
+    assert pools == [(threads, "idxhub-order")]
 
 
 def test_one_epoch_or_epochs_that_do_not_follow_start_no_thread(device, monkeypatch):
     monkeypatch.setattr("idxhub.data.ahead.Threads", None)
     ahead = OrdersAhead(100, 0, whole, device.send)
-    for epoch in (0, 2, 2, 5, 3, 0):
+    for epoch in (3, 0, 2, 2, 5, 3, 0):
         assert np.array_equal(ahead(epoch).rows, order(100, 0, epoch))
 
 
@@ -131,9 +155,11 @@ def test_after_a_jump_the_orders_are_those_of_the_new_epochs(device):
     ahead = OrdersAhead(100, 3, whole, device.send)
     for epoch in (0, 1, 2, 40, 41, 42, 3, 4, 4, 5, 43, 12):
         assert np.array_equal(ahead(epoch).rows, order(100, 3, epoch))
+        wait_for_threads()
+    assert {*ahead._drawn, *ahead._sent} <= {*range(12, 29)}  # those of the other epochs are forgotten
 
 
-@pytest.mark.parametrize(("n", "most"), [(100, 16), (1 << 18, 8), (1 << 20, 2), (1 << 30, 1)])
+@pytest.mark.parametrize(("n", "most"), [(100, 16), (1 << 18, 8), (1 << 20, 2), (I32, 1), (I32 + 1, 1)])
 def test_what_is_drawn_ahead_is_bounded(n, most, device, monkeypatch):
     monkeypatch.setattr(idxhub.data.ahead, "order", lambda n, seed, epoch: np.full(3, epoch))
     monkeypatch.setattr(idxhub.data.ahead, "_order_without_lock", lambda n, seed, epoch: np.full(3, epoch))
@@ -143,6 +169,7 @@ def test_what_is_drawn_ahead_is_bounded(n, most, device, monkeypatch):
         wait_for_threads()
         assert len(ahead._drawn) + len(ahead._sent) <= most
     assert len(ahead._drawn) + len(ahead._sent) >= most // 2
+    assert device.dtypes == {"int32" if n <= I32 else "int64"}
 
 
 def test_another_release_of_numpy_may_draw_other_permutations(device, monkeypatch):
@@ -264,13 +291,25 @@ def test_it_is_pickled_without_its_threads():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_process_draws_by_itself():
-    ahead = OrdersAhead(1000, 3, whole, list)
-    for epoch in range(3):
+    """It has no copy of the threads: waiting for what they were drawing would take for ever."""
+    parent, is_drawing, going_on = os.getpid(), threading.Event(), threading.Event()
+
+    def part(indices):
+        if os.getpid() == parent and threading.current_thread() is not threading.main_thread():
+            is_drawing.set()
+            assert going_on.wait(20)
+        return indices
+
+    ahead = OrdersAhead(1000, 3, part, list)
+    for epoch in range(2):
         ahead(epoch)
+    assert is_drawing.wait(20)
     child = os.fork()
     if child == 0:
-        right = all(np.array_equal(ahead(epoch), order(1000, 3, epoch)) for epoch in range(3, 8))
+        signal.alarm(30)  # a hang is a failure
+        right = all(np.array_equal(ahead(epoch), order(1000, 3, epoch)) for epoch in range(2, 8))
         os._exit(0 if right else 1)
+    going_on.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

@@ -7,11 +7,25 @@ import operator
 from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from idxhub import Conventions, DatasetInfo, Split, arguments, hookimpl, order
+from idxhub import Conventions, DatasetInfo, Split, arguments, errors, hookimpl, order
+
+_BACKENDS = ("tensorflow", "jax", "torch")
+
+try:
+    import keras
+except ModuleNotFoundError as error:
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _BACKENDS:
+        raise
+    others = " or ".join(backend for backend in _BACKENDS if backend != missing)
+    raise errors.MissingFrameworkError(
+        f"Keras needs its backend {missing}, which is not installed; install it, or choose one that is installed: "
+        f"set the environment variable KERAS_BACKEND to {others}",
+        name=missing,
+    ) from error
 
 
 @hookimpl

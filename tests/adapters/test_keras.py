@@ -53,6 +53,29 @@ def test_conformance_on_the_other_backends(backend, commands):
     assert "keras: 49 passed, 0 failed, 6 skipped" in printed
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_error_for_a_backend_that_is_not_installed_names_the_setting(backend):
+    others = " or ".join(each for each in ("tensorflow", "jax", "torch") if each != backend)
+    python(
+        f"""
+        import sys
+
+        sys.modules[{backend!r}] = None  # as if it were not installed
+        import idxhub
+
+        try:
+            idxhub.get_dataset({NAME!r}, framework="keras")
+        except idxhub.errors.MissingFrameworkError as error:
+            assert str(error).startswith("Keras needs its backend {backend}, which is not installed; "), error
+            assert str(error).endswith("set the environment variable KERAS_BACKEND to {others}"), error
+            assert error.name == {backend!r}
+        else:
+            raise AssertionError
+        """,
+        env=os.environ | {"KERAS_BACKEND": backend},
+    )
+
+
 def test_what_is_not_applicable():
     assert kit.not_applicable("keras") == kit.DEVICE | {"workers-fork", "workers-spawn"}
 

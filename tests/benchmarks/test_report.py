@@ -49,6 +49,13 @@ def test_the_page_opens_with_the_usual_loaders(raw, tmp_path):
     assert re.search(r"<main>\s*<section id=.beside-the-usual-loaders.>", html.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize(("rounds", "says"), [(1, "(1 round; seed 0)"), (2, "(2 rounds; seed 0)")])
+def test_the_method_says_how_many_rounds_there_were(rounds, says, tmp_path):
+    raw = write(tmp_path / "raw.jsonl", [record for record in LOAD if record.get("round", 0) <= rounds])
+    assert report(raw, "--markdown", tmp_path / "page.md").exit_code == 0
+    assert says in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_what_failed_or_was_missing_is_said(raw, tmp_path):
     text = tmp_path / "page.md"
     assert report(raw, "--markdown", text).exit_code == 0

@@ -325,7 +325,7 @@ def test_other_programs_folders_are_searched(like_fashion_mnist, toy, tmp_path, 
     assert {str(Path(record.source).parent) for record in loaded.info.records} == {folder}
 
 
-@pytest.mark.parametrize("below", ["", "fashion-mnist", "FashionMNIST/raw", "data/fashion"])
+@pytest.mark.parametrize("below", ["", "fashion-mnist", "FashionMNIST/raw", "raw", "data/fashion"])
 def test_below_the_folder_that_the_user_names(like_fashion_mnist, toy, tmp_path, below):
     made.copy_files(toy, tmp_path / "mine" / below)
     loaded = load(like_fashion_mnist, "test", data_dir=tmp_path / "mine", plugins=Plugins([]))

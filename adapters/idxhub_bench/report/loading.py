@@ -217,4 +217,6 @@ def _not_quiet(summary: Summary) -> str:
 
 def _repeats(summary: Summary) -> str:
     counts = sorted({len(cell.values) for cell in summary.cells.values()})
-    return " to ".join(map(str, dict.fromkeys((*counts[:1], *counts[-1:])))) + " rounds" if counts else "no round"
+    if not counts:
+        return "no round"
+    return " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) + (" round" if counts == [1] else " rounds")

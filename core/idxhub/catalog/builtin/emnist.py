@@ -66,7 +66,7 @@ def _emnist(
         },
         mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
         folders=torchvision_folders("EMNIST"),
-        subfolders=("", "gzip", "emnist", "emnist/gzip", "EMNIST/raw", "EMNIST/raw/gzip"),
+        subfolders=("", "gzip", "emnist", "emnist/gzip", "EMNIST/raw", "EMNIST/raw/gzip", "raw"),
     )
 
 

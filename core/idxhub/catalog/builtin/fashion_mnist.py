@@ -84,7 +84,7 @@ FASHION_MNIST = DatasetSpec(
         "~/.keras/datasets/fashion-mnist",
         *torchvision_folders("FashionMNIST"),
     ),
-    subfolders=("", "fashion-mnist", "FashionMNIST/raw", "data/fashion"),
+    subfolders=("", "fashion-mnist", "FashionMNIST/raw", "raw", "data/fashion"),
 )
 
 DATASETS = (FASHION_MNIST,)

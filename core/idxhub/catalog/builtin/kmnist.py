@@ -51,7 +51,7 @@ KMNIST = DatasetSpec(
     # plain HTTP: only the digests protect the files
     mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
     folders=torchvision_folders("KMNIST"),
-    subfolders=("", "kmnist", "KMNIST/raw"),
+    subfolders=("", "kmnist", "KMNIST/raw", "raw"),
 )
 
 DATASETS = (KMNIST,)

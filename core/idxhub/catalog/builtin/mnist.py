@@ -65,7 +65,7 @@ MNIST = DatasetSpec(
         "~/.mxnet/datasets/mnist",
         "~/.cache/paddle/dataset/mnist",
     ),
-    subfolders=("", "mnist", "MNIST/raw"),
+    subfolders=("", "mnist", "MNIST/raw", "raw"),
 )
 
 DATASETS = (MNIST,)

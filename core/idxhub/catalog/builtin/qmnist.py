@@ -84,7 +84,7 @@ QMNIST = DatasetSpec(
     },
     mirrors=("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
     folders=torchvision_folders("QMNIST"),
-    subfolders=("", "qmnist", "QMNIST/raw"),
+    subfolders=("", "qmnist", "QMNIST/raw", "raw"),
 )
 
 DATASETS = (QMNIST,)

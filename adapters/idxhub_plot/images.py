@@ -91,6 +91,16 @@ def as_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
     """The images themselves if they are uint8; otherwise scaled: the smallest value becomes 0, the largest 255."""
     if images.dtype == np.uint8:
         return images
-    values = np.nan_to_num(images.astype(np.float64))
+    values = as_finite(images)
     least, most = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
     return ((values - least) * (255 / (most - least or 1))).round().astype(np.uint8)
+
+
+def as_finite(images: NDArray[Any]) -> NDArray[np.float64]:
+    """The pixels as float64: NaN becomes 0, and infinity the largest or smallest of the finite ones."""
+    values = images.astype(np.float64)
+    if np.isfinite(values).all():
+        return values
+    finite = values[np.isfinite(values)]
+    least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return np.nan_to_num(values, copy=False, nan=0.0, posinf=most, neginf=least)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -59,11 +60,15 @@ class Picture(Figure):  # type: ignore[misc]  # matplotlib is Any here: see pypr
         `fit` is the width that it may have; wider text loses characters in its middle, since names differ at their end.
         """
         rotation = options.pop("rotation", 0)
+        text = " ".join(text.split())  # a name of two lines would lie over what is beside it
         written = self.paper.text(left, top, text, **{"va": "top", **options})
-        keep = len(text)
-        while fit is not None and keep > 2 and self.width_of(written) > fit:
-            keep -= 1
+
+        def width_shortened(keep: int) -> float:
             written.set_text(f"{text[: -(-keep // 2)].rstrip()}\N{HORIZONTAL ELLIPSIS}{text[-(keep // 2) :].lstrip()}")
+            return self.width_of(written)
+
+        if fit is not None and len(text) > 2 and self.width_of(written) > fit:
+            width_shortened(2 + bisect_right(range(3, len(text)), fit, key=width_shortened))
         written.set_rotation(rotation)
         return written
 

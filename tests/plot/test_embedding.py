@@ -14,7 +14,7 @@ from support.needs import need
 need("PIL.Image")
 need("matplotlib")
 
-from idxhub import errors, load, order  # noqa: E402 -- after the skip where they are absent
+from idxhub import DatasetSpec, SplitSpec, errors, load, order  # noqa: E402 -- after the skip where they are absent
 from idxhub_plot import embedding  # noqa: E402 -- as above
 from idxhub_plot.embeddings import coordinates, methods, pca  # noqa: E402 -- as above
 
@@ -68,6 +68,14 @@ def test_images_of_one_value_are_at_one_place(tmp_path):
     same = made.make(tmp_path / "same", sizes={"train": 5})
     found = embedding(same.spec, "train[:1]+train[:1]", data_dir=same.folder)
     assert found.coordinates.tolist() == [[0, 0], [0, 0]]
+
+
+def test_pixels_that_are_not_finite_have_a_place(tmp_path):
+    images = np.random.default_rng(0).random((20, 3, 3))
+    images[0, 0] = np.nan, np.inf, -np.inf
+    split = SplitSpec(made.write(tmp_path, "i", images), made.write(tmp_path, "l", np.zeros(20, np.uint8)))
+    spec = DatasetSpec(name="not-finite", splits={"train": split}, classes=("ant",))
+    assert np.isfinite(embedding(spec, data_dir=tmp_path).coordinates).all()
 
 
 def test_points_that_are_far_away_do_not_make_the_others_small(tmp_path, computed, monkeypatch):

@@ -19,8 +19,9 @@ need("matplotlib")
 from matplotlib.text import Text  # noqa: E402 -- after the skip where they are absent
 
 import idxhub_plot  # noqa: E402 -- as above
-from idxhub import errors, load, order  # noqa: E402 -- as above
+from idxhub import DatasetSpec, SplitSpec, errors, load, order  # noqa: E402 -- as above
 from idxhub_plot import classes, diff, mean, mistakes, projector, samples, sprite  # noqa: E402 -- as above
+from idxhub_plot.style import Picture  # noqa: E402 -- as above
 
 SAMPLE = "fashion-mnist-sample"
 LONG = tuple(f"a class with a name that costs $5 or $6, number {i}" for i in range(62))
@@ -60,12 +61,25 @@ def dataset(folder, case):
         return replace(toy.spec, splits=splits), {"data_dir": folder}
     elif case == "floats":
         toy = made.make(folder, dtype="float32")
+    elif case == "not finite":
+        return not_finite(folder), {"data_dir": folder}
+    elif case == "line breaks":
+        toy = made.make(folder, classes=("an ant\nor two", "\ta bee", "a\r\ncat\n"))
     else:
         toy = made.make(folder, shape=(90, 300), sizes={"train": 40, "test": 9})
     return toy.spec, {"data_dir": folder}
 
 
-CASES = ("sample", "62 long names", "no names", "one class", "floats", "large images")
+def not_finite(folder):
+    """The spec of a dataset with two classes, (30, 4, 4) float64: a few pixels are NaN, inf or -inf, others 1."""
+    images = np.ones((30, 4, 4))
+    images[:2, 0, :3] = np.nan, np.inf, -np.inf
+    labels = np.arange(30, dtype=np.uint8) % 2
+    split = SplitSpec(made.write(folder, "images.gz", images), made.write(folder, "labels.gz", labels))
+    return DatasetSpec(name="not-finite", splits={"train": split, "test": split}, classes=("ant", "bee"))
+
+
+CASES = ("sample", "62 long names", "no names", "one class", "floats", "not finite", "line breaks", "large images")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -151,6 +165,25 @@ def test_mean_and_deviation_are_those_of_each_class():
         of_class = split.images[split.labels == label].astype(float)
         assert np.allclose(shown[label], of_class.mean(axis=0), rtol=1e-12)
         assert np.allclose(shown[10 + label], of_class.std(axis=0), rtol=1e-9)
+
+
+def test_pixels_that_are_not_finite_hide_no_mean(tmp_path):
+    images = [image.get_array() for image in mean(not_finite(tmp_path), data_dir=tmp_path).paper.get_images()]
+    assert len(images) == 4
+    assert images[0][0].tolist() == pytest.approx([14 / 15, 1, 1, 1])
+
+
+def test_a_name_that_is_too_long_keeps_as_much_as_fits():
+    picture = Picture(3, 1)
+    whole = "".join(map(chr, range(97, 123)))
+    for fit in (0.01, 0.3, 0.71, 1, 2.5):
+        written = picture.write(0, 0, whole, fit=fit)
+        start, dots, end = written.get_text().partition("\N{HORIZONTAL ELLIPSIS}")
+        assert whole == start + end if not dots else whole.startswith(start) and whole.endswith(end)
+        assert picture.width_of(written) <= fit or len(start + end) == 2
+        if dots:
+            longer = whole[: len(start) + 1] + dots + whole[-len(end) :]
+            assert len(start) == len(end) + 1 or picture.width_of(picture.write(0, 0, longer)) > fit
 
 
 def test_a_class_without_examples_has_no_mean(tmp_path):

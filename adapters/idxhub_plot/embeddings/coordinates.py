@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from idxhub import DatasetSpec, arguments, errors, order
 from idxhub_plot.embeddings.methods import Method, find_method
-from idxhub_plot.images import Images, load_images
+from idxhub_plot.images import Images, as_finite, load_images
 
 _FORMAT = 1  # of the cached file, and of what is computed from the same parameters
 
@@ -194,10 +194,12 @@ def _key(images: Images, size: int, method: str, parameters: Mapping[str, Any], 
 def _points(images: Images, indices: NDArray[np.int64]) -> NDArray[np.float32]:
     """Each image as a row of float32, in 0..1 for uint8 pixels."""
     pixels = images.split.images[indices]
+    if pixels.dtype.kind == "f":
+        pixels = as_finite(pixels)
     points = pixels.reshape(len(pixels), -1).astype(np.float32)
     if pixels.dtype == np.uint8:
         points /= 255
-    return np.nan_to_num(points, copy=False)
+    return points
 
 
 @contextmanager

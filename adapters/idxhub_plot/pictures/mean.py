@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from idxhub import DatasetSpec
-from idxhub_plot.images import Images, load_images
+from idxhub_plot.images import Images, as_finite, load_images
 from idxhub_plot.style import GREY, HEADER, LINE, MARGIN, Picture, new_picture
 
 _PER_BAND = 10  # classes side by side
@@ -92,7 +92,7 @@ def _moments(images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _values(images: Images, where: NDArray[np.int64]) -> NDArray[np.float64]:
-    return images.split.images[where].astype(np.float64)
+    return as_finite(images.split.images[where])
 
 
 def _scales(

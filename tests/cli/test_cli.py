@@ -345,9 +345,7 @@ def test_wrong_usage_is_exit_status_2(arguments, says, run):
     ("arguments", "usage"),
     [
         (["plot", "sprite", "fashon-mnist", "-o", "a.gif"], "plot sprite"),
-        (["plot", "embed", "fashon-mnist"], "plot embed"),
         (["plot", "sprit"], "plot"),
-        (["board", "run", "store.jsonl", "--only", "SVM", "--list"], "board run"),
         (["board", "check", "--dataset"], "board check"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

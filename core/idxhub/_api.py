@@ -304,13 +304,13 @@ def export(
     if path is None:
         raise ArgumentError("path", path, "a path (str or os.PathLike)")
     target = Path(check_path("path", path) or "")
-    source = make_source(spec, data_dir, cache_dir, download, verify)
-    kept = {"the cache": cache_root(source.cache_dir)}
-    if source.data_dir is not None:
-        kept["the folder that the data is read from"] = Path(source.data_dir)
+    kept = {"the cache": cache_root(check_path("cache_dir", cache_dir))}
+    if (folder := check_path("data_dir", data_dir)) is not None:
+        kept["the folder that the data is read from"] = Path(folder)
     exporting.check_target(target, is_folder=exporter.format.is_folder, force=force, kept=kept)
     named = exporting.name_splits(spec, splits)
     exporter.check(options, {each: exporting.describe_split(spec, text) for each, text in named.items()})
+    source = make_source(spec, data_dir, cache_dir, download, verify)
     loaded = dict(zip(named, load_each(source, [*named.values()], plugins), strict=True))
     with (
         exporting.write_target(target, is_folder=exporter.format.is_folder, force=force, kept=kept) as temporary,

@@ -24,8 +24,11 @@ def answer(measure: Callable[..., dict[str, Any]]) -> None:
     """
     try:
         found = measure(**processes.question())
-    except ModuleNotFoundError as error:
-        found = {"missing": f"{error.name} not installed"}
+    except ImportError as error:  # idxhub's own, for a framework, comes from Python's
+        cause = error if isinstance(error, ModuleNotFoundError) else error.__cause__
+        if not isinstance(cause, ModuleNotFoundError):
+            raise
+        found = {"missing": f"{cause.name} not installed"}
     except errors.ArgumentError as error:  # an adapter refuses a device that the machine does not have
         found = {"missing": str(error)}
     processes.answer(found)

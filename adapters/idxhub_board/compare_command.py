@@ -147,7 +147,7 @@ def _print_pair(
     for configuration, accuracy, alone in zip(
         (first, second), found.accuracies, (found.only_first, found.only_second), strict=True
     ):
-        click.echo(f"{configuration.name}: accuracy {accuracy:.4f}; {alone} examples are correct here only")
+        click.echo(f"{configuration.name}: accuracy {accuracy:.4f}; it alone is right on {alone} examples")
     click.echo(f"McNemar's exact test: p = {found.p:.3g}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from support import bench_records
 from support.needs import need_elsewhere
 from support.processes import python
 
-from idxhub import order
+from idxhub import Plugins, errors, get_dataset, order
 from idxhub_bench import hub, machine
 from idxhub_bench.device import child
 from idxhub_bench.device.command import device
@@ -69,6 +70,30 @@ def test_a_framework_that_gives_no_answer_is_a_problem(broken, tmp_path):
     done, found = run(tmp_path / "raw", "--env", f"torch={python}", status=1)
     assert f"PROBLEM torch: {why}" in done.stderr
     assert found[-1] == {"kind": "failure", "row": "torch", "why": why}
+
+
+@pytest.mark.parametrize(
+    ("raises", "missing"),
+    [
+        ("import absent_framework", "absent_framework not installed"),
+        ("import absent_framework.part", "absent_framework not installed"),
+        ("raise ImportError('libfoo.so: cannot be opened')", None),
+    ],
+)
+def test_only_a_framework_that_is_not_installed_is_missing(raises, missing, tmp_path, monkeypatch):
+    (tmp_path / "adapter_of_a_framework.py").write_text(raises)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "adapter_of_a_framework", raising=False)
+    plugins = Plugins([EntryPoint("some", "adapter_of_a_framework", "idxhub.adapters")])
+    said = []
+    monkeypatch.setattr(hub.processes, "question", lambda: {"framework": "some", "plugins": plugins})
+    monkeypatch.setattr(hub.processes, "answer", said.append)
+    if missing is None:
+        with pytest.raises(errors.MissingFrameworkError):
+            hub.answer(get_dataset)
+    else:
+        hub.answer(get_dataset)
+        assert said == [{"missing": missing}]
 
 
 def test_the_table_has_medians_and_the_share_of_a_copy():

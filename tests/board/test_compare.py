@@ -132,8 +132,8 @@ def test_a_pair(two, board):
     done = board("compare", two, "--pair", RBF, "svc(c=1,kernel=linear)", "--offline")
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
-        f"{RBF}: accuracy 1.0000; 100 examples are correct here only",
-        "SVC(C=1,kernel=linear): accuracy 0.8000; 0 examples are correct here only",
+        f"{RBF}: accuracy 1.0000; it alone is right on 100 examples",
+        "SVC(C=1,kernel=linear): accuracy 0.8000; it alone is right on 0 examples",
         "McNemar's exact test: p = 1.58e-30",
     ]
     said = json.loads(board("compare", two, "--pair", RBF, "SVC(C=1,kernel=linear)", "--json").stdout)

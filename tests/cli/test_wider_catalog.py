@@ -104,7 +104,7 @@ def test_info_of_what_is_done(run):
 def test_get_then_info_then_verify(run, odd, server):
     got = run("get", "odd")
     assert got.exit_code == 0, got.output
-    assert got.stdout.count("verified, published") == 2
+    assert got.stdout.count("verified, as published") == 2
     assert server.count() == 1
     cached = json.loads(run("info", "odd", "--json").stdout)["cached"]
     assert set(cached) == {"images-idx3.gz, transposed", "labels-idx2.gz, column 1, minus 1"}

@@ -42,7 +42,7 @@ def device(raw: Path, pythons: Mapping[str, str], *, append: bool, **asked: Any)
     device. That share counts the bytes that must be read and written at least. Also measured are a gather by hand,
     whose permutation is drawn on the device, and a whole epoch in one call: lax.scan in JAX, a CUDA graph in PyTorch.
     Before the clock starts, the batches of both loaders are compared bit for bit. The exit status is 1 if a framework
-    failed, but not if there is no such device.
+    failed, but not if it is not installed, or if there is no such device.
     """
     with recording(raw, append=append) as recorder:
         data = {"name": asked["dataset"], "cache_dir": str(fill_cache(asked, recorder.folder))}

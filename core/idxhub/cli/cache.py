@@ -34,11 +34,11 @@ def cache(*, removing: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"cache": str(root), "datasets": {folder.name: count for folder, count in sizes.items()}})
         return
-    print_text(f"{root}  (set IDXHUB_CACHE to move it)")
+    print_text(f"{root}  (set IDXHUB_CACHE to use another folder)")
     if sizes:
         print_table(("DATASET", "SIZE"), [(folder.name, format_size(count)) for folder, count in sizes.items()])
     else:
-        click.echo("empty")
+        click.echo("no datasets")
 
 
 def _confirm(question: str) -> None:

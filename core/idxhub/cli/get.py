@@ -23,6 +23,8 @@ from idxhub.exporting import write_target
 from idxhub.paths import absolute_path, describe_os_error
 from idxhub.plugins.manager import installed
 
+_IN_WORDS = {"published": "as published", "recompressed": "recompressed", "decompressed": "decompressed"}
+
 
 @click.command()
 @dataset_argument
@@ -62,7 +64,7 @@ def get(
         [
             (
                 row["file"],
-                "in the cache already" if row["cached_already"] else f"verified, {row['form']}",
+                "in the cache already" if row["cached_already"] else f"verified, {_IN_WORDS[row['form']]}",
                 printable_line(row["source"]),
             )
             for row in rows

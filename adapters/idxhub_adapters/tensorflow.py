@@ -41,7 +41,8 @@ def idxhub_conventions() -> Conventions:
 
 @hookimpl
 def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...]) -> None:
-    """Refuse images without pixels, a batch size below 1, and values of the wrong type."""
+    """Refuse images without pixels, a batch size below 1, values of the wrong type, and programs without eager mode."""
+    _check_eager()
     if not math.prod(shape):  # TensorFlow aborts the process
         raise errors.ArgumentError(
             "framework",
@@ -68,6 +69,7 @@ def idxhub_dataset(split: Split, options: Mapping[str, Any]) -> tf.data.Dataset:
 @hookimpl
 def idxhub_batch(images: NDArray[Any], labels: NDArray[Any]) -> tuple[tf.Tensor, tf.Tensor]:
     """Two eager tensors, (B, ...) and (B,), over the arrays' memory if it is aligned."""
+    _check_eager()
     return _to_tensor(images), _to_tensor(labels)
 
 
@@ -138,6 +140,13 @@ def _batch_indices(n: int, size: int, per_gather: int, *, shuffle: bool, seed: i
     else:
         whole = tf.data.Dataset.from_tensors(tf.range(n, dtype=tf.int64))
     return whole.flat_map(batches)
+
+
+def _check_eager() -> None:
+    """Refuse a program that has switched to the graphs of TensorFlow 1, in which a tensor has no memory."""
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        must_be = "'numpy' in a program that has called tf.compat.v1.disable_eager_execution or disable_v2_behavior"
+        raise errors.ArgumentError("framework", "tensorflow", must_be)
 
 
 def _to_tensor(array: NDArray[Any]) -> tf.Tensor:

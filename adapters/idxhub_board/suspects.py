@@ -48,10 +48,13 @@ def out_of_fold(
 ) -> dict[str, NDArray[np.float64]]:
     """For each model the probability of each class for each example, (N, classes), by a fit without that example.
 
-    The folds are stratified and the same for all models. Raises `ArgumentError` if a model gives no probabilities, or a
-    class has fewer examples than there are folds.
+    The folds are stratified and the same for all models. Raises `ArgumentError` if a model gives no probabilities, a
+    class has fewer examples than there are folds, or the dataset is not one of images whose classes have names.
     """
-    if np.bincount(split.labels).min() < folds:
+    if not split.classes or split.images.ndim != 3:
+        name = split.info.dataset
+        raise errors.ArgumentError("dataset", name, "one of images, (height, width), whose classes have names")
+    if np.bincount(split.labels, minlength=len(split.classes)).min() < folds:
         raise errors.ArgumentError("folds", folds, "at most the number of examples of the smallest class")
     pixels = split.images.reshape(len(split), -1).astype(np.float32)
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)

@@ -195,6 +195,23 @@ def test_an_iterator_over_the_order_of_the_file_is_saved_and_restored(batch_size
         assert [part.numpy().tobytes() for part in expected] == [part.numpy().tobytes() for part in restored]
 
 
+def test_a_program_in_the_style_of_tensorflow_1_is_told_what_to_use():
+    code = f"""
+        import tensorflow as tf
+        from idxhub import errors, get_dataset, get_loader
+
+        tf.compat.v1.disable_eager_execution()
+        for read in (get_dataset, lambda name, **how: next(iter(get_loader(name, batch_size=8, **how)))):
+            try:
+                read({NAME!r}, framework="tensorflow")
+            except errors.ArgumentError as error:
+                print(error)
+    """
+    said = python(code).stdout.splitlines()
+    assert len(said) == 2
+    assert all(line.startswith("framework is 'tensorflow'; it must be 'numpy' in a program that ") for line in said)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_a_tf_function_may_make_the_dataset(dtype):
     @tf.function(autograph=False)

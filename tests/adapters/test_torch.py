@@ -453,3 +453,16 @@ def test_a_notebook_shows_what_it_gives(dataset):
 def test_a_notebook_shows_other_data_too(dataset, shape):
     dataset.data = torch.ones(shape)
     assert f"{shape[0]} examples" in dataset._repr_html_()
+
+
+def test_the_default_device_of_the_program_changes_nothing():
+    with torch.device("meta"):
+        dataset = idxhub.get_dataset(NAME, framework="torch")
+        assert np.shares_memory(dataset.data.numpy(), dataset._split.images)
+        again = pickle.loads(pickle.dumps(dataset))  # noqa: S301 -- made here
+        gathered = again.__getitems__([0, 1])
+        batches = [again[:2], default_collate(gathered), default_collate(list(gathered))]
+        dataset.targets = [7] * len(dataset)
+    for images, labels in [*batches, (dataset.data, dataset.targets), (again.data, again.targets)]:
+        assert (images.device.type, labels.device.type) == ("cpu", "cpu")
+    assert [labels.tolist() for _, labels in batches] == [[9, 0]] * 3

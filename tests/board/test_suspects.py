@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import made
 from support.needs import need
 
 need("sklearn")
@@ -91,6 +92,7 @@ def test_the_command_writes_a_table_and_a_sheet(board, tmp_path, monkeypatch):
         (["--model", "Perceptron(penalty=l1)"], "it must be one that gives probabilities"),
         (["--folds", "300"], "folds is 300; it must be at most the number of examples of the smallest class"),
         (["--split", "trian"], "did you mean 'train'?"),
+        (["--split", "train[:0]"], "folds is 5; it must be at most the number of examples of the smallest class"),
     ],
 )
 def test_what_is_wrong(arguments, said, board, tmp_path, monkeypatch):
@@ -106,6 +108,13 @@ def test_a_part_of_a_split_has_the_positions_of_the_split():
     probabilities = {"a": np.eye(10)[(split.labels + 1) % 10] * 0.9 + 0.01}
     found = rank(split, probabilities, find_issues(split, probabilities), 5)
     assert all(split.labels[each.index - 100] == each.label for each in found)
+
+
+@pytest.mark.parametrize("arguments", [{"classes": ()}, {"shape": (4,)}], ids=str)
+def test_what_no_table_can_show_is_refused_before_anything_is_fitted(arguments, tmp_path):
+    toy = made.make(tmp_path, **arguments)
+    with pytest.raises(errors.ArgumentError, match=r"one of images, .*, whose classes have names"):
+        out_of_fold(load(toy.spec, data_dir=tmp_path), [], 2, 0)
 
 
 def test_a_model_without_probabilities_is_refused():

@@ -347,6 +347,16 @@ def test_it_fits_the_window_in_light_and_dark(width, dark, page):
         assert canvas == by_id(page, "stage").size
 
 
+def test_a_long_name_without_spaces_is_broken(browser, tmp_path):
+    names = ("x" * 300, "<b>bee</b>", "\u202ecat")
+    toy = made.make(tmp_path / "data", classes=names, title="T" * 300)
+    path = tmp_path / "page.html"
+    path.write_text(embed_page(toy.spec, "train", data_dir=toy.folder), encoding="utf-8")
+    page = opened(browser, path)
+    assert page.execute_script("return document.getElementById('panel').scrollWidth <= panel.clientWidth")
+    assert [each.text for each in page.find_elements(By.CSS_SELECTOR, "#classes span")] == list(names)
+
+
 def test_frames_come_while_the_view_moves_and_all_points_are_there_at_rest(page):
     times = page.execute_async_script(FRAMES)
     print(f"{1000 * len(times) / sum(times):.0f} frames/s")  # noqa: T201 -- the figure; machines differ too much for a bound

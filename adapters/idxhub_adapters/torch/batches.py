@@ -61,7 +61,7 @@ def collate_samples(batch: Sequence[tuple[torch.Tensor, Any]], **_: Any) -> list
     """`[images, labels]` of a batch whose elements are of type `Sample`: what default_collate calls."""
     if isinstance(batch, GatheredBatch):
         return WorkerBatch(batch.tensors()) if _is_sent_next() else batch.tensors()
-    return [torch.stack([image for image, _ in batch]), torch.tensor([label for _, label in batch])]
+    return [torch.stack([image for image, _ in batch]), torch.tensor([label for _, label in batch], device="cpu")]
 
 
 # torch documents this registry as the way to add an element type to default_collate

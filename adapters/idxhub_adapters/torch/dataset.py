@@ -195,7 +195,7 @@ class IdxDataset(Dataset[tuple[ImageT_co, TargetT_co]], Generic[ImageT_co, Targe
 def _as_contiguous_cpu_tensor(argument: str, values: Any) -> torch.Tensor:
     """`values` as a tensor that NumPy can take batches of without a copy of the whole."""
     try:
-        tensor = torch.as_tensor(values).detach().cpu().contiguous()
+        tensor = torch.as_tensor(values, device="cpu").detach().contiguous()  # whatever the default device is
     except (TypeError, ValueError, RuntimeError) as error:  # torch raises all three for what is no dense tensor
         raise errors.ArgumentError(argument, type(values).__name__, f"a dense tensor, or an array: {error}") from error
     if not tensor.ndim:

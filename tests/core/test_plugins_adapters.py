@@ -84,6 +84,11 @@ BAD = {
     "an unknown layout": (with_conventions("return Conventions(layout='WHC')"), "WHC"),
     "an unknown label type": (with_conventions("return Conventions(label_dtype='nonsense')"), "label_dtype='nonsense'"),
     "labels of floats": (with_conventions("return Conventions(label_dtype='float32')"), "label_dtype='float32'"),
+    "a label type that is malformed": (
+        with_conventions("return Conventions(label_dtype={'names': ['a'], 'formats': []})"),
+        "label_dtype={'names'",
+    ),
+    "options without names": (with_conventions("return Conventions(options={1: 'one'})"), "options={1: 'one'}"),
     "options that are no mapping": (with_conventions("return Conventions(options=None)"), "options=None"),
     "conventions that raise": (with_conventions("{}['x']"), "raised KeyError: 'x'"),
     "an import that raises": (

@@ -53,6 +53,20 @@ def test_a_folder_with_another_dataset_is_refused(path, sample, monkeypatch):
         load_mnist(path)
 
 
+@pytest.mark.parametrize(
+    ("ending", "change"),
+    [(".gz", bytes), (".gz", lambda data: gzip.compress(gzip.decompress(data))), ("", gzip.decompress)],
+)
+@pytest.mark.parametrize("kind", ["train", "t10k"])
+def test_labels_of_another_dataset_are_refused_in_each_form(kind, ending, change, sample, tmp_path):
+    name = f"{kind}-labels-idx1-ubyte"
+    path = tmp_path / f"{name}{ending}"
+    path.write_bytes(change((sample.folder / f"{name}.gz").read_bytes()))
+    with pytest.raises(errors.ChecksumError) as caught:
+        load_mnist(tmp_path, kind=kind)
+    assert str(caught.value).startswith(f"{path} is a file of Fashion-MNIST, a sample: ")
+
+
 @pytest.mark.parametrize("unpacked", [False, True])
 def test_a_folder_with_mnist_is_refused(unpacked, mnist_dir, tmp_path, full_data_dir, monkeypatch):
     monkeypatch.setenv("IDXHUB_MIRRORS", str(full_data_dir))  # so that Fashion-MNIST can be found elsewhere
@@ -65,7 +79,9 @@ def test_a_folder_with_mnist_is_refused(unpacked, mnist_dir, tmp_path, full_data
         load_mnist(tmp_path, kind="t10k")
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", gzip.compress(b"labels")[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b", gzip.compress(b"labels")[:-9], gzip.compress(b"labels")[:10] + b"\xff" * 20]
+)
 def test_damaged_labels_are_left_to_loading(content, fashion, tmp_path):
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(content)
     assert len(load_mnist(tmp_path)[1]) == len(fashion.labels("train"))

@@ -1,6 +1,7 @@
 """The public functions on a dataset of one's own."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,9 +71,11 @@ def test_dtype_and_layout(toy, options, layout, shape, dtype):
     np.testing.assert_array_equal(images.reshape(30, 6, 5), expected)
 
 
-def test_every_pixel_value_is_correctly_rounded():
-    pixels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(to_float32(pixels), (pixels.astype(np.float64) / 255).astype(np.float32))
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
+def test_every_pixel_value_is_correctly_rounded(dtype):
+    scaled = to_float32(np.arange(256).astype(dtype))
+    assert scaled.dtype == np.float32
+    np.testing.assert_array_equal(scaled, (np.arange(256) / 255).astype(np.float32))
 
 
 @pytest.mark.parametrize("layout", [None, *LAYOUTS])
@@ -176,6 +179,10 @@ def test_what_a_notebook_shows_is_one_line():
     assert repr(arrays) == f"Arrays('{name}', split='train', {shown})"
     assert repr(arrays.info) == f"DatasetInfo('{name}', split='train', num_examples=2000)"
     assert repr(idxhub.load(name)) == f"Split('{name}', split='train', {shown})"
+    converted = replace(idxhub.load(name), dtype="float32", layout="CHW")
+    assert repr(converted) == f"Split('{name}', split='train', {shown}, dtype='float32', layout='CHW')"
     (batch,) = idxhub.get_loader(name, split="train[:3]", batch_size=3)
     assert repr(batch) == "Arrays(images=uint8 (3, 28, 28), labels=int64 (3,))"
     assert repr(idxhub.Arrays(object(), 3)) == "Arrays(images=object, labels=int)"
+    half = SimpleNamespace(dtype="uint8"), SimpleNamespace(shape=(3,))
+    assert repr(idxhub.Arrays(*half)) == "Arrays(images=SimpleNamespace, labels=SimpleNamespace)"

@@ -1,12 +1,14 @@
 """The audit: files by their digests, damaged files, and files that are left alone."""
 
 import gzip
+import hashlib
 import io
 import lzma
 import os
 import struct
 import zipfile
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from support.made import make
 from idxhub import Plugins, SplitSpec, idx, load
 from idxhub.acquire.verify import verify_bytes
 from idxhub.audit import judge
+from idxhub.audit.content import BLOCK_SIZE, sha256_of_beginning
 from idxhub.audit.judge import audit_files
 from idxhub.cache.store import Cache
 from idxhub.catalog import builtin
@@ -52,6 +55,7 @@ DAMAGED = {
     "page": (lambda data: b"\n<!DOCTYPE html><html>log in</html>", "an HTML page"),
     "page in gz": (lambda data: gzip.compress(b"<html>log in</html>"), "an HTML page"),
     "something else": (lambda data: b"PNG and so on", "not IDX: bytes 0-1 are 50 4e, not 00 00"),
+    "something else in gz": (lambda data: gzip.compress(b"PNG and so on"), "not IDX: bytes 0-1 are 50 4e, not 00 00"),
     "cut before its content": (lambda data: data[:8], "cut short at byte 8, before its content begins"),
     "cut gz": (lambda data: data[:-100], f"{CUT}{SHAPE}"),
     "cut raw": (lambda data: gzip.decompress(data)[:500], f"cut short at byte 500 of 916{SHAPE}"),
@@ -79,7 +83,16 @@ DAMAGED = {
 }
 # cases in which the first bytes do not show that it is an IDX file
 LEFT_ALONE_UNDER_ANOTHER_NAME = {
-    *("empty", "page", "page in gz", "something else", "cut before its content", "cut raw", "longer"),
+    *(
+        "empty",
+        "page",
+        "page in gz",
+        "something else",
+        "something else in gz",
+        "cut before its content",
+        "cut raw",
+        "longer",
+    ),
     "its length changed",
 }
 
@@ -135,7 +148,15 @@ def test_a_sound_file_that_changes_during_the_audit_fails_nothing(toy, put, monk
     monkeypatch.setattr(judge, "scan_files", scan_then_change)
     sound, cut = audit_files([path.parent], [toy.spec]).findings
     assert sound.state == "right"
-    assert cut.found.startswith("cut short at byte")
+    assert cut.found == "cut short at byte 915 of 916; has the shape of toy train images"
+
+
+@pytest.mark.parametrize("length", [1, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 2 * BLOCK_SIZE + 5])
+@pytest.mark.parametrize("compress", [bytes, partial(gzip.compress, compresslevel=1)])
+def test_the_beginning_of_a_content_may_be_longer_than_a_block(compress, length, tmp_path):
+    content = os.urandom(3 * BLOCK_SIZE)
+    (tmp_path / "x").write_bytes(compress(content))
+    assert sha256_of_beginning(tmp_path / "x", length) == hashlib.sha256(content[:length]).hexdigest()
 
 
 def test_names_that_only_one_dataset_has_do_not_make_a_folder_mixed(toy, put, tmp_path):
@@ -250,6 +271,8 @@ NO_DIGEST = "30x6x5 uint8, like toy train images; no digest of its content is kn
         ((30, 6, 5), "toy/train-images-idx3-ubyte.gz", "wrong", f"not as published: {NO_DIGEST}"),
         ((30, 6, 5), "train-images-idx3-ubyte", "wrong", "unknown: 30x6x5 uint8, SHA-256 "),  # the twin's, perhaps
         ((30, 5, 6), "toy/train-images-idx3-ubyte", "wrong", "unknown: 30x5x6 uint8, SHA-256 "),
+        ((30, 5, 6), "toy/train-images-idx3-ubyte (1)", "wrong", "unknown: 30x5x6 uint8, SHA-256 "),
+        ((30, 5, 6), "train-images-idx3-ubyte (1)", "unknown", "unknown: 30x5x6 uint8, SHA-256 "),
         ((30, 6, 5), "mine", "unknown", "unknown: 30x6x5 uint8, SHA-256 "),
     ],
 )

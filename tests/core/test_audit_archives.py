@@ -72,6 +72,15 @@ def test_a_file_with_a_published_archives_name_claims_to_be_it(packed, what):
     assert audit_files([path.rename(path.with_name("mine.zip"))], [spec]).findings == ()
 
 
+def test_an_archive_with_another_sha256_is_not_the_published_one(packed):
+    path, spec = packed()
+    assert audit_files([path], [spec]).findings[0].member is None
+    archive = replace(spec.splits["train"].images.archive, sha256="0" * 64)
+    images, labels = (replace(spec.splits["train"].arrays[i].resource, archive=archive) for i in (0, 1))
+    findings = audit_files([path], [replace(spec, splits={"train": SplitSpec(images, labels)})]).findings
+    assert {each.member for each in findings} == {images.member, labels.member}
+
+
 def test_an_archive_that_was_packed_again_is_told_by_its_members(packed, toy):
     path, spec = packed()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -16,6 +16,7 @@ from idxhub import Archive, DatasetSpec, Plugins, Resource, SplitSpec, errors, i
 from idxhub.catalog import builtin
 from idxhub.catalog.builtin.fashion_mnist import FASHION_MNIST
 from idxhub.catalog.builtin.fashion_mnist_sample import FASHION_MNIST_SAMPLE
+from idxhub.catalog.resource import size_limit
 from idxhub.cli.catalog import describe
 
 DATASETS = tuple(builtin.datasets().values())
@@ -48,7 +49,7 @@ INVALID = {
         "dtype": ["int64", "bool", "no such type", None],
     },
     spec: {
-        "name": ["", "a/b", "..", "-x", "a b", "x\n", None],
+        "name": ["", "a/b", "..", "-x", "a b", "\u00e9", "x\n", None],
         "splits": [{}, ["train"], {"tr ain": split()}, {"a[b": split()}, {1: split()}, {"train": resource()}],
         "classes": ["abc", None, 3],
         "mirrors": ["https://one.example/", None],
@@ -91,6 +92,7 @@ def test_an_invalid_field_is_refused(make, field, value):
         (lambda: split(labels=resource(shape=(4,))), "^images.gz has 5 examples, a-idx1-ubyte.gz has 4$"),
         (lambda: split(labels=resource(shape=(5, 8))), "labels must be one integer an example, not uint8 of shape"),
         (lambda: split(labels=resource(dtype="float32")), "labels must be one integer an example, not float32 of"),
+        (lambda: split(label_column=0), "labels must be a table of integers if label_column is given, not uint8 of"),
         (lambda: spec(name="a b"), "^name must be a name of letters, .+, not 'a b'$"),
         (lambda: spec(classes=None), "^toy: classes must be a tuple of strings, not None$"),
         (lambda: spec(mirrors="http://me:secret@host"), "^toy: mirrors must be a tuple of strings$"),
@@ -100,11 +102,31 @@ def test_an_invalid_field_is_refused(make, field, value):
             ),
             "^toy: two different files are called images$",
         ),
+        (
+            lambda: spec(
+                splits={
+                    "train": split(labels=resource(shape=(5, 2), filename="labels"), label_column=1),
+                    "test": split(labels=resource(filename="labels.column-1")),
+                }
+            ),
+            "^toy: two different arrays are called labels.column-1$",
+        ),
     ],
 )
 def test_an_error_says_which_field_must_be_what(describe_it, says):
     with pytest.raises(errors.SpecError, match=says):
         describe_it()
+
+
+@pytest.mark.parametrize("name", ["two words.gz", "\u00e9t\u00e9.gz", "a..b", "npy", "~a'&;"])
+def test_a_plain_file_name_is_accepted(name):
+    assert resource(filename=name).filename == name
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_what_cannot_be_compressed_is_below_the_limit(size):
+    file = resource(shape=(size,))
+    assert len(gzip.compress(os.urandom(file.payload_size), 0)) <= size_limit(file) < 1.1 * size + 2000
 
 
 def test_integers_of_any_type_are_stored_as_ints():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import filelock
 import pytest
-from support.installed import entry
+from support.installed import entry, install
 
 from idxhub import ExportFormat, ExportSplit, Plugins, errors, export, exporting
 
@@ -83,6 +83,21 @@ def test_listing_imports_no_exporter(plugins):
     plugins.exporter("file")
     assert "export_file" in sys.modules
     assert "export_folder" not in sys.modules
+
+
+def test_a_summary_names_the_packages_that_are_missing(write, tmp_path):
+    required = ("numpy", "absent[data]>=2", "thinglib")
+    metadata = ("Provides-Extra: file", *(f"Requires-Dist: {each}; extra == 'file'" for each in required))
+    entry_points = "[idxhub.exporters]\nfile = export_thing\n"
+    install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
+    write("export_thing", '"""Files with things.\n\nMore of them."""')
+    (summary,) = (each for each in Plugins().summarize_exporters() if each.name == "file")
+    assert tuple(summary) == (
+        "file",
+        "Files with things.",
+        ("numpy", "absent[data]", "thinglib"),
+        ("absent[data]", "thinglib"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,12 @@ def test_empty_arrays(shape):
         (b"\0", "1 of 4 bytes"),
         (b"\0\0\x08", "3 of 4 bytes"),
         (b"\0\0\x08\x01\0\0\0\5" + bytes(3), r"too short: shape \(5,\) of uint8 needs 13 bytes, but there are 11"),
+        (b"\0\1\x08\x01" + bytes(4), "not IDX: bytes 0-1 are 00 01, not 00 00$"),
+        (b"\1\0\x08\x01" + bytes(4), "not IDX: bytes 0-1 are 01 00, not 00 00$"),
         (b"\0\0\x0f\x01" + bytes(8), "element type 0x0f at byte 2"),
+        (b"\0\0\x08\0x", "^0 dimensions at byte 3"),
+        (b"\0\0\x08\x41" + bytes(4 * 65), "^65 dimensions at byte 3"),
+        (b"\0\0\x08\x02" + bytes(7), "^header cut short: 2 dimensions need 12 bytes, the data ends at byte 11$"),
         (b"<!DOCTYPE html><html>", "HTML page"),
         (b"  \n<html>", "HTML page"),
         (b"\x1f\x8b\x08\x00", "gzip: decompress it first"),
@@ -130,6 +135,7 @@ def test_empty_with_dimensions_beyond_an_address():
 
 def test_64_dimensions_are_read_as_far_as_numpy_can():
     data = by_hand(8, (1,) * 64, b"x")
+    assert idx.encode_header((1,) * 64, "uint8") == data[:-1]
     try:
         np.empty((1,) * 64)
     except ValueError:  # NumPy 1 stops at 32

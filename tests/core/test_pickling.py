@@ -9,6 +9,7 @@ from support.processes import python
 
 from idxhub import load
 from idxhub.cache.layout import list_cache_folders
+from idxhub.data.arrays import have_same_bytes
 
 
 @pytest.mark.parametrize("text", ["train", "train[10:20]", "train+test", "train[:0]"])
@@ -50,6 +51,37 @@ def test_a_split_that_the_cache_does_not_have_is_pickled_by_value(large, cache_d
     (folder,) = list_cache_folders(cache_dir)
     for record in folder.glob("*.json"):
         BY_VALUE[change](split, record)
-    arrived = pickle.loads(pickle.dumps(split))  # noqa: S301
+    files = {path: path.read_bytes() for path in folder.iterdir()}
+    data = pickle.dumps(split)
+    assert len(data) > split.images.nbytes
+    assert {path: path.read_bytes() for path in folder.iterdir()} == files  # nothing was built again
+    arrived = pickle.loads(data)  # noqa: S301
     np.testing.assert_array_equal(arrived.images, split.images)
     np.testing.assert_array_equal(arrived.labels, split.labels)
+
+
+@pytest.mark.parametrize("at", [0, (1 << 22) - 1, 1 << 22, -1])
+def test_bytes_are_compared_to_the_end(at):
+    one = np.zeros((9, 1 << 20), np.uint8)  # three steps of 4 MiB
+    other = one.copy()
+    assert have_same_bytes(one, other)
+    other.reshape(-1)[at] = 1
+    assert not have_same_bytes(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (np.zeros(4, np.uint8), np.zeros(3, np.uint8), False),
+        (np.zeros(3, np.uint8), np.zeros(4, np.uint8), False),
+        (np.zeros((4, 1), np.uint8), np.zeros(4, np.uint8), False),
+        (np.zeros(4, np.uint8), np.zeros(4, np.int8), False),
+        (np.zeros(4, np.float32), -np.zeros(4, np.float32), False),
+        (np.full(4, np.nan), np.full(4, np.nan), True),
+        (np.zeros((0, 5)), np.zeros((0, 5)), True),
+        (np.zeros((0, 5)), np.zeros((0, 4)), False),
+        (np.zeros((5, 0)), np.zeros((5, 0)), True),
+    ],
+)
+def test_arrays_with_the_same_bytes(one, other, same):
+    assert have_same_bytes(one, other) is same

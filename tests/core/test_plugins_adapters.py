@@ -84,6 +84,11 @@ BAD = {
     "an unknown layout": (with_conventions("return Conventions(layout='WHC')"), "WHC"),
     "an unknown label type": (with_conventions("return Conventions(label_dtype='nonsense')"), "label_dtype='nonsense'"),
     "labels of floats": (with_conventions("return Conventions(label_dtype='float32')"), "label_dtype='float32'"),
+    "a label type that is malformed": (
+        with_conventions("return Conventions(label_dtype={'names': ['a'], 'formats': []})"),
+        "label_dtype={'names'",
+    ),
+    "options without names": (with_conventions("return Conventions(options={1: 'one'})"), "options={1: 'one'}"),
     "options that are no mapping": (with_conventions("return Conventions(options=None)"), "options=None"),
     "conventions that raise": (with_conventions("{}['x']"), "raised KeyError: 'x'"),
     "an import that raises": (
@@ -162,7 +167,18 @@ def test_a_missing_framework_says_what_installs_it(adapters, code, says):
         assert says in str(caught.value)
 
 
-def test_the_install_command_names_the_extras_packages_and_not_the_extra(write, tmp_path):
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import thinglib_that_is_not_there", "not installed; install it with: pip install "),
+        (
+            "raise ImportError('no libthing.so')",
+            "no libthing.so; install it again with: pip install --force-reinstall ",
+        ),
+    ],
+    ids=["missing", "broken"],
+)
+def test_the_install_command_names_the_extras_packages_and_not_the_extra(code, says, write, tmp_path):
     metadata = (
         "Provides-Extra: thing",
         "Requires-Dist: thinglib>=2; extra == 'thing'",
@@ -170,9 +186,22 @@ def test_the_install_command_names_the_extras_packages_and_not_the_extra(write, 
     )
     entry_points = "[idxhub.adapters]\nthing = adapter_thing\n"
     install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points=entry_points)
-    write("adapter_thing", "import thinglib_that_is_not_there")
-    with pytest.raises(MissingFrameworkError, match=r'pip install thinglib "otherlib\[data\]"$'):
+    write("adapter_thing", code)
+    with pytest.raises(MissingFrameworkError) as caught:
         Plugins().adapter("thing")
+    assert str(caught.value).endswith(f'{says}thinglib "otherlib[data]"')
+
+
+def test_the_versions_of_a_framework_are_those_of_its_packages(write, tmp_path):
+    """A package may be installed under another name, as tensorflow-cpu may be."""
+    required = ("Thing.Lib>=2", "numpy", "otherlib[data]", "absent")
+    metadata = ("Provides-Extra: thing", *(f"Requires-Dist: {each}; extra == 'thing'" for each in required))
+    install(tmp_path / "modules", "idxhub_thing", *metadata, entry_points="[idxhub.adapters]\nthing = adapter_thing\n")
+    install(tmp_path / "modules", "thing_lib", version="2.5")
+    install(tmp_path / "modules", "otherlib_cpu", version="3.1", top_level="otherlib")
+    versions = Plugins().framework_version("thing")
+    assert versions == f"Thing.Lib 2.5, numpy {np.__version__}, otherlib_cpu 3.1"
+    assert Plugins().framework_version("unknown") == ""
 
 
 def test_an_optional_part_of_an_installed_package_is_not_promised_by_it(write, tmp_path):

@@ -46,7 +46,7 @@ BAD = {
     "raises": CODE.format(name="x").replace("images = ", "1 / 0; images = "),
     "no hook": "",
     "misspelt": CODE.format(name="x").replace("def idxhub_datasets", "def idxhub_dataset_s"),
-    "not specs": CODE.format(name="x").replace("yield DatasetSpec", "yield str"),
+    "not specs": f"{HOOK} return ['toy']",
     "nothing": f"{HOOK} return 5",
     "None": f"{HOOK} pass",
     "a built-in name": CODE.format(name="fashion-mnist"),
@@ -56,14 +56,30 @@ BAD = {
 }
 
 
+SAYS = {
+    "no hook": "has no idxhub_datasets marked with hookimpl",
+    "not specs": "gave 'toy', not a DatasetSpec",
+    "None": "idxhub_datasets returned nothing",
+    "a built-in name": "adds 'fashion-mnist', which exists already",
+    "a name twice": "adds 'x', which exists already",
+}
+
+
 @pytest.mark.parametrize("fault", BAD)
 def test_a_bad_dataset_plugin_warns_and_leaves_the_others(plugins_of, fault):
     plugins = plugins_of(bad=BAD[fault], a=CODE.format(name="alpha"))
     with pytest.warns(UserWarning, match="no datasets from datasets_bad") as caught:
         assert set(plugins.datasets()) == {*builtin.NAMES, "alpha"}
     assert len(caught) == 1
+    assert str(caught[0].message).endswith(SAYS.get(fault, ""))
     assert plugins.dataset("fashion-mnist") == builtin.datasets()["fashion-mnist"]
     plugins.datasets()  # said once
+
+
+def test_of_two_plugins_with_the_same_dataset_the_first_one_counts(plugins_of):
+    plugins = plugins_of(a=CODE.format(name="alpha"), b=CODE.format(name="alpha").replace("(5", "(6"))
+    with pytest.warns(UserWarning, match="no datasets from datasets_b: .* adds 'alpha', which exists already$"):
+        assert plugins.dataset("alpha").sizes == {"train": 5}
 
 
 ENDINGS = ["SystemExit", "SystemExit(3)", "GeneratorExit", "__import__('asyncio').CancelledError('stop')"]

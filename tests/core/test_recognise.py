@@ -79,6 +79,16 @@ def test_files_of_the_catalog(toy):
     assert identify_bytes(data, [replace(toy.spec, title="Toys, a box")]) == "Toys, a box: train images"
 
 
+@pytest.mark.parametrize("kind", ["payload_sha256", "payload_md5"])
+def test_one_digest_of_the_content_is_enough(kind, toy):
+    content = gzip.decompress(toy.bytes(toy.train_images))
+    known = {kind: hashlib.new(kind.removeprefix("payload_"), content, usedforsecurity=False).hexdigest()}
+    images = replace(toy.train_images, **({"payload_sha256": None} | known))
+    spec = replace(toy.spec, splits={"train": SplitSpec(images, toy.train_labels)})
+    assert identify_bytes(content, [spec]) == "toy train images, decompressed"
+    assert identify_bytes(gzip.compress(content, 1, mtime=1), [spec]) == "toy train images, recompressed"
+
+
 def test_a_file_published_as_it_is(tmp_path):
     raw = make(tmp_path, suffix="")
     content = raw.bytes(raw.train_labels)

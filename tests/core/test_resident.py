@@ -59,6 +59,12 @@ def test_an_adapter_that_keeps_no_data_on_a_device_names_those_that_do(adapters,
     assert not {"adapter_b", "adapter_c", "adapter_d"} & sys.modules.keys()
 
 
+def test_an_error_of_the_adapter_in_a_pass_is_its_own(adapters, toy):
+    fails = RESIDENT.replace("iter([(split, device, indices.tolist(), size)])", "iter([1 // 0])")
+    with pytest.raises(ZeroDivisionError):
+        list(loader(toy, adapters(a=fails), device="there"))
+
+
 class Forgetful(ByHand):
     @hookimpl
     def idxhub_resident(self, split):

@@ -16,7 +16,7 @@ import pytest
 from support.processes import in_threads, python, running
 
 from idxhub.cache import atomic as storage
-from idxhub.cache.atomic import locked, touch, write_atomically
+from idxhub.cache.atomic import locked, open_atomically, touch, write_atomically
 from idxhub.errors import CacheError
 
 
@@ -68,6 +68,23 @@ def test_whatever_fails_nothing_is_left(tmp_path, monkeypatch, call, error):
     assert path.read_bytes() == b"old"
     write_atomically(path, b"newer")
     assert path.read_bytes() == b"newer"
+
+
+def test_what_was_cleared_leaves_nothing_behind(tmp_path):
+    with open_atomically(tmp_path / "file") as new:
+        new.write(b"a longer content")
+        new.clear()
+        new.write(b"short")
+    assert (tmp_path / "file").read_bytes() == b"short"
+
+
+def test_a_temporary_file_of_another_process_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "urandom", bytes)
+    others = tmp_path / f".file.{os.getpid()}-00000000.tmp"
+    others.write_bytes(b"being written")
+    with pytest.raises(CacheError):
+        write_atomically(tmp_path / "file", b"new")
+    assert others.read_bytes() == b"being written"
 
 
 def test_short_writes_are_continued(tmp_path, monkeypatch):

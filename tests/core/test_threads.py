@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import textwrap
 import threading
+import weakref
 
 import pytest
 from support.processes import python
@@ -70,6 +72,18 @@ def test_work_is_done_once_where_a_second_thread_cannot_start(only_one, busy):
         assert first.result() is busy
     assert sorted(done) == list(range(20))
     assert len(only_one) == 1
+
+
+def test_a_result_is_not_kept_by_what_waits_for_a_thread(only_one):
+    held = threading.Event()
+    with Threads(2) as pool:
+        pool.submit(held.wait, 10)
+        future = pool.submit(set)  # done here, but a thread may still find the work
+        result = weakref.ref(future.result())
+        del future
+        gc.collect()
+        assert result() is None
+        held.set()
 
 
 def test_an_error_is_raised_where_the_result_is_asked_for(monkeypatch):

@@ -36,13 +36,7 @@ def idxhub_conventions() -> Conventions:
 @hookimpl
 def idxhub_check(options: Mapping[str, Any]) -> None:
     """Refuse a batch size below 1, values of the wrong type, and what needs a batch size that is not given."""
-    has_batches = options.get("batch_size") is not None
-    if has_batches:
-        arguments.integer("batch_size", options["batch_size"], 1)
-    for option in ("shuffle", "drop_last"):
-        if arguments.boolean(option, options.get(option, False)) and not has_batches:
-            raise errors.ArgumentError(option, options[option], "False if batch_size is not given")
-    arguments.integer("seed", options.get("seed", 0))
+    arguments.batching(options, need_batches=("shuffle", "drop_last"))
 
 
 @hookimpl

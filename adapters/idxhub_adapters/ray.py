@@ -16,7 +16,7 @@ import ray.data
 from numpy.typing import NDArray
 from ray.data.block import Block, BlockAccessor, BlockMetadata
 
-from idxhub import Conventions, Split, arguments, errors, hookimpl, order
+from idxhub import Conventions, Split, arguments, hookimpl, order
 
 # Bytes, both Ray's own limits. Ray chooses blocks of the smallest size; they take more time than reading them.
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 27
@@ -44,13 +44,7 @@ def idxhub_conventions() -> Conventions:
 @hookimpl
 def idxhub_check(options: Mapping[str, Any]) -> None:
     """Refuse a batch size or a number of blocks below 1, and values of the wrong type."""
-    if options.get("batch_size") is not None:
-        arguments.integer("batch_size", options["batch_size"], 1)
-    elif arguments.boolean("drop_last", options.get("drop_last", False)):
-        raise errors.ArgumentError("drop_last", options["drop_last"], "False if batch_size is not given")
-    arguments.boolean("drop_last", options.get("drop_last", False))
-    arguments.boolean("shuffle", options.get("shuffle", False))
-    arguments.integer("seed", options.get("seed", 0))
+    arguments.batching(options)
     if options.get("override_num_blocks") is not None:
         arguments.integer("override_num_blocks", options["override_num_blocks"], 1)
 

@@ -49,13 +49,7 @@ def idxhub_check(options: Mapping[str, Any], shape: tuple[int, ...]) -> None:
             "tensorflow",
             f"another one, because TensorFlow cannot read images of shape {shape}, with no pixel",
         )
-    if options.get("batch_size") is not None:
-        arguments.integer("batch_size", options["batch_size"], 1)
-    elif arguments.boolean("drop_last", options.get("drop_last", False)):
-        raise errors.ArgumentError("drop_last", options["drop_last"], "False if batch_size is not given")
-    arguments.boolean("drop_last", options.get("drop_last", False))
-    arguments.boolean("shuffle", options.get("shuffle", False))
-    arguments.integer("seed", options.get("seed", 0))
+    arguments.batching(options)
 
 
 @hookimpl

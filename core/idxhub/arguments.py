@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -57,6 +57,21 @@ def function(argument: str, value: T) -> T:
     if value is not None and not callable(value):
         raise ArgumentError(argument, value, "a callable, or None")
     return value
+
+
+def batching(options: Mapping[str, object], *, need_batches: Container[str] = ("drop_last",)) -> None:
+    """Check the options of an adapter whose dataset has batches if `batch_size` is given. Each may be left out.
+
+    `batch_size` is an integer of 1 or more, or None; `shuffle` and `drop_last` are booleans; `seed` is an integer of 0
+    or more. What `need_batches` names must be False without a batch size.
+    """
+    has_batches = options.get("batch_size") is not None
+    if has_batches:
+        integer("batch_size", options["batch_size"], 1)
+    for option in ("shuffle", "drop_last"):
+        if boolean(option, options.get(option, False)) and option in need_batches and not has_batches:
+            raise ArgumentError(option, options[option], "False if batch_size is not given")
+    integer("seed", options.get("seed", 0))
 
 
 def indices(values: Iterable[object]) -> NDArray[np.int64]:

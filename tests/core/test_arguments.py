@@ -99,6 +99,37 @@ def test_bounds():
         arguments.integer("x", 6, 5, 5)
 
 
+def test_sound_options_of_batches():
+    for options in ({}, {"batch_size": None, "drop_last": False}, {"shuffle": True, "seed": 3}):
+        arguments.batching(options)
+    arguments.batching(
+        {"batch_size": 1, "shuffle": True, "drop_last": True, "seed": 0}, need_batches=("shuffle", "drop_last")
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong", "must_be"),
+    [
+        ({"batch_size": 0}, "batch_size", "an integer of 1 or more"),
+        ({"batch_size": 8, "shuffle": 1}, "shuffle", "True or False"),
+        ({"drop_last": "yes"}, "drop_last", "True or False"),
+        ({"drop_last": True}, "drop_last", "False if batch_size is not given"),
+        ({"batch_size": None, "drop_last": True}, "drop_last", "False if batch_size is not given"),
+        ({"seed": -1}, "seed", "an integer of 0 or more"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_wrong_options_of_batches(options, wrong, must_be):
+    with pytest.raises(ArgumentError) as caught:
+        arguments.batching(options)
+    assert (caught.value.kind, caught.value.must_be) == (wrong, must_be)
+
+
+def test_what_needs_batches():
+    with pytest.raises(ArgumentError, match=r"^shuffle is True; it must be False if batch_size is not given$"):
+        arguments.batching({"shuffle": True}, need_batches=("shuffle", "drop_last"))
+
+
 @pytest.mark.parametrize("kind", [list, tuple, set, iter, np.array, dict.fromkeys], ids=lambda kind: kind.__name__)
 def test_indices_may_be_any_iterable_of_integers(kind):
     rows = arguments.indices(kind([1, 2, 5]))

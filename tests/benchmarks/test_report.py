@@ -10,6 +10,7 @@ import pytest
 from support.bench_records import LOAD, TRAIN, report, write
 
 from idxhub import errors
+from idxhub_bench.load.goals import GOALS
 from idxhub_bench.report.markdown import between
 
 
@@ -54,6 +55,25 @@ def test_the_method_says_how_many_rounds_there_were(rounds, says, tmp_path):
     raw = write(tmp_path / "raw.jsonl", [record for record in LOAD if record.get("round", 0) <= rounds])
     assert report(raw, "--markdown", tmp_path / "page.md").exit_code == 0
     assert says in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_goals_of_rows_that_were_not_measured_are_left_out(raw, tmp_path):
+    text = tmp_path / "page.md"
+    assert report(raw, "--markdown", text).exit_code == 0
+    goals = text.read_text(encoding="utf-8").partition("\n## Goals\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| (?!what|---)(.*?) \|", goals, re.MULTILINE)
+    assert [re.sub(" vs .*", "", title) for title in listed] == [*["plain DataLoader"] * 3, "warm open"]
+    left_out = len(GOALS) - len(listed)
+    assert f"- {left_out} of {len(GOALS)} goals are left out: they are about rows that were not measured.\n" in goals
+
+
+def test_a_page_links_to_the_guide_that_is_beside_it(raw, tmp_path):
+    text = tmp_path / "page.md"
+    for link in ("", ", as [Measure](how-to/measure.md) shows"):
+        assert report(raw, "--markdown", text).exit_code == 0
+        assert f" To change it, run these again{link}.\n" in text.read_text(encoding="utf-8")
+        (tmp_path / "how-to").mkdir(exist_ok=True)
+        (tmp_path / "how-to" / "measure.md").touch()
 
 
 def test_what_failed_or_was_missing_is_said(raw, tmp_path):

@@ -15,6 +15,7 @@ from idxhub.cli.files import OptionPath, check_absent, write_files
 from idxhub_bench.report import device, latest, loading, markdown, records, summary, training
 from idxhub_bench.report.model import Report, Section, listed, marked_text
 
+_GUIDE = "how-to/measure.md"  # beside the published page
 _CURVES = "Test accuracy after each epoch: the curves of the frameworks over each other"
 _FILE = OptionPath(dir_okay=False, path_type=Path)
 _RAW = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -120,8 +121,10 @@ def _printed(made: Report, loaded: summary.Summary | None) -> str:
 
 def _lead(files: Mapping[Path, Sequence[records.Run]], html: Path | None, text: Path, picture: Path | None) -> str:
     links = listed([f"[`{path.name}`]({_from(text, path)}) of {_programs(runs)}" for path, runs in files.items()])
-    how = "To change it, run these again, as [Measure](how-to/measure.md) shows."
-    lines = [f"This page was written by `idxhub bench report` from the records {links}. {how}"]
+    how = "To change it, run these again"
+    if (text.parent / _GUIDE).is_file():
+        how += f", as [Measure]({_GUIDE}) shows"
+    lines = [f"This page was written by `idxhub bench report` from the records {links}. {how}."]
     if picture is not None:
         lines.insert(0, f"![Images per second of idxhub and of each framework's usual loader]({_from(text, picture)})")
     if html is not None:

@@ -49,14 +49,20 @@ def first_section(summary: Summary) -> Iterator[Section]:
 
 
 def figures(summary: Summary, goals: Sequence[Goal] = GOALS) -> Iterator[Section]:
-    """Goals, then a section for each figure."""
+    """Goals, then a section for each figure. Goals of rows of idxhub that were not to be measured are left out."""
+    asked = [goal for goal in goals if _was_asked(summary, goal)]
     table = Grid(
         ("what", "idxhub", "peer", "ratio", "goal", "verdict"),
-        tuple((Marked(goal.title), *_compared(summary, goal), goal.text, _verdict(summary, goal)) for goal in goals),
+        tuple((Marked(goal.title), *_compared(summary, goal), goal.text, _verdict(summary, goal)) for goal in asked),
         numbers=(1, 2, 3, 4),
     )
+    left_out = len(goals) - len(asked)
+    others = (f"{left_out} of {len(goals)} goals are left out: they are about rows that were not measured.",)
     yield Section(
-        "Goals", _not_quiet(summary), (table,), (*_missed(summary, goals), *_fsync(summary), marked_text("large"))
+        "Goals",
+        _not_quiet(summary),
+        (table,) if asked else (),
+        (*_missed(summary, asked), *(others if left_out else ()), *_fsync(summary), marked_text("large")),
     )
     for name, figure in FIGURES.items():
         tables = tuple(_bars(summary, name, figure))
@@ -88,6 +94,11 @@ def _compared(summary: Summary, goal: Goal) -> tuple[str, str, str]:
     medians = (summary.value(key) for key in (goal.ours, goal.theirs))
     ours, theirs = ("" if value is None else amount(value, unit) for value in medians)
     return ours, theirs, ratio(summary.ratio(goal.ours, goal.theirs))
+
+
+def _was_asked(summary: Summary, goal: Goal) -> bool:
+    """Whether idxhub's side of a goal was measured, or failed."""
+    return summary.value(goal.ours) is not None or any(_concerns(each, goal.ours) for each in summary.failures)
 
 
 def _verdict(summary: Summary, goal: Goal) -> str:

@@ -205,7 +205,11 @@ def test_float64_is_refused_rather_than_narrowed(tmp_path):
     """By default JAX has no float64: it would give float32, with other values, and without a warning."""
     mine = made.make(tmp_path / "published", dtype="float64")
     options = {"framework": "jax", "data_dir": mine.folder, "download": False}
-    for refused in (lambda: idxhub.get_dataset(mine.spec, **options), lambda: list(get_loader(mine.spec, **options))):
+    for refused in (
+        lambda: idxhub.get_dataset(mine.spec, **options),
+        lambda: list(get_loader(mine.spec, **options)),
+        lambda: get_loader(mine.spec, device="cpu", **options),
+    ):
         with pytest.raises(idxhub.errors.ArgumentError, match=r"float64 only after jax.config.update"):
             refused()
     done = python(

@@ -100,6 +100,20 @@ def test_a_sharding_over_a_mesh():
     )
 
 
+def test_a_pickled_loader_keeps_its_device():
+    python(
+        """
+        import pickle, jax, idxhub
+        third = jax.devices()[2]
+        for device in (third, "cpu:2"):
+            loader = idxhub.get_loader("fashion-mnist-sample", framework="jax", batch_size=1000, device=device)
+            for each in (loader, pickle.loads(pickle.dumps(loader))):
+                assert [batch.images.devices() for batch in each] == [{third}] * 2
+        """,
+        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+    )
+
+
 def test_get_loader_gives_jax_arrays_in_the_shared_order():
     loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, seed=3)
     batches = list(loader)

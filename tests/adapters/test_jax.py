@@ -100,6 +100,20 @@ def test_a_sharding_over_a_mesh():
     )
 
 
+def test_a_pickled_loader_keeps_its_device():
+    python(
+        """
+        import pickle, jax, idxhub
+        third = jax.devices()[2]
+        for device in (third, "cpu:2"):
+            loader = idxhub.get_loader("fashion-mnist-sample", framework="jax", batch_size=1000, device=device)
+            for each in (loader, pickle.loads(pickle.dumps(loader))):
+                assert [batch.images.devices() for batch in each] == [{third}] * 2
+        """,
+        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+    )
+
+
 def test_get_loader_gives_jax_arrays_in_the_shared_order():
     loader = idxhub.get_loader(NAME, framework="jax", batch_size=128, seed=3)
     batches = list(loader)
@@ -241,7 +255,11 @@ def test_float64_is_refused_rather_than_narrowed(tmp_path):
     """By default JAX has no float64: it would give float32, with other values, and without a warning."""
     mine = made.make(tmp_path / "published", dtype="float64")
     options = {"framework": "jax", "data_dir": mine.folder, "download": False}
-    for refused in (lambda: idxhub.get_dataset(mine.spec, **options), lambda: list(get_loader(mine.spec, **options))):
+    for refused in (
+        lambda: idxhub.get_dataset(mine.spec, **options),
+        lambda: list(get_loader(mine.spec, **options)),
+        lambda: get_loader(mine.spec, device="cpu", **options),
+    ):
         with pytest.raises(idxhub.errors.ArgumentError, match=r"float64 only after jax.config.update"):
             refused()
     done = python(

@@ -17,7 +17,7 @@ from support.processes import python, running, without
 
 from idxhub import DatasetSpec, Plugins, Resource, SplitSpec, get_dataset, load
 from idxhub.cache.layout import cache_root, folder_size, list_cache_folders, remove_all, remove_all_orphans
-from idxhub.cache.record import CHUNK, read_record, write_record
+from idxhub.cache.record import CHUNK, read_origin, read_record, write_origin, write_record
 from idxhub.cache.store import Cache
 from idxhub.catalog.spec import ArraySpec
 
@@ -340,6 +340,15 @@ def test_the_origin_of_a_kept_file_outlives_its_record(toy, server, cache_dir, l
     images, _ = load(toy.spec, "train", download=False, plugins=Plugins([])).info.records
     assert images.source == str(here.file(toy.train_images))
     assert images.origin == f"{server.url}/{toy.train_images.filename}"
+
+
+def test_the_origin_of_another_file_or_format_is_not_taken(toy, tmp_path, monkeypatch):
+    path = tmp_path / toy.train_images.filename
+    write_origin(path, toy.train_images, "https://one.example/x")
+    assert read_origin(path, toy.train_images) == "https://one.example/x"
+    assert read_origin(path, toy.train_labels) is None
+    monkeypatch.setattr("idxhub.cache.record._ORIGIN_FORMAT", 0)
+    assert read_origin(path, toy.train_images) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import xxhash
 
 from idxhub import errors, load
-from idxhub.cache.record import CHUNK
+from idxhub.cache.record import CHUNK, read_record, write_record
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_a_damaged_one_is_made_again(harm, name, split, make):
     sound = path.read_bytes()
     harm(path.with_name(name))
     assert split.derived("train.other", make).read_bytes() == sound
+    assert make.calls == 2
+
+
+def test_one_of_another_format_is_made_again(split, make):
+    path = split.derived("train.other", make)
+    record = path.with_name("train.other.json")
+    write_record(record, read_record(record) | {"format": 0})
+    assert split.derived("train.other", make) == path
     assert make.calls == 2
 
 

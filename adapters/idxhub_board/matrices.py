@@ -18,6 +18,7 @@ from idxhub import Split, errors, get_dataset, load
 SCALED = "StandardScaler"  # fitted on the train examples, as the authors did
 RAW = "none"  # the images as they are stored
 UNIT = "pixel/255"  # float32 from 0 to 1
+_LARGEST_LABEL = 255
 _FORMAT = 1  # of the cached matrices
 _ROWS = 1 << 12  # of a matrix that are made at a time
 # these convert to float32 themselves, so that their results are the same and they make no copy
@@ -124,9 +125,15 @@ class Data:
 
 
 def load_data(dataset: str, examples: int | None = None, *, data_dir: str | None = None, download: bool = True) -> Data:
-    """The train and test examples of a dataset. Raises what `idxhub.load` raises."""
+    """The train and test examples of a dataset.
+
+    Raises what `idxhub.load` raises, and `ArgumentError` for labels that a stored prediction, a byte, cannot hold.
+    """
     source = {"data_dir": data_dir, "download": download}
     train, test = (_load_part(dataset, name, examples, **source) for name in ("train", "test"))
+    if train.labels.min(initial=0) < 0 or train.labels.max(initial=0) > _LARGEST_LABEL:
+        must_be = f"one whose labels are from 0 to {_LARGEST_LABEL}, because a stored prediction is one byte"
+        raise errors.ArgumentError("dataset", dataset, must_be)
     return Data(train, test, source)
 
 

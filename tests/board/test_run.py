@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402 -- after the skip
 from sklearn.tree import ExtraTreeClassifier  # noqa: E402 -- as above
 
 from idxhub import errors, load  # noqa: E402
-from idxhub_board import backends, child, records, run_command, runner, workers  # noqa: E402
+from idxhub_board import backends, child, matrices, records, run_command, runner, workers  # noqa: E402
 from idxhub_board.configurations import Configuration, configurations, select  # noqa: E402
 from idxhub_board.fitting import Job  # noqa: E402
 from idxhub_board.matrices import DataReference, load_data  # noqa: E402
@@ -202,6 +203,19 @@ def test_a_worker_with_other_data_says_so():
     reference = DataReference(SAMPLE, None, "0" * 64)
     with pytest.raises(errors.ArgumentError, match="digest of the dataset on this machine"):
         reference.load()
+
+
+@pytest.mark.parametrize("shift", [-1, 247])
+def test_labels_that_a_stored_prediction_cannot_hold_are_refused(shift, monkeypatch):
+    def shifted(*arguments, **options):
+        split = load(*arguments, **options)
+        return replace(split, labels=split.labels + shift)
+
+    monkeypatch.setattr(matrices, "load", shifted)
+    with pytest.raises(errors.ArgumentError, match="labels are from 0 to 255, because a stored prediction is one byte"):
+        load_data(SAMPLE, download=False)
+    monkeypatch.setattr(matrices, "load", lambda *a, **o: replace(load(*a, **o), labels=load(*a, **o).labels + 246))
+    assert load_data(SAMPLE, download=False).train.labels.max() == 255
 
 
 def test_a_worker_without_the_folder_uses_its_own_cache(tmp_path):

@@ -305,3 +305,11 @@ def same(one, other):  # noqa: PLR0911 -- a case for each type
 def same_layout(one, other):
     """Whether `one` can be viewed in every shape in which `other` can be."""
     return one.flags.c_contiguous or not other.flags.c_contiguous
+
+
+def test_a_column_with_nulls_is_read_as_by_a_plain_dataset():
+    made = [datasets.Dataset.from_dict({"label": [1, None, 3]}).with_format("numpy") for _ in range(2)]
+    plain, mine = made[0], ArrayDataset.from_dataset(made[1])
+    for key in (1, slice(None), [2, 1]):
+        assert np.array_equal(mine[key]["label"], plain[key]["label"], equal_nan=True)
+    assert [str(row) for row in mine] == [str(row) for row in plain]

@@ -9,6 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
+from support import made
 from support.needs import need
 
 import idxhub
@@ -242,6 +243,22 @@ def test_other_pictures_are_decoded_as_usual(other, form):
         assert same(list(ours_formed), list(plain_formed))
 
 
+def test_joined_datasets_of_pictures_of_two_sizes(tmp_path):
+    small = made.make(tmp_path, shape=(9, 7), sizes={"train": 20})
+    joined = []
+    for kind in (ArrayDataset, datasets.Dataset):
+        parts = [
+            idxhub.get_dataset(NAME, framework="huggingface", split="train[:20]"),
+            idxhub.get_dataset(small.spec, framework="huggingface", split="train", data_dir=small.folder),
+        ]
+        parts = [part.remove_columns("label") for part in parts]
+        whole = datasets.concatenate_datasets([plain_dataset(part) for part in parts])
+        joined.append(ArrayDataset.from_dataset(whole) if kind is ArrayDataset else whole)
+    ours, plain = (each.with_format("numpy") for each in joined)
+    for key in (slice(15, 25), slice(20, 30), [3, 30], 25):
+        assert same(ours[key], plain[key]), key
+
+
 @pytest.mark.parametrize("feature", [datasets.Image(mode="RGB"), datasets.Image(decode=False)], ids=repr)
 def test_pictures_that_are_wanted_otherwise_are_read_as_usual(feature):
     ours = idxhub.get_dataset(NAME, framework="huggingface", split="train[:20]").cast_column("image", feature)
@@ -308,8 +325,8 @@ def same_layout(one, other):
 
 
 def test_a_column_with_nulls_is_read_as_by_a_plain_dataset():
-    made = [datasets.Dataset.from_dict({"label": [1, None, 3]}).with_format("numpy") for _ in range(2)]
-    plain, mine = made[0], ArrayDataset.from_dataset(made[1])
+    pair = [datasets.Dataset.from_dict({"label": [1, None, 3]}).with_format("numpy") for _ in range(2)]
+    plain, mine = pair[0], ArrayDataset.from_dataset(pair[1])
     for key in (1, slice(None), [2, 1]):
         assert np.array_equal(mine[key]["label"], plain[key]["label"], equal_nan=True)
     assert [str(row) for row in mine] == [str(row) for row in plain]

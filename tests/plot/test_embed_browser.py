@@ -53,6 +53,18 @@ FRAMES = """
     requestAnimationFrame(frame);
 """
 
+SLOW_IMAGES = """
+    const decode = window.createImageBitmap;
+    const released = new Promise((resolve) => Object.assign(window, {release: resolve}));
+    window.createImageBitmap = async (...all) => {
+      window.isDecoding = true;
+      await released;
+      const bitmap = await decode(...all);
+      setTimeout(() => Object.assign(window, {isDecoded: true}), 300);
+      return bitmap;
+    };
+"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -273,6 +285,23 @@ def test_images_take_the_place_of_points_when_the_view_is_near(page):
     click(page, "images")
     wait(lambda: int(stage.get_attribute("data-images")) > 50)
     assert page.get_log("browser") == []
+
+
+def test_images_that_are_decoded_late_are_not_shown_if_they_are_no_longer_wanted(browser, html):
+    slow = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SLOW_IMAGES})
+    try:
+        page = opened(browser, html)
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", slow)
+    stage = by_id(page, "stage")
+    wait(lambda: page.execute_script("return window.isDecoding"))
+    click(page, "images")
+    wait(lambda: stage.get_attribute("data-images") == "0")
+    page.execute_script("window.release()")
+    wait(lambda: page.execute_script("return window.isDecoded"))
+    assert stage.get_attribute("data-images") == "0"
+    click(page, "images")
+    wait(lambda: int(stage.get_attribute("data-images")) > 50)
 
 
 def test_the_keyboard_does_what_the_mouse_does(page):

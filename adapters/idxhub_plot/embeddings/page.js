@@ -333,22 +333,24 @@
 
   const MOST_IN_VIEW = 3000; // points: for more, too many sheets would be decoded
   let waiting = 0;
+  let newest = 0; // the number of the newest change of what is to be shown
 
   function showThumbnailsSoon() {
+    newest++;
     clearTimeout(waiting);
     waiting = setTimeout(showThumbnails, 120);
   }
 
   async function showThumbnails() {
+    const mine = ++newest;
     isMoving = false;
     redraw(); // all points again
     const [left, top] = fromStage(0, 0);
     const [right, bottom] = fromStage(stage.clientWidth, stage.clientHeight);
     const inView = tree.range(left, bottom, right, top).filter((point) => shown[labels[point]]);
     const picked = showsImages && inView.length <= MOST_IN_VIEW ? apart(inView, THUMBNAIL / scale()) : [];
-    const mine = waiting;
     const images = await Promise.all(picked.map(imageOf));
-    if (mine !== waiting) return; // the view has changed meanwhile
+    if (mine !== newest) return; // the view has changed meanwhile, or images are no longer wanted
     thumbnails = picked.length > 0 ? {points: picked, ...atlasOf(picked, images)} : null;
     stage.dataset.images = picked.length;
     redraw();

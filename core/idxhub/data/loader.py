@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # importing numpy.typing takes 0.7 ms
     from idxhub.data.ahead import OrdersAhead
 
 T = TypeVar("T")
+U = TypeVar("U")
 # (the indices of a pass in order, batch size) -> batches
 Batches: TypeAlias = "Callable[[NDArray[np.int64], int], Iterator[T]]"
 HostBatch: TypeAlias = "tuple[NDArray[Any], NDArray[Any]]"  # images and labels
@@ -211,21 +212,30 @@ class HostBatches(Generic[T]):
 
     def __call__(self, indices: NDArray[np.int64], size: int) -> Iterator[T]:
         """The batches of a pass: `indices` in their order, `size` at a time."""
-        return (self.to_native(images, labels) for images, labels in self.gather(indices, size))
+        return self._batches(indices, size, self.to_native)
 
     def gather(self, indices: NDArray[np.int64], size: int) -> Iterator[HostBatch]:
         """The same batches as images and labels of NumPy."""
+        return self._batches(indices, size, _as_pair)
+
+    def _batches(
+        self, indices: NDArray[np.int64], size: int, make: Callable[[NDArray[Any], NDArray[Any]], U]
+    ) -> Iterator[U]:
         split = self._split
         step = size * self._batches_at_once(size)
         for start in range(0, len(indices), step):
             chosen = indices[start : start + step]
             images, labels = split.gather(chosen), split.labels.take(chosen)
             for first in range(0, len(chosen), size):
-                yield images[first : first + size], labels[first : first + size]
+                yield make(images[first : first + size], labels[first : first + size])
 
     def _batches_at_once(self, size: int) -> int:
         nbytes = size * math.prod(self._split.element_shape) * np.dtype(self._split.dtype).itemsize
         return 1 if nbytes % ALIGNMENT else max(1, _GATHERED_AT_ONCE // max(1, nbytes))
+
+
+def _as_pair(images: NDArray[Any], labels: NDArray[Any]) -> HostBatch:
+    return images, labels
 
 
 def _as_json(value: Any) -> Any:

@@ -58,12 +58,13 @@ def _read(images: Any, cells: Sequence[Sequence[int]]) -> tuple[NDArray[Any] | N
         return images, cells
     with contextlib.suppress(*_NO_DLPACK):
         return np.from_dlpack(images), cells  # all of them, without a copy
+    positions = np.array([position for cell in cells for position in cell])
     try:
-        positions = np.array([position for cell in cells for position in cell])
-        new = iter(range(len(positions)))
-        return np.asarray(images[positions]), [[next(new) for _ in cell] for cell in cells]
+        chosen = np.asarray(images[positions])
     except Exception:  # noqa: BLE001 -- each framework has errors of its own for what is no longer there
         return None, cells
+    new = iter(range(len(positions)))
+    return chosen, [[next(new) for _ in cell] for cell in cells]
 
 
 def _as_pictures(images: NDArray[Any] | None) -> NDArray[Any] | None:
